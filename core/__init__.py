@@ -1,0 +1,68 @@
+"""Footage in, motion out. Read `types.py` next, then `pipeline.py`.
+
+    footage      video file or image sequence          -> FootageInfo, Frame
+    detect       Frame                                  -> boxes of people
+    track        boxes, Frame                           -> one Track per person, sightings
+    crop         Frame, box                             -> CropBatch, crop_to_frame
+    estimate     CropBatch, a Runtime                   -> Estimates: pose tokens, mesh, joints, camera
+    take         Estimates, frame by frame              -> NAME.take on disk, and back
+    upsample     431 coarse vertices                    -> 6890 vertices
+    camera       weak camera, crop                      -> metric translation in the frame's camera
+    smooth, fit  vertices over time                     -> steady vertices, bone rotations
+    solve        take, SolveSettings                    -> Motion
+    motion       Motion                                 -> motion.npz, and back
+
+`pipeline.reconstruct` is the slow step (the network, once), `solve` the fast one (as often as you like).
+Public names are loaded when they are first used, so that `import core` costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .errors import MocapError
+    from .motion import read_motion, write_motion
+    from .pipeline import reconstruct
+    from .settings import ReconstructSettings, SolveSettings, TrackSettings
+    from .solve import solve
+    from .take import Take
+    from .types import Motion, PersonMotion, Progress
+
+__all__ = [
+    "MocapError",
+    "Motion",
+    "PersonMotion",
+    "Progress",
+    "ReconstructSettings",
+    "SolveSettings",
+    "Take",
+    "TrackSettings",
+    "read_motion",
+    "reconstruct",
+    "solve",
+    "write_motion",
+]
+
+_HOMES = {
+    "MocapError": "errors",
+    "Motion": "types",
+    "PersonMotion": "types",
+    "Progress": "types",
+    "ReconstructSettings": "settings",
+    "SolveSettings": "settings",
+    "Take": "take",
+    "TrackSettings": "settings",
+    "read_motion": "motion",
+    "reconstruct": "pipeline",
+    "solve": "solve",
+    "write_motion": "motion",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name from its module."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_HOMES[name]}", __name__), name)

@@ -1,0 +1,47 @@
+"""Everything that the world, not the caller, can do wrong.
+
+    MocapError            one sentence for the person: what happened, which file, what to do now
+    |- FootageError       the clip: missing, not a video, no decodable frame, nobody in it
+    |- BoxesError         boxes.json: unreadable, unknown frame, outside the frame
+    |- WeightsError       the weights bundle: unknown, damaged, made for another body
+    |- BodyError          the body file
+    |- TakeError          the take on disk: other settings, another run, unknown version
+    |- OutputError        the place to write to: full, read-only
+    `- Cancelled          the person said stop; the take stays and can be resumed
+
+A caller's mistake (a wrong shape, a negative scale) is a plain `ValueError`.
+"""
+
+from __future__ import annotations
+
+
+class MocapError(Exception):
+    """One sentence that names the file, what is wrong and what to do."""
+
+
+class FootageError(MocapError):
+    """The footage cannot be read, or shows nobody."""
+
+
+class BoxesError(MocapError):
+    """The boxes file does not fit the footage."""
+
+
+class WeightsError(MocapError):
+    """The weights bundle is missing, damaged, or made for another body."""
+
+
+class BodyError(MocapError):
+    """The body file is missing, damaged or of another format."""
+
+
+class TakeError(MocapError):
+    """The take cannot be read, resumed or locked."""
+
+
+class OutputError(MocapError):
+    """The output cannot be written."""
+
+
+class Cancelled(MocapError):
+    """The run was cancelled; what is written so far is kept."""

@@ -1,0 +1,67 @@
+"""What a person may choose, with the defaults. Every number says where it comes from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+Feet = Literal["off", "auto", "lock"]
+
+
+@dataclass(frozen=True, slots=True)
+class TrackSettings:
+    """When a person counts as found, followed and lost; times in seconds of footage."""
+
+    min_person_score: float = 0.5
+    """The network's own reading of "is there a person in this crop"."""
+    min_confidence: float = 0.25
+    """Mean confidence of the 2D joints below which a frame does not count as seen."""
+    max_misses_s: float = 0.35
+    """A person unseen for longer is lost; shorter gaps are bridged and marked."""
+    relink_s: float = 1.0
+    """A person found again within this time and near the last place is the same person."""
+    search_every_s: float = 0.3
+    """Pause between searches of the whole frame while somebody is missing."""
+    new_people_every_s: float = 1.5
+    """Pause between searches for newcomers while others are being followed."""
+    confirm_frames: int = 4
+    """Sightings before a track is believed and written: a face in the wallpaper lasts shorter."""
+    cut_threshold: float = 0.5
+    """Histogram distance of neighbouring frames (0 equal, 1 disjoint) that is a scene cut."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReconstructSettings:
+    """The slow step: footage to take."""
+
+    weights: str | None = None
+    """Name, folder or `owner/name@revision` on Hugging Face; None is the bundle that ships."""
+    device: str = "auto"
+    runtime: Literal["onnx", "torch"] = "onnx"
+    people: str = "main"
+    """`main` one person at a time, `all`, or the largest number at a time."""
+    boxes: Path | None = None
+    start: int | None = None
+    """First frame, counted from 0."""
+    end: int | None = None
+    """Last frame, included."""
+    step: int = 1
+    focal_px: float | None = None
+    """None: the diagonal of the frame, a diagonal angle of view of 53 degrees (a usual guess, as in CLIFF)."""
+    threads: int | None = None
+    """CPU threads of the network; None leaves it to the runtime."""
+    track: TrackSettings = field(default_factory=TrackSettings)
+
+
+@dataclass(frozen=True, slots=True)
+class SolveSettings:
+    """The fast step: take to motion."""
+
+    smooth: float = 0.5
+    """0 leaves the raw estimates, 1 is the strongest smoothing."""
+    feet: Feet = "auto"
+    fps: float | None = None
+    """None keeps the footage's frames; a number resamples the motion to that rate."""
+    body: Path | None = None
+    """None is the body of the take's weights (the open body)."""

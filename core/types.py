@@ -1,0 +1,253 @@
+"""What crosses a module border: frozen records of numpy arrays.
+
+Frames of reference, units and joint orders, said once:
+
+- frame pixels: x right, y down, measured from the picture's left and top EDGE, so that the centre of
+  the first pixel is (0.5, 0.5). Boxes are (x, y, width, height) in these pixels.
+- crop units: [-1, 1] over the square crop, edge to edge.
+- camera: metres, x right, y down, z forward. `joints` and `vertices` are relative to the body's root,
+  the middle of the two hips of the LSP set; `transl` is where that root is.
+- LSP, 14 joints: R_Ankle R_Knee R_Hip L_Hip L_Knee L_Ankle R_Wrist R_Elbow R_Shoulder L_Shoulder L_Elbow
+  L_Wrist Neck Head. COCO, 17. SMPL, 24. R and L are the person's own.
+
+Letters in shapes: B batch, T time, P people, V vertices, J joints, H, W, C.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+Float: TypeAlias = npt.NDArray[np.floating[Any]]
+Int: TypeAlias = npt.NDArray[np.integer[Any]]
+Bool: TypeAlias = npt.NDArray[np.bool_]
+Image: TypeAlias = npt.NDArray[np.uint8]
+
+LSP_JOINTS = (
+    "R_Ankle", "R_Knee", "R_Hip", "L_Hip", "L_Knee", "L_Ankle", "R_Wrist", "R_Elbow",
+    "R_Shoulder", "L_Shoulder", "L_Elbow", "L_Wrist", "Neck", "Head",
+)  # fmt: skip
+COCO_KEYPOINTS = (
+    "nose", "L_eye", "R_eye", "L_ear", "R_ear", "L_shoulder", "R_shoulder", "L_elbow", "R_elbow",
+    "L_wrist", "R_wrist", "L_hip", "R_hip", "L_knee", "R_knee", "L_ankle", "R_ankle",
+)  # fmt: skip
+LSP_EDGES = (
+    (0, 1), (1, 2), (2, 3), (3, 4), (4, 5), (6, 7), (7, 8), (8, 9), (9, 10), (10, 11),
+    (2, 8), (3, 9), (8, 12), (9, 12), (12, 13),
+)  # fmt: skip
+ROOT_LSP = (2, 3)
+"""The two hips: their middle is the root of `joints` and `vertices`."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Progress:
+    """Where a run is; `total` is None where nobody can know."""
+
+    stage: str
+    done: int
+    total: int | None
+    message: str
+
+
+ProgressFunction: TypeAlias = Callable[[Progress], None]
+CancelFunction: TypeAlias = Callable[[], bool]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FootageInfo:
+    """What is known before decoding; sizes are those of the first decoded frame, upright."""
+
+    path: Path
+    kind: Literal["video", "images"]
+    width: int
+    height: int
+    fps: float
+    announced_frames: int | None
+    """What the container claims; never trust it for an array's size."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """One decoded picture.
+
+    Attributes:
+        frame_index: position in the footage, from 0; frames that could not be decoded keep their number.
+        time_s: the container's time stamp.
+        image: (H, W, 3) uint8, BGR as OpenCV decodes it.
+    """
+
+    frame_index: int
+    time_s: float
+    image: Image
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PersonBox:
+    """A person in a frame.
+
+    Attributes:
+        person_id: the name that the user gave, or the number of the track.
+        box_px: (4,) x, y, width, height; frame pixels.
+    """
+
+    person_id: str
+    box_px: Float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CropBatch:
+    """Crops, ready for the network.
+
+    Attributes:
+        images: (B, 3, S, S) float32 RGB, normalised.
+        boxes_px: (B, 4) the boxes that were cropped, xywh, frame pixels.
+        crop_to_frame: (B, 2, 3) affine, crop pixels to frame pixels, both measured from the edges.
+    """
+
+    images: Float
+    boxes_px: Float
+    crop_to_frame: Float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NetworkOutput:
+    """What a runtime returns, in the network's own units.
+
+    Attributes:
+        coarse_vertices: (B, 431, 3) metres, camera axes, relative to the root.
+        joints: (B, 14, 3) metres, LSP order, the same frame.
+        weak_camera: (B, 3) scale, tx, ty: u = s * (xy + t) in crop units.
+        keypoints: (B, 17, 2) crop units, decoded from the pose tokens, COCO order.
+        joints_2d: (B, 14, 2) crop units, the best 2D reading, LSP order.
+        joint_confidence: (B, 14) in [0, 1].
+        token_confidence: (B, 34) in [0, 1].
+        pose_token_ids: (B, 34) codebook entries.
+        person_score: (B,) in [0, 1], is there a person in the crop.
+    """
+
+    coarse_vertices: Float
+    joints: Float
+    weak_camera: Float
+    keypoints: Float
+    joints_2d: Float
+    joint_confidence: Float
+    token_confidence: Float
+    pose_token_ids: Int
+    person_score: Float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Estimates:
+    """The network's reading of B people, in the frame's pixels.
+
+    Attributes:
+        box_px: (B, 4) xywh of what was cropped.
+        crop_side_px: (B,) side of the square crop.
+        coarse_vertices: (B, 431, 3) metres, relative to the root.
+        joints: (B, 14, 3) metres, relative to the root.
+        weak_camera: (B, 3) scale, tx, ty in the crop's units.
+        keypoints_px: (B, 17, 2) frame pixels, from the pose tokens.
+        joints_px: (B, 14, 2) frame pixels.
+        joint_confidence: (B, 14).
+        token_confidence: (B, 34).
+        pose_token_ids: (B, 34).
+        person_score: (B,).
+    """
+
+    box_px: Float
+    crop_side_px: Float
+    coarse_vertices: Float
+    joints: Float
+    weak_camera: Float
+    keypoints_px: Float
+    joints_px: Float
+    joint_confidence: Float
+    token_confidence: Float
+    pose_token_ids: Int
+    person_score: Float
+
+    def __len__(self) -> int:
+        return len(self.box_px)
+
+    def __getitem__(self, rows: slice | Int | list[int]) -> Estimates:
+        """The chosen rows, still a batch."""
+        return Estimates(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PersonTake:
+    """All raw estimates of one person, in frame order; fields as in `Estimates`.
+
+    Attributes:
+        frame_index: (T,) ascending; frames without this person are absent.
+        time_s: (T,) container time stamps.
+    """
+
+    person_id: str
+    frame_index: Int
+    time_s: Float
+    estimates: Estimates
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PersonMotion:
+    """One person, solved: one row per frame from the first to the last sighting, gaps filled.
+
+    Attributes:
+        person_id: the name given in boxes.json, or the number of the track.
+        frame_index: (T,) consecutive frames of the footage (by the step of the take).
+        time_s: (T,).
+        vertices: (T, 6890, 3) metres, relative to the root.
+        joints: (T, 14, 3) metres, LSP order, relative to the root.
+        transl: (T, 3) metres, the root in the frame's camera.
+        bone_rotations: (T, 24, 4) wxyz, each bone against its parent; the first against the camera.
+        bone_transl: (T, 3) metres, the `transl` with which `Body.pose` lands on `vertices`.
+        betas: (10,) body shape, one for the clip.
+        confidence: (T, 14) in [0, 1], per joint; 0 in filled frames.
+        is_filled: (T,) True where nothing was seen and the pose is interpolated.
+    """
+
+    person_id: str
+    frame_index: Int
+    time_s: Float
+    vertices: Float
+    joints: Float
+    transl: Float
+    bone_rotations: Float
+    bone_transl: Float
+    betas: Float
+    confidence: Float
+    is_filled: Bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Motion:
+    """Everything that Blender needs of a solved take.
+
+    Attributes:
+        persons: the people, in order of appearance.
+        faces: (13776, 3) triangles of the body.
+        fps: frames per second that the frames stand for.
+        focal_px: focal length of the frame's camera; its centre is the middle of the picture.
+        width: of the upright picture, pixels.
+        height: of the upright picture, pixels.
+        footage: the clip, as given.
+    """
+
+    persons: list[PersonMotion]
+    faces: Int
+    fps: float
+    focal_px: float
+    width: int
+    height: int
+    footage: Path
+
+    @property
+    def names(self) -> list[str]:
+        """The person ids, in order."""
+        return [person.person_id for person in self.persons]
