@@ -1,0 +1,98 @@
+"""The only place where axes and units turn: the camera's and the body's on one side, Blender's on the other.
+
+- camera (core): metres, x right, y down, z forward.
+- body at rest (core): metres, x to the person's left, y up, z forward of the body.
+- Blender world and armature: metres, z up; the camera looks along +y, a body at rest faces -y.
+
+Both turns are proper rotations, so triangles keep their winding and quaternions their handedness.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+Float: TypeAlias = npt.NDArray[np.floating[Any]]
+
+CAMERA_TO_WORLD = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
+"""(x, y, z) of the camera is (x, z, -y) of the world."""
+BODY_TO_ARMATURE = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
+"""(x, y, z) of the body at rest is (x, -z, y) of the armature."""
+CAMERA_EULER = (math.pi / 2, 0.0, 0.0)
+"""A Blender camera looks along its own -z with +y up: a quarter turn about x makes it look along +y."""
+SENSOR_WIDTH_MM = 36.0
+FIRST_SCENE_FRAME = 1
+"""Frame 0 of the footage: movie clips and image sequences start at scene frame 1."""
+
+_TURN = math.sqrt(0.5)
+_CAMERA_TO_WORLD_WXYZ = np.array([_TURN, -_TURN, 0.0, 0.0])
+_BODY_TO_ARMATURE_WXYZ = np.array([_TURN, _TURN, 0.0, 0.0])
+_WHOLE_FRAME_TOLERANCE = 0.01  # time stamps are rounded to a millisecond or a time base: under 1 % of a frame
+
+
+def camera_to_world(points: Float) -> Float:
+    """World coordinates (..., 3) of points (..., 3) in the camera's axes; metres."""
+    return np.stack([points[..., 0], points[..., 2], -points[..., 1]], axis=-1)
+
+
+def height(points: Float) -> Float:
+    """World z (...) of points (..., 3) in the camera's axes; metres."""
+    return np.asarray(-points[..., 1])
+
+
+def world_to_camera(points: Float) -> Float:
+    """Camera coordinates (..., 3) of points (..., 3) in the world's axes; metres."""
+    return np.stack([points[..., 0], -points[..., 2], points[..., 1]], axis=-1)
+
+
+def body_to_armature(points: Float) -> Float:
+    """Armature coordinates (..., 3) of points (..., 3) of the body at rest; metres."""
+    return np.stack([points[..., 0], -points[..., 2], points[..., 1]], axis=-1)
+
+
+def quaternion_product(left: Float, right: Float) -> Float:
+    """Hamilton product (..., 4) of quaternions wxyz: the turn `right`, then the turn `left`."""
+    lw, lv, rw, rv = left[..., :1], left[..., 1:], right[..., :1], right[..., 1:]
+    scalar = lw * rw - np.sum(lv * rv, axis=-1, keepdims=True)
+    return np.asarray(np.concatenate([scalar, lw * rv + rw * lv + np.cross(lv, rv)], axis=-1))
+
+
+def quaternion_inverse(unit: Float) -> Float:
+    """Inverse (..., 4) of unit quaternions wxyz."""
+    return unit * np.array([1.0, -1.0, -1.0, -1.0])
+
+
+def bone_rotations_to_armature(rotations: Float) -> Float:
+    """Rotations of the bones about the armature's axes.
+
+    Args:
+        rotations: (T, 24, 4) wxyz; the first turns the body at rest into the camera's axes, the others
+            turn each bone against its parent about the axes of the body at rest.
+
+    Returns:
+        (T, 24, 4) wxyz; the first turns the armature at rest into the world.
+    """
+    turned = quaternion_product(
+        quaternion_product(_BODY_TO_ARMATURE_WXYZ, rotations), quaternion_inverse(_BODY_TO_ARMATURE_WXYZ)
+    )
+    turned[:, 0] = quaternion_product(
+        quaternion_product(_CAMERA_TO_WORLD_WXYZ, rotations[:, 0]), quaternion_inverse(_BODY_TO_ARMATURE_WXYZ)
+    )
+    return turned
+
+
+def lens_mm(focal_px: float, width_px: int) -> float:
+    """Focal length in millimetres of a camera whose sensor, 36 mm wide, is fitted to the width."""
+    if focal_px <= 0 or width_px <= 0:
+        raise ValueError(f"expected a positive focal length and width, got {focal_px} px and {width_px} px")
+    return focal_px * SENSOR_WIDTH_MM / width_px
+
+
+def time_to_scene_frame(time_s: Float, fps: float) -> Float:
+    """Scene frames (T,) of time stamps (T,); time 0 is scene frame 1. Whole where they are nearly whole."""
+    frames = FIRST_SCENE_FRAME + np.asarray(time_s, dtype=np.float64) * fps
+    whole = np.round(frames)
+    return np.asarray(np.where(np.abs(frames - whole) <= _WHOLE_FRAME_TOLERANCE, whole, frames))

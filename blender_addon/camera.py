@@ -1,0 +1,87 @@
+"""The camera that shot the footage, with the footage behind it."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import bpy
+
+from . import axes
+
+if TYPE_CHECKING:
+    from .bridge import Motion
+
+logger = logging.getLogger(__name__)
+PICTURE_SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".exr", ".webp"}
+NEAR_M, FAR_M = 0.01, 1000.0
+
+
+def make_camera(motion: Motion, name: str) -> bpy.types.Object:
+    """A camera object, not yet in a collection: looking through it, a metre covers the footage's pixels."""
+    data = bpy.data.cameras.new(name)
+    data.sensor_fit = "HORIZONTAL"
+    data.sensor_width = axes.SENSOR_WIDTH_MM
+    data.sensor_height = axes.SENSOR_WIDTH_MM * motion.height / motion.width
+    data.lens = axes.lens_mm(motion.focal_px, motion.width)
+    data.clip_start, data.clip_end = NEAR_M, FAR_M
+    camera = bpy.data.objects.new(name, data)
+    camera.rotation_euler = axes.CAMERA_EULER
+    return camera
+
+
+def show_footage(camera: bpy.types.Object, footage: Path) -> Any:
+    """Put the footage behind the camera's view.
+
+    Returns:
+        The movie clip, or None (with a warning in the log) where Blender can't read the file.
+    """
+    clip = load_clip(footage)
+    if clip is None:
+        return None
+    data: Any = camera.data
+    background = data.background_images.new()
+    background.source = "MOVIE_CLIP"
+    background.clip = clip
+    background.alpha = 1.0
+    background.display_depth = "BACK"
+    background.frame_method = "STRETCH"  # the render has the footage's own shape
+    data.show_background_images = True
+    return clip
+
+
+def load_clip(footage: Path) -> Any:
+    """The footage as a movie clip that starts at scene frame 1, or None where Blender can't read it."""
+    first = first_picture(footage) if footage.is_dir() else footage
+    if first is None or not first.is_file():
+        logger.warning("%s: not there, so the camera has no footage behind it", footage)
+        return None
+    try:
+        clip: Any = bpy.data.movieclips.load(str(first), check_existing=True)
+    except RuntimeError as error:
+        logger.warning("%s: Blender can't show it behind the camera (%s)", footage, error)
+        return None
+    clip.frame_start = axes.FIRST_SCENE_FRAME
+    return clip
+
+
+def first_picture(folder: Path) -> Path | None:
+    """The first picture of an image sequence's folder, by name."""
+    pictures = sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES)
+    return pictures[0] if pictures else None
+
+
+def match_scene(scene: bpy.types.Scene, motion: Motion, camera: bpy.types.Object) -> None:
+    """Give the scene the footage's size and frame rate, and this camera."""
+    render = scene.render
+    render.resolution_x, render.resolution_y, render.resolution_percentage = motion.width, motion.height, 100
+    render.pixel_aspect_x = render.pixel_aspect_y = 1.0
+    render.fps = max(1, round(motion.fps))
+    render.fps_base = render.fps / motion.fps
+    scene.camera = camera
+
+
+def scene_fps(scene: bpy.types.Scene) -> float:
+    """Frames per second of a scene."""
+    return float(scene.render.fps) / float(scene.render.fps_base)
