@@ -1,0 +1,58 @@
+"""The networks in torch: PCT's pose tokens, FastMETRO's and PostoMETRO's mesh regressors, and a small one to ship.
+
+Read `config.py` (what can be chosen), `network.py` (how the parts stand together), then any part by its name.
+"""
+
+from .config import (
+    PRESETS,
+    ClassifierConfig,
+    NetConfig,
+    QuantiserConfig,
+    TokenizerConfig,
+    TransformerConfig,
+    preset,
+)
+from .deploy import DeployedNetwork, DeployedOutput
+from .heatmaps import cell_centres, global_soft_argmax, read_heatmaps
+from .network import (
+    Network,
+    NetOutput,
+    PoseReading,
+    body_template,
+    build_backbone,
+    build_network,
+    network_for_body,
+)
+from .pose_tokenizer import PoseTokenizer, TokenizerOutput, joint_loss
+from .postometro import project
+from .pretrain_heads import FACING_BINS, PART_CLASSES, PretrainHeads, PretrainOutput
+
+__all__ = [
+    "FACING_BINS",
+    "PART_CLASSES",
+    "PRESETS",
+    "ClassifierConfig",
+    "DeployedNetwork",
+    "DeployedOutput",
+    "NetConfig",
+    "NetOutput",
+    "Network",
+    "PoseReading",
+    "PoseTokenizer",
+    "PretrainHeads",
+    "PretrainOutput",
+    "QuantiserConfig",
+    "TokenizerConfig",
+    "TokenizerOutput",
+    "TransformerConfig",
+    "body_template",
+    "build_backbone",
+    "build_network",
+    "cell_centres",
+    "global_soft_argmax",
+    "joint_loss",
+    "network_for_body",
+    "preset",
+    "project",
+    "read_heatmaps",
+]

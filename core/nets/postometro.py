@@ -1,0 +1,209 @@
+"""PostoMETRO's mesh regressor: modulated pose tokens and image tokens through two encoder-decoders.
+
+Sec. 3.2 and 3.3 of the paper; FastMETRO is the same network without pose tokens. Where the text and the released
+code differ, `NetConfig` decides.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from .config import COARSE_VERTICES, LSP_JOINTS, NetConfig
+from .mixer import FullyConnected, Mixer, TokenLinear
+from .precision import full_precision
+from .transformer import Encoded, EncoderDecoder, sine_position
+
+QUERIES = LSP_JOINTS + COARSE_VERTICES
+
+
+class PoseModulator(nn.Module):
+    """Pose tokens of the codebook made ready for the transformer (Sec. 3.2)."""
+
+    def __init__(self, config: NetConfig) -> None:
+        super().__init__()
+        self.confidence = config.confidence
+        tokens, code_dim = config.tokenizer.tokens, config.tokenizer.quantiser.code_dim
+        before, after = (int(config.confidence == place) for place in ("before", "after"))
+        self.mixer: nn.Sequential | None = None
+        width = code_dim
+        if config.modulator == "mixer":
+            width = config.modulator_width
+            self.mixer = nn.Sequential(
+                nn.Linear(code_dim + before, width),
+                Mixer(
+                    config.modulator_layers,
+                    width,
+                    config.modulator_channel_hidden,
+                    tokens,
+                    config.modulator_token_hidden,
+                ),
+                TokenLinear(tokens, tokens),
+            )
+            before = 0
+        self.out = FullyConnected(width + before + after, config.first.width)
+
+    def forward(self, tokens: Tensor, confidence: Tensor) -> Tensor:
+        """(B, 34, D) tokens and (B, 34, 1) scores to (B, 34, d1)."""
+        if self.confidence == "before":
+            tokens = torch.cat([tokens, confidence], dim=2)
+        if self.mixer is not None:
+            tokens = self.mixer(tokens)
+        if self.confidence == "after":
+            tokens = torch.cat([tokens, confidence.to(tokens.dtype)], dim=2)
+        out: Tensor = self.out(tokens)
+        return out
+
+
+class MeshOutput(NamedTuple):
+    """The regressor's answer, with what stands between its transformers (for parity and probes).
+
+    Attributes:
+        joints: (B, 14, 3) metres, camera axes, relative to the mid-hip.
+        coarse_vertices: (B, 431, 3) the same.
+        weak_camera: (B, 3) s, tx, ty.
+        first, second: what each transformer answered.
+    """
+
+    joints: Tensor
+    coarse_vertices: Tensor
+    weak_camera: Tensor
+    first: Encoded
+    second: Encoded
+
+
+class MeshRegressor(nn.Module):
+    """Camera, image and pose tokens in; 14 joints, 431 vertices and a weak camera out."""
+
+    is_open: Tensor
+    template: Tensor
+
+    def __init__(
+        self, config: NetConfig, channels: int, adjacency: Tensor, template: Tensor | None = None
+    ) -> None:
+        """Build the two transformers.
+
+        Args:
+            config: sizes and switches.
+            channels: of the image features.
+            adjacency: (431, 431) bool with self; joints see and are seen by everything.
+            template: (445, 3) joints and vertices of a body at rest, camera axes, relative to the mid-hip.
+        """
+        super().__init__()
+        wide, narrow = config.first.width, config.second.width
+        self.config = config
+        self.to_tokens = nn.Conv2d(channels, wide, 1) if config.image_tokens else None
+        self.camera_token = nn.Parameter(torch.randn(1, wide))
+        self.joint_tokens = nn.Parameter(torch.randn(LSP_JOINTS, wide))
+        self.vertex_tokens = nn.Parameter(torch.randn(COARSE_VERTICES, wide))
+        self.first = EncoderDecoder(config.first)
+        self.second = EncoderDecoder(config.second)
+        self.narrow_camera = nn.Linear(wide, narrow)
+        self.narrow_memory = nn.Linear(wide, narrow)
+        self.narrow_queries = nn.Linear(wide, narrow)
+        has_own_linear = config.pose_tokens and config.pose_tokens_in_second == "twice"
+        self.narrow_pose = nn.Linear(wide, narrow) if has_own_linear else None
+        self.to_xyz = nn.Linear(narrow, 3)
+        self.to_camera = nn.Linear(narrow, 3)
+        self.register_buffer("is_open", _open_pairs(adjacency), persistent=False)
+        self._use_template(template)
+
+    def _use_template(self, template: Tensor | None) -> None:
+        """Start from a standing body: queries know their place on it, and the output is added to it."""
+        self.template_embed: nn.Linear | None = None
+        if not self.config.template_queries:
+            return
+        if template is None:
+            raise ValueError("template_queries needs the body's template (445, 3), got None")
+        self.template_embed = nn.Linear(3, self.config.first.width)
+        self.register_buffer("template", template.float(), persistent=False)
+        nn.init.normal_(self.joint_tokens, std=0.2)
+        nn.init.normal_(self.vertex_tokens, std=0.2)
+        nn.init.normal_(self.to_xyz.weight, std=0.01)
+        nn.init.zeros_(self.to_xyz.bias)
+        nn.init.normal_(self.to_camera.weight, std=0.01)
+        with torch.no_grad():
+            self.to_camera.bias.copy_(
+                torch.tensor([0.9, 0.0, 0.0])
+            )  # a standing person of 1.7 m fills the crop
+
+    def forward(self, features: Tensor | None, pose_tokens: Tensor | None) -> MeshOutput:
+        """Regress the mesh.
+
+        Args:
+            features: (B, C, h, w) image features; None without image tokens.
+            pose_tokens: (B, 34, d1) modulated; None without pose tokens.
+        """
+        memory, positions = self._memory(features, pose_tokens)
+        batch = memory.shape[0]
+        camera = self.camera_token.expand(batch, 1, -1)
+        first: Encoded = self.first(camera, memory, self._queries(), positions[0], self.is_open)
+        narrow = self.narrow_memory(first.memory)
+        if self.narrow_pose is not None and pose_tokens is not None:
+            narrow = torch.cat([narrow, self.narrow_pose(pose_tokens)], dim=1)
+        second: Encoded = self.second(
+            self.narrow_camera(first.camera),
+            narrow,
+            self.narrow_queries(first.queries),
+            positions[1],
+            self.is_open,
+        )
+        with full_precision(second.queries):
+            xyz = self.to_xyz(second.queries.float())
+            weak_camera = self.to_camera(second.camera[:, 0].float())
+        if self.template_embed is not None:
+            xyz = xyz + self.template
+        return MeshOutput(xyz[:, :LSP_JOINTS], xyz[:, LSP_JOINTS:], weak_camera, first, second)
+
+    def _memory(
+        self, features: Tensor | None, pose_tokens: Tensor | None
+    ) -> tuple[Tensor, tuple[Tensor | None, Tensor | None]]:
+        """(B, M, d1) image tokens then pose tokens, and the image tokens' positions in both transformers."""
+        parts: list[Tensor] = []
+        positions: tuple[Tensor | None, Tensor | None] = (None, None)
+        if self.to_tokens is not None:
+            if features is None:
+                raise ValueError("this network has image tokens: expected features, got None")
+            height, width = features.shape[-2:]
+            parts.append(self.to_tokens(features).flatten(2).transpose(1, 2))
+            wide, narrow = self.config.first.width, self.config.second.width
+            positions = (
+                sine_position(height, width, wide, features),
+                sine_position(height, width, narrow, features),
+            )
+        if pose_tokens is not None:
+            parts.append(pose_tokens.to(parts[0].dtype) if parts else pose_tokens)
+        return torch.cat(parts, dim=1), positions
+
+    def _queries(self) -> Tensor:
+        """(1, 445, d1): the same for every picture."""
+        queries = torch.cat([self.joint_tokens, self.vertex_tokens])
+        if self.template_embed is not None:
+            queries = queries + self.template_embed(self.template)
+        return queries[None]
+
+
+def project(points: Tensor, weak_camera: Tensor, mode: str = "scale_outside") -> Tensor:
+    """Weak-perspective projection into the crop.
+
+    Args:
+        points: (B, N, 3) metres, camera axes.
+        weak_camera: (B, 3) s, tx, ty.
+        mode: "scale_outside" s * (xy + t), "scale_inside" s * xy + t.
+
+    Returns:
+        (B, N, 2) crop units.
+    """
+    scale, shift = weak_camera[:, None, :1], weak_camera[:, None, 1:]
+    if mode == "scale_inside":
+        return scale * points[..., :2] + shift
+    return scale * (points[..., :2] + shift)
+
+
+def _open_pairs(adjacency: Tensor) -> Tensor:
+    """(445, 445) bool, True where a query may look: everywhere, but between vertices only along edges."""
+    is_open = torch.ones(QUERIES, QUERIES, dtype=torch.bool)
+    is_open[LSP_JOINTS:, LSP_JOINTS:] = adjacency.bool() | torch.eye(COARSE_VERTICES, dtype=torch.bool)
+    return is_open
