@@ -19,8 +19,8 @@ from scipy.sparse import coo_matrix, csr_matrix
 from .errors import BodyError
 from .skinning import forward_kinematics, pose_features, rotation_matrices, skin
 
-Float = npt.NDArray[np.floating]
-Int = npt.NDArray[np.integer]
+Float = npt.NDArray[np.floating[Any]]
+Int = npt.NDArray[np.integer[Any]]
 
 OPEN_BODY = Path(__file__).resolve().parent.parent / "assets" / "body" / "open_body.npz"
 VERTICES, FACES, JOINTS = 6890, 13776, 24
@@ -111,7 +111,10 @@ class Body:
         corrected = vertices + (pose_features(matrices) @ dirs.T).reshape(frames, -1, 3)
         moved = skin(corrected, joints, world, posed, csr_matrix(self.skin_weights))
         if transl is not None:
-            moved, posed = moved + transl[:, None].astype(np.float32), posed + transl[:, None].astype(np.float32)
+            moved, posed = (
+                moved + transl[:, None].astype(np.float32),
+                posed + transl[:, None].astype(np.float32),
+            )
         return Posed(moved, posed)
 
 
@@ -132,7 +135,9 @@ def _load(path: Path | None) -> Body:
         arrays = read_smpl(path)
         return _assemble(path.stem, arrays if "up_431_rows" in arrays else complete_smpl(path, arrays))
     if not OPEN_BODY.is_file():
-        raise BodyError(f"the open body is missing: {OPEN_BODY}; build it with python -m training.build_body -o assets/body")
+        raise BodyError(
+            f"the open body is missing: {OPEN_BODY}; build it with python -m training.build_body -o assets/body"
+        )
     with np.load(OPEN_BODY, allow_pickle=False) as file:
         return _assemble("open", dict(file))
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-Float = npt.NDArray[np.floating]
-Int = npt.NDArray[np.integer]
+Float = npt.NDArray[np.floating[Any]]
+Int = npt.NDArray[np.integer[Any]]
 
 EVENNESS = 1e-3  # weight of edge lengths (m^4) beside the quadrics: keeps flat regions evenly sampled
 MAX_VALENCE = 11
@@ -119,7 +119,9 @@ class _HalfMesh:
         self.seam = on_seam
         self.alive = np.zeros(len(mirror), bool)
         self.alive[chosen] = True
-        self.tris: dict[int, tuple[int, int, int]] = {i: (int(a), int(b), int(c)) for i, (a, b, c) in enumerate(chosen)}
+        self.tris: dict[int, tuple[int, int, int]] = {
+            i: (int(a), int(b), int(c)) for i, (a, b, c) in enumerate(chosen)
+        }
         self.around: list[set[int]] = [set() for _ in mirror]
         for i, tri in self.tris.items():
             for v in tri:
@@ -162,7 +164,10 @@ class _HalfMesh:
                 raise ValueError(f"cannot reach {target} vertices, {left} too many are left")
             item = heapq.heappop(self.heap)
             _, v, u, version_v, version_u = item
-            if not (self.alive[v] and self.alive[u]) or (version_v, version_u) != (self.version[v], self.version[u]):
+            if not (self.alive[v] and self.alive[u]) or (version_v, version_u) != (
+                self.version[v],
+                self.version[u],
+            ):
                 continue
             step = 1 if self.seam[v] else 2
             if step > left:

@@ -9,8 +9,8 @@ from scipy.spatial import cKDTree
 
 from .decimate import Decimated
 
-Float = npt.NDArray[np.floating]
-Int = npt.NDArray[np.integer]
+Float = npt.NDArray[np.floating[Any]]
+Int = npt.NDArray[np.integer[Any]]
 
 CANDIDATE_TRIANGLES = 24
 
@@ -37,8 +37,42 @@ def barycentric_upsampler(positions: Float, coarse: Decimated) -> csr_matrix:
     columns, values = coarse.faces[near[rows, best]], share[rows, best]
     columns[coarse.kept] = np.arange(len(coarse.kept))[:, None]
     values[coarse.kept] = [1.0, 0.0, 0.0]
-    matrix = coo_matrix((values.ravel(), (np.repeat(rows, 3), columns.ravel())), shape=(count, len(coarse.kept)))
+    matrix = coo_matrix(
+        (values.ravel(), (np.repeat(rows, 3), columns.ravel())), shape=(count, len(coarse.kept))
+    )
     return unit_rows(matrix.tocsr())
+
+
+def ridge_upsampler(positions: Float, coarse: Decimated, neighbours: int, noise: float) -> csr_matrix:
+    """(V, N) matrix that predicts every fine vertex from its nearest coarse ones; rows sum to one, may be negative.
+
+    Least squares over the given shapes and poses, with the ridge that is optimal when each coarse coordinate carries
+    independent noise: exact fits of clean meshes amplify a network's errors.
+
+    Args:
+        positions: (K, V, 3) the fine mesh in K shapes and poses, the rest shape first.
+        coarse: the coarse mesh; its vertices are copied exactly.
+        neighbours: coarse vertices a fine one may use.
+        noise: standard deviation of the coarse coordinates' error, metres.
+    """
+    poses, count = positions.shape[:2]
+    _, near = cKDTree(positions[0, coarse.kept]).query(positions[0], k=neighbours)
+    ordered = np.ascontiguousarray(positions.transpose(1, 0, 2), np.float64)
+    shares = np.zeros((count, neighbours))
+    for start in range(0, count, 256):
+        part = slice(start, start + 256)
+        # With w summing to one, only differences to the fine vertex matter: minimise |D w|^2 + ridge |w|^2.
+        difference = ordered[coarse.kept[near[part]]] - ordered[part, None]
+        flat = difference.reshape(*difference.shape[:2], -1)
+        gram = flat @ flat.transpose(0, 2, 1) + 3 * poses * noise**2 * np.eye(neighbours)
+        solved = np.linalg.solve(gram, np.ones((len(gram), neighbours, 1)))[..., 0]
+        shares[part] = solved / solved.sum(1, keepdims=True)
+    near[coarse.kept] = np.arange(len(coarse.kept))[:, None]
+    shares[coarse.kept] = 1 / neighbours
+    rows = np.repeat(np.arange(count), neighbours)
+    return unit_rows(
+        coo_matrix((shares.ravel(), (rows, near.ravel())), shape=(count, len(coarse.kept))).tocsr()
+    )
 
 
 def unit_rows(matrix: csr_matrix) -> csr_matrix:
@@ -56,7 +90,9 @@ def unit_rows(matrix: csr_matrix) -> csr_matrix:
 def symmetric_rows(matrix: csr_matrix, mirror_rows: Int, mirror_columns: Int) -> csr_matrix:
     """The matrix whose right half is the mirror image of its left half; rows on the seam are averaged."""
     coo = matrix.tocoo()
-    mirrored = coo_matrix((coo.data, (mirror_rows[coo.row], mirror_columns[coo.col])), shape=matrix.shape).tocsr()
+    mirrored = coo_matrix(
+        (coo.data, (mirror_rows[coo.row], mirror_columns[coo.col])), shape=matrix.shape
+    ).tocsr()
     first = np.arange(len(mirror_rows)) < mirror_rows
     seam = np.arange(len(mirror_rows)) == mirror_rows
     own = np.where(seam, 0.5, first.astype(float))

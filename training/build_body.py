@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from training.body_build.assemble import Skeleton, body_arrays, build_skeleton, decimated_levels
+from training.body_build.assemble import body_arrays, build_skeleton, decimated_levels
+from training.body_build.correctives import pose_correctives
 from training.body_build.source import MissingSourceError, load_source
 from training.body_build.tpose import to_t_pose
 
@@ -32,17 +33,21 @@ def build(log: Any = print) -> dict[str, npt.NDArray[Any]]:
     log("decimated to " + ", ".join(str(len(level.kept)) for level in levels))
     skeleton, explained = build_skeleton(source, population, levels[0])
     log(f"ten shape components explain {100 * explained.sum():.2f} % of the variance")
-    return body_arrays(source, population, levels, skeleton, _posedirs(skeleton))
-
-
-def _posedirs(skeleton: Skeleton) -> npt.NDArray[Any]:
-    return np.zeros((len(skeleton.template), 3, 207))
+    posedirs, residual = pose_correctives(skeleton)
+    log(
+        f"pose correctives: {1e3 * residual:.2f} mm left, {100 * (posedirs != 0).mean():.1f} % of the entries non-zero"
+    )
+    return body_arrays(source, population, levels, skeleton, posedirs)
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Command line; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m training.build_body", description="Build the open body (CC0).")
-    parser.add_argument("-o", "--output", type=Path, default=Path("assets/body"), help="folder for open_body.npz")
+    parser = argparse.ArgumentParser(
+        prog="python -m training.build_body", description="Build the open body (CC0)."
+    )
+    parser.add_argument(
+        "-o", "--output", type=Path, default=Path("assets/body"), help="folder for open_body.npz"
+    )
     output: Path = parser.parse_args(arguments).output
     try:
         output.mkdir(parents=True, exist_ok=True)

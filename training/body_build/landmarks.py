@@ -14,12 +14,10 @@ from .regressors import ALONG_BODY, convex_row
 from .source import Source
 from .tpose import JOINTS
 
-Float = npt.NDArray[np.floating]
-Int = npt.NDArray[np.integer]
+Float = npt.NDArray[np.floating[Any]]
+Int = npt.NDArray[np.integer[Any]]
 
-LSP = (
-    "R_Ankle R_Knee R_Hip L_Hip L_Knee L_Ankle R_Wrist R_Elbow R_Shoulder L_Shoulder L_Elbow L_Wrist Neck Head".split()
-)
+LSP = "R_Ankle R_Knee R_Hip L_Hip L_Knee L_Ankle R_Wrist R_Elbow R_Shoulder L_Shoulder L_Elbow L_Wrist Neck Head".split()
 COCO = (
     "nose left_eye right_eye left_ear right_ear left_shoulder right_shoulder left_elbow right_elbow "
     "left_wrist right_wrist left_hip right_hip left_knee right_knee left_ankle right_ankle"
@@ -30,7 +28,9 @@ SURFACE_CANDIDATES = 8
 INNER_CANDIDATES = 120
 
 
-def landmark_regressors(source: Source, full: Float, kept: Int, joints24: Float, mirror: Int) -> tuple[Float, Float]:
+def landmark_regressors(
+    source: Source, full: Float, kept: Int, joints24: Float, mirror: Int
+) -> tuple[Float, Float]:
     """(14, V) LSP and (17, V) COCO regressors on the decimated mesh, rows >= 0 with sum 1, symmetric.
 
     Args:
@@ -48,10 +48,14 @@ def landmark_regressors(source: Source, full: Float, kept: Int, joints24: Float,
     hip = joints[:, JOINTS.index("L_hip")] + [HIP_OUTWARD, HIP_UP, 0]
     rows["hip"] = convex_row(small, hip, small[0, :, 0] > 0, INNER_CANDIDATES, ALONG_BODY)
     collar, neck = (joints[:, JOINTS.index(name)] * [0, 1, 1] for name in ("L_collar", "neck"))
-    rows["neck"] = convex_row(small, 0.6 * neck + 0.4 * collar, np.ones(len(kept), bool), INNER_CANDIDATES, ALONG_BODY)
+    rows["neck"] = convex_row(
+        small, 0.6 * neck + 0.4 * collar, np.ones(len(kept), bool), INNER_CANDIDATES, ALONG_BODY
+    )
     for name, group in surface_points(source, full[0]).items():
         # On the mean shape alone: a point of the skin is the same skin in every shape.
-        rows[name] = convex_row(small[:1], full[:1, group].mean(1), np.ones(len(kept), bool), SURFACE_CANDIDATES)
+        rows[name] = convex_row(
+            small[:1], full[:1, group].mean(1), np.ones(len(kept), bool), SURFACE_CANDIDATES
+        )
     for name in ("neck", "head_top", "nose"):
         rows[name] = 0.5 * (rows[name] + rows[name][mirror])
     lsp = np.stack([_sided(rows, name.lower().replace("head", "head_top"), mirror) for name in LSP])

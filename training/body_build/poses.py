@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from .tpose import JOINT_MIRROR, JOINTS
 
-Float = npt.NDArray[np.floating]
+Float = npt.NDArray[np.floating[Any]]
 
 # Degrees about x, y, z of the T-pose: left limbs; right ones are mirrored (y and z change sign). SMPL's axes:
 # +x bends the trunk forward, the left arm comes down with -z, swings forward with -y; the knee bends with +x.
@@ -42,7 +42,10 @@ def sample_poses(count: int, seed: int) -> Float:
         low[j], high[j] = np.deg2rad(limits).T
         if name.startswith("L_"):
             right = JOINT_MIRROR[j]
-            low[right], high[right] = low[j] * [1, 0, 0] - high[j] * [0, 1, 1], high[j] * [1, 0, 0] - low[j] * [0, 1, 1]
+            low[right], high[right] = (
+                low[j] * [1, 0, 0] - high[j] * [0, 1, 1],
+                high[j] * [1, 0, 0] - low[j] * [0, 1, 1],
+            )
     poses = random.uniform(low, high, (count, 24, 3))
     poses[1::2] *= random.uniform(0.2, 0.8, (len(poses[1::2]), 1, 1))
     return poses

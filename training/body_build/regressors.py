@@ -12,8 +12,8 @@ from scipy.optimize import nnls
 
 from .tpose import JOINT_MIRROR, JOINTS, PARENTS
 
-Float = npt.NDArray[np.floating]
-Int = npt.NDArray[np.integer]
+Float = npt.NDArray[np.floating[Any]]
+Int = npt.NDArray[np.integer[Any]]
 
 CANDIDATES = 120  # nearest vertices that may carry a joint
 ALONG_BODY = (0.3, 1.0, 0.3)  # nearness counts along the bone, so that the candidates form a ring around it
@@ -46,7 +46,9 @@ def joint_regressor(vertices: Float, joints: Float, weights: Float, mirror: Int)
         own &= middle | (vertices[0, :, 0] > 0)
         shapes = slice(0, 1) if name in FIXED_TO_SURFACE else slice(None)
         arm = name[2:] in ("collar", "shoulder", "elbow", "wrist", "hand")
-        row = convex_row(vertices[shapes], targets[shapes, j], own, CANDIDATES, ALONG_ARM if arm else ALONG_BODY)
+        row = convex_row(
+            vertices[shapes], targets[shapes, j], own, CANDIDATES, ALONG_ARM if arm else ALONG_BODY
+        )
         if middle:
             row = 0.5 * (row + row[mirror])
         regressor[j] = row

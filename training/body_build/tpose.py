@@ -15,15 +15,17 @@ from scipy.spatial.transform import Rotation
 
 from .source import Source
 
-Float = npt.NDArray[np.floating]
-Int = npt.NDArray[np.integer]
+Float = npt.NDArray[np.floating[Any]]
+Int = npt.NDArray[np.integer[Any]]
 
 JOINTS = (
     "pelvis L_hip R_hip spine1 L_knee R_knee spine2 L_ankle R_ankle spine3 L_foot R_foot "
     "neck L_collar R_collar head L_shoulder R_shoulder L_elbow R_elbow L_wrist R_wrist L_hand R_hand"
 ).split()
 PARENTS = np.array([-1, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 12, 13, 14, 16, 17, 18, 19, 20, 21])
-JOINT_MIRROR = np.array([0, 2, 1, 3, 5, 4, 6, 8, 7, 9, 11, 10, 12, 14, 13, 15, 17, 16, 19, 18, 21, 20, 23, 22])
+JOINT_MIRROR = np.array(
+    [0, 2, 1, 3, 5, 4, 6, 8, 7, 9, 11, 10, 12, 14, 13, 15, 17, 16, 19, 18, 21, 20, 23, 22]
+)
 LEG_SPLAY = np.deg2rad(4.0)  # SMPL's mean body has 2 to 5 degrees
 SMOOTHING_PASSES = 6
 WEIGHTS_PER_VERTEX = 4
@@ -124,7 +126,8 @@ def _arm(head: dict[str, Float], letter: str, sign: float) -> dict[str, Float]:
     hand = _to_frame(knuckle - wrist, index - little, along, [0, 0, 1])
     twist = Rotation.from_matrix(hand @ np.swapaxes(fore, 1, 2)).as_rotvec()[:, 0]
     spread = [
-        Rotation.from_rotvec(np.stack([twist * f, 0 * twist, 0 * twist], 1)).as_matrix() @ fore for f in (0.3, 0.75)
+        Rotation.from_rotvec(np.stack([twist * f, 0 * twist, 0 * twist], 1)).as_matrix() @ fore
+        for f in (0.3, 0.75)
     ]
     # A part of the lift goes through the shoulder blade, as in a living shoulder.
     lift = Rotation.from_matrix(upper).as_rotvec()
