@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from .config import COARSE_VERTICES, LSP_JOINTS, NetConfig
+from .mesh_attention import MeshAttentionPattern
 from .mixer import FullyConnected, Mixer, TokenLinear
 from .precision import full_precision
 from .transformer import Encoded, EncoderDecoder, sine_position
@@ -77,7 +78,6 @@ class MeshOutput(NamedTuple):
 class MeshRegressor(nn.Module):
     """Camera, image and pose tokens in; 14 joints, 431 vertices and a weak camera out."""
 
-    is_open: Tensor
     template: Tensor
 
     def __init__(
@@ -107,7 +107,7 @@ class MeshRegressor(nn.Module):
         self.narrow_pose = nn.Linear(wide, narrow) if has_own_linear else None
         self.to_xyz = nn.Linear(narrow, 3)
         self.to_camera = nn.Linear(narrow, 3)
-        self.register_buffer("is_open", _open_pairs(adjacency), persistent=False)
+        self.pattern = MeshAttentionPattern(adjacency.numpy())
         self._use_template(template)
 
     def _use_template(self, template: Tensor | None) -> None:
@@ -139,7 +139,7 @@ class MeshRegressor(nn.Module):
         memory, positions = self._memory(features, pose_tokens)
         batch = memory.shape[0]
         camera = self.camera_token.expand(batch, 1, -1)
-        first: Encoded = self.first(camera, memory, self._queries(), positions[0], self.is_open)
+        first: Encoded = self.first(camera, memory, self._queries(), positions[0], self.pattern)
         narrow = self.narrow_memory(first.memory)
         if self.narrow_pose is not None and pose_tokens is not None:
             narrow = torch.cat([narrow, self.narrow_pose(pose_tokens)], dim=1)
@@ -148,7 +148,7 @@ class MeshRegressor(nn.Module):
             narrow,
             self.narrow_queries(first.queries),
             positions[1],
-            self.is_open,
+            self.pattern,
         )
         with full_precision(second.queries):
             xyz = self.to_xyz(second.queries.float())
@@ -201,9 +201,3 @@ def project(points: Tensor, weak_camera: Tensor, mode: str = "scale_outside") ->
         return scale * points[..., :2] + shift
     return scale * (points[..., :2] + shift)
 
-
-def _open_pairs(adjacency: Tensor) -> Tensor:
-    """(445, 445) bool, True where a query may look: everywhere, but between vertices only along edges."""
-    is_open = torch.ones(QUERIES, QUERIES, dtype=torch.bool)
-    is_open[LSP_JOINTS:, LSP_JOINTS:] = adjacency.bool() | torch.eye(COARSE_VERTICES, dtype=torch.bool)
-    return is_open

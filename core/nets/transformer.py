@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .config import TransformerConfig
+from .mesh_attention import MeshAttentionPattern, attend
 
 
 class Attention(nn.Module):
@@ -29,14 +30,14 @@ class Attention(nn.Module):
         nn.init.xavier_uniform_(self.in_proj_weight)
         nn.init.zeros_(self.out_proj.bias)
 
-    def to_self(self, x: Tensor, position: Tensor | None = None, is_open: Tensor | None = None) -> Tensor:
-        """Self-attention: (B, N, d); position (1, N, d) joins queries and keys; is_open (N, N) bool."""
+    def to_self(self, x: Tensor, position: Tensor | None = None, pattern: MeshAttentionPattern | None = None) -> Tensor:
+        """Self-attention: (B, N, d); position (1, N, d) joins queries and keys; pattern None sees everything."""
         q, k, v = F.linear(x, self.in_proj_weight, self.in_proj_bias).chunk(3, dim=-1)
         if position is not None:
             width = x.shape[-1]
             shift_q, shift_k = F.linear(position, self.in_proj_weight[: 2 * width]).chunk(2, dim=-1)
             q, k = q + shift_q, k + shift_k
-        return self._attend(q, k, v, is_open)
+        return self._mix(q, k, v, pattern)
 
     def to_memory(self, x: Tensor, memory: Tensor, position: Tensor | None) -> Tensor:
         """Cross-attention: (B, N, d) looks at memory (B, M, d); position (1, M, d) joins its keys."""
@@ -45,13 +46,15 @@ class Attention(nn.Module):
         k, v = F.linear(memory, self.in_proj_weight[width:], self.in_proj_bias[width:]).chunk(2, dim=-1)
         if position is not None:
             k = k + F.linear(position, self.in_proj_weight[width : 2 * width])
-        return self._attend(q, k, v, None)
+        return self._mix(q, k, v, None)
 
-    def _attend(self, q: Tensor, k: Tensor, v: Tensor, is_open: Tensor | None) -> Tensor:
-        q, k, v = (torch.unflatten(t, -1, (self.heads, -1)).transpose(1, 2) for t in (q, k, v))
+    def _mix(self, q: Tensor, k: Tensor, v: Tensor, pattern: MeshAttentionPattern | None) -> Tensor:
         dropout = self.dropout if self.training else 0.0
-        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=is_open, dropout_p=dropout)
-        out: Tensor = self.out_proj(mixed.transpose(1, 2).flatten(2))
+        if pattern is None:
+            mixed = attend(q, k, v, self.heads, dropout)
+        else:
+            mixed = pattern.attend(q, k, v, self.heads, dropout)
+        out: Tensor = self.out_proj(mixed)
         return out
 
 
@@ -101,9 +104,9 @@ class DecoderLayer(nn.Module):
         self.feedforward = FeedForward(config.width, config.feedforward, config.dropout)
         self.dropout = nn.Dropout(config.dropout)
 
-    def forward(self, x: Tensor, memory: Tensor, position: Tensor | None, is_open: Tensor | None) -> Tensor:
+    def forward(self, x: Tensor, memory: Tensor, position: Tensor | None, pattern: MeshAttentionPattern | None) -> Tensor:
         """x (1 or B, N, d): with one row for the whole batch, self-attention runs once."""
-        x = x + self.dropout(self.self_attention.to_self(self.norm1(x), None, is_open))
+        x = x + self.dropout(self.self_attention.to_self(self.norm1(x), None, pattern))
         x = x + self.dropout(
             self.cross_attention.to_memory(self._for_each(self.norm2(x), memory), memory, position)
         )
@@ -141,7 +144,7 @@ class EncoderDecoder(nn.Module):
         self.decoder_norm = nn.LayerNorm(config.width)
 
     def forward(
-        self, camera: Tensor, memory: Tensor, queries: Tensor, position: Tensor | None, is_open: Tensor | None
+        self, camera: Tensor, memory: Tensor, queries: Tensor, position: Tensor | None, pattern: MeshAttentionPattern | None
     ) -> Encoded:
         """Encode camera and memory together, then let the queries read the memory without the camera.
 
@@ -150,7 +153,7 @@ class EncoderDecoder(nn.Module):
             memory: (B, M, d) image tokens first, then pose tokens.
             queries: (1 or B, N, d); one row serves the whole batch.
             position: (1, h * w, d) of the image tokens, or None without image tokens.
-            is_open: (N, N) bool, True where a query may look.
+            pattern: which query sees which, in the decoder's self-attention.
         """
         if self.training and self.config.dropout:
             queries = queries.expand(memory.shape[0], -1, -1)  # dropout differs between pictures
@@ -162,7 +165,7 @@ class EncoderDecoder(nn.Module):
         camera, memory = tokens[:, :1], tokens[:, 1:]
         keys = padded_position(position, 0, memory.shape[1])
         for layer in self.decoder:
-            queries = layer(queries, memory, keys, is_open)
+            queries = layer(queries, memory, keys, pattern)
         return Encoded(camera, memory, self.decoder_norm(queries))
 
 
