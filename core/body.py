@@ -18,9 +18,7 @@ from scipy.sparse import coo_matrix, csr_matrix
 
 from .errors import BodyError
 from .skinning import forward_kinematics, pose_features, rotation_matrices, skin
-
-Float = npt.NDArray[np.floating[Any]]
-Int = npt.NDArray[np.integer[Any]]
+from .types import Float, Int
 
 OPEN_BODY = Path(__file__).resolve().parent.parent / "assets" / "body" / "open_body.npz"
 VERTICES, FACES, JOINTS = 6890, 13776, 24

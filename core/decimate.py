@@ -12,10 +12,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-Float = npt.NDArray[np.floating[Any]]
-Int = npt.NDArray[np.integer[Any]]
+from .types import Float, Int
 
 EVENNESS = 1e-3  # weight of edge lengths (m^4) beside the quadrics: keeps flat regions evenly sampled
 MAX_VALENCE = 11

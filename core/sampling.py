@@ -8,9 +8,7 @@ from scipy.sparse import coo_matrix, csr_matrix
 from scipy.spatial import cKDTree
 
 from .decimate import Decimated
-
-Float = npt.NDArray[np.floating[Any]]
-Int = npt.NDArray[np.integer[Any]]
+from .types import Float, Int
 
 CANDIDATE_TRIANGLES = 24
 

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 from scipy.sparse import csr_matrix
 
-Float = npt.NDArray[np.floating[Any]]
-Int = npt.NDArray[np.integer[Any]]
+from .types import Float, Int
 
 FRAMES_AT_ONCE = 32  # 330 kB of blended transforms a frame: stays in the cache
 
 
 def rotation_matrices(rotvec: Float) -> Float:
     """Rotation matrices (..., 3, 3) of rotation vectors (..., 3), radians (Rodrigues)."""
+    rotvec = np.asarray(rotvec, np.float64)
     angle = np.linalg.norm(rotvec, axis=-1)[..., None, None]
     safe = np.maximum(angle, 1e-8)
     x, y, z = np.moveaxis(rotvec, -1, 0)

@@ -6,21 +6,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from scipy.sparse import csr_matrix
 
 from core.decimate import Decimated, decimate
 from core.sampling import adjacency_with_self, ridge_upsampler, symmetric_rows
 from core.skinning import forward_kinematics, pose_features, rotation_matrices, skin
+from core.types import Float, Int
 
 from .landmarks import landmark_regressors
 from .poses import sample_poses
 from .regressors import joint_regressor
 from .source import Source
 from .tpose import JOINTS, PARENTS, TPosed
-
-Float = npt.NDArray[np.floating[Any]]
-Int = npt.NDArray[np.integer[Any]]
 
 COMPONENTS = 10
 SAMPLER_POSES = 300

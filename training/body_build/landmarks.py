@@ -8,20 +8,48 @@ of the skull (LSP); nose, eyes and ears are on the surface (COCO).
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
+
+from core.types import Float, Int
 
 from .regressors import ALONG_BODY, convex_row
 from .source import Source
 from .tpose import JOINTS
 
-Float = npt.NDArray[np.floating[Any]]
-Int = npt.NDArray[np.integer[Any]]
-
-LSP = "R_Ankle R_Knee R_Hip L_Hip L_Knee L_Ankle R_Wrist R_Elbow R_Shoulder L_Shoulder L_Elbow L_Wrist Neck Head".split()
-COCO = (
-    "nose left_eye right_eye left_ear right_ear left_shoulder right_shoulder left_elbow right_elbow "
-    "left_wrist right_wrist left_hip right_hip left_knee right_knee left_ankle right_ankle"
-).split()
+LSP = [
+    "R_Ankle",
+    "R_Knee",
+    "R_Hip",
+    "L_Hip",
+    "L_Knee",
+    "L_Ankle",
+    "R_Wrist",
+    "R_Elbow",
+    "R_Shoulder",
+    "L_Shoulder",
+    "L_Elbow",
+    "L_Wrist",
+    "Neck",
+    "Head",
+]
+COCO = [
+    "nose",
+    "left_eye",
+    "right_eye",
+    "left_ear",
+    "right_ear",
+    "left_shoulder",
+    "right_shoulder",
+    "left_elbow",
+    "right_elbow",
+    "left_wrist",
+    "right_wrist",
+    "left_hip",
+    "right_hip",
+    "left_knee",
+    "right_knee",
+    "left_ankle",
+    "right_ankle",
+]
 HIP_OUTWARD = 0.015
 HIP_UP = 0.01
 SURFACE_CANDIDATES = 8

@@ -6,11 +6,10 @@ Not the picture renderer's sampler: here every joint should reach its limits oft
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
+
+from core.types import Float
 
 from .tpose import JOINT_MIRROR, JOINTS
-
-Float = npt.NDArray[np.floating[Any]]
 
 # Degrees about x, y, z of the T-pose: left limbs; right ones are mirrored (y and z change sign). SMPL's axes:
 # +x bends the trunk forward, the left arm comes down with -z, swings forward with -y; the knee bends with +x.

@@ -10,10 +10,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import nnls
 
-from .tpose import JOINT_MIRROR, JOINTS, PARENTS
+from core.types import Float, Int
 
-Float = npt.NDArray[np.floating[Any]]
-Int = npt.NDArray[np.integer[Any]]
+from .tpose import JOINT_MIRROR, JOINTS, PARENTS
 
 CANDIDATES = 120  # nearest vertices that may carry a joint
 ALONG_BODY = (0.3, 1.0, 0.3)  # nearness counts along the bone, so that the candidates form a ring around it
@@ -39,7 +38,7 @@ def joint_regressor(vertices: Float, joints: Float, weights: Float, mirror: Int)
     for j, name in enumerate(JOINTS):
         if name.startswith("R_"):
             continue
-        owners = [j, max(PARENTS[j], 0), *np.flatnonzero(PARENTS == j)]
+        owners = [j, max(PARENTS[j], 0), *np.flatnonzero(j == PARENTS)]
         middle = JOINT_MIRROR[j] == j
         own = weights[:, owners].sum(1) > 0.5
         own |= own[mirror] & middle

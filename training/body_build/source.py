@@ -16,8 +16,7 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import spsolve
 
-Float = npt.NDArray[np.floating[Any]]
-Int = npt.NDArray[np.integer[Any]]
+from core.types import Float, Int
 
 BODY_VERTICES = 13348
 AGES = (0.62, 0.95)  # anny's scale: 2/3 is 25 years, 1 is 90

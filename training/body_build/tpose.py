@@ -9,19 +9,39 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy.sparse import coo_matrix, csr_matrix, diags
 from scipy.spatial.transform import Rotation
 
+from core.types import Float, Int
+
 from .source import Source
 
-Float = npt.NDArray[np.floating[Any]]
-Int = npt.NDArray[np.integer[Any]]
-
-JOINTS = (
-    "pelvis L_hip R_hip spine1 L_knee R_knee spine2 L_ankle R_ankle spine3 L_foot R_foot "
-    "neck L_collar R_collar head L_shoulder R_shoulder L_elbow R_elbow L_wrist R_wrist L_hand R_hand"
-).split()
+JOINTS = [
+    "pelvis",
+    "L_hip",
+    "R_hip",
+    "spine1",
+    "L_knee",
+    "R_knee",
+    "spine2",
+    "L_ankle",
+    "R_ankle",
+    "spine3",
+    "L_foot",
+    "R_foot",
+    "neck",
+    "L_collar",
+    "R_collar",
+    "head",
+    "L_shoulder",
+    "R_shoulder",
+    "L_elbow",
+    "R_elbow",
+    "L_wrist",
+    "R_wrist",
+    "L_hand",
+    "R_hand",
+]
 PARENTS = np.array([-1, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 12, 13, 14, 16, 17, 18, 19, 20, 21])
 JOINT_MIRROR = np.array(
     [0, 2, 1, 3, 5, 4, 6, 8, 7, 9, 11, 10, 12, 14, 13, 15, 17, 16, 19, 18, 21, 20, 23, 22]
