@@ -22,12 +22,11 @@ from .types import Float, Int
 
 OPEN_BODY = Path(__file__).resolve().parent.parent / "assets" / "body" / "open_body.npz"
 VERTICES, FACES, JOINTS = 6890, 13776, 24
-SMPL_KEYS = ("v_template", "f", "shapedirs", "posedirs", "weights", "J_regressor", "kintree_table")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Posed:
-    """Vertices (T, 6890, 3) and joints (T, 24, 3) of a posed body, metres, in the axes the root was turned to."""
+    """Vertices (T, 6890, 3) and joints (T, 24, 3) of a posed body, metres, in the axes of its root."""
 
     vertices: Float
     joints: Float
@@ -91,7 +90,7 @@ class Body:
         """The body in T poses.
 
         Args:
-            rotations: (T, 24, 3) rotation vectors or (T, 24, 3, 3) matrices, local; the root's turns the whole body.
+            rotations: (T, 24, 3) rotation vectors or (T, 24, 3, 3) matrices, local; the root's turns all.
             betas: (T, 10), (1, 10) or None for the mean shape.
             transl: (T, 3) metres, added to everything.
 
@@ -128,16 +127,18 @@ def load_body(path: Path | None = None) -> Body:
 @lru_cache(maxsize=4)
 def _load(path: Path | None) -> Body:
     if path is not None:
-        from .smpl_file import complete_smpl, read_smpl
+        from .smpl_file import read_smpl
+        from .smpl_samplers import complete_smpl
 
         arrays = read_smpl(path)
         return _assemble(path.stem, arrays if "up_431_rows" in arrays else complete_smpl(path, arrays))
     if not OPEN_BODY.is_file():
         raise BodyError(
-            f"the open body is missing: {OPEN_BODY}; build it with python -m training.build_body -o assets/body"
+            f"the open body is missing: {OPEN_BODY}; build it: python -m training.build_body -o assets/body"
         )
-    with np.load(OPEN_BODY, allow_pickle=False) as file:
-        return _assemble("open", dict(file))
+    from .smpl_file import read_smpl
+
+    return _assemble("open", read_smpl(OPEN_BODY))
 
 
 def _assemble(name: str, arrays: dict[str, Any]) -> Body:

@@ -80,13 +80,14 @@ def decimate(
     positions: Float,
     targets: Sequence[int],
     mirror: Int,
+    *,
     weights: Float | None = None,
     evenness: float = EVENNESS,
 ) -> list[Decimated]:
     """Mirror-symmetric nested subsets of a closed mesh, one for each target count.
 
-    Works on the half with x >= 0, whose border is the seam: a seam vertex collapses along the seam only, so that
-    the mirrored half fits exactly.
+    Works on the half with x >= 0, whose border is the seam: a seam vertex collapses along the seam only, so
+    that the mirrored half fits exactly.
 
     Args:
         faces: (F, 3).
@@ -112,6 +113,8 @@ class _HalfMesh:
         on_seam = mirror == np.arange(len(mirror))
         side = np.where(on_seam[None], 0.0, positions[:1, :, 0])[0]
         chosen = faces[side[faces].sum(1) > 0]
+        if 2 * len(chosen) != len(faces):
+            raise ValueError("the mesh's left-right seam does not run along edges")
         self.mirror = mirror
         self.p = np.ascontiguousarray(positions.transpose(1, 0, 2), np.float64)
         self.seam = on_seam

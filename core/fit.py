@@ -1,9 +1,9 @@
 """Vertices -> bones: one body shape for the clip and 24 local rotations a frame that explain the surface.
 
 No network and no optimiser library. World rotations of the parts come from a weighted Kabsch alignment; a few
-Gauss-Newton steps on the 431 coarse vertices, all frames at once, then make root, rotations and surface agree. The shape
-is solved together with the poses of some frames of the clip, then kept.
-Joints that little surface speaks for (spine, collars) carry a weak prior towards rest, which only noise can notice.
+Gauss-Newton steps on the 431 coarse vertices, all frames at once, then make root, rotations and surface
+agree. The shape is solved together with the poses of some frames of the clip, then kept. Joints that little
+surface speaks for (spine, collars) carry a weak prior towards rest, which only noise can notice.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ NOISE = (
 )
 BETA_LIMIT = 4.0
 REGULAR = 1e-7  # keeps the normal equations solvable where nothing speaks for a joint
-# Standard deviation of each local rotation from rest, radians: the weight of the prior is NOISE^2 over its square.
+# Standard deviation of each local rotation from rest, radians; the prior weighs NOISE^2 over its square.
 LOOSE, STIFF = 2.0, 0.3
 STIFF_JOINTS = (3, 6, 9, 10, 11, 12, 13, 14, 15, 22, 23)
 
@@ -88,7 +88,7 @@ def fit_bones(vertices: Float, body: Body, betas: Float | None = None) -> BoneFi
 
 
 def continuous_quaternions(matrices: Float) -> Float:
-    """(T, J, 4) quaternions wxyz of (T, J, 3, 3) rotations, of the two signs the one nearer to the frame before."""
+    """(T, J, 4) quaternions wxyz of (T, J, 3, 3) rotations, the sign nearer to the frame before."""
     xyzw = Rotation.from_matrix(matrices.reshape(-1, 3, 3)).as_quat().reshape(*matrices.shape[:2], 4)
     wxyz = np.roll(xyzw, 1, axis=-1)
     wxyz[0] *= np.where(wxyz[:1, :, :1] < 0, -1.0, 1.0)[0]
@@ -257,7 +257,7 @@ def _moved(coarse: _Coarse, pose: _Pose, change: Float) -> _Pose:
 def _fit_shape(coarse: _Coarse, target: Float) -> Float:
     """(10,) betas that explain the chosen frames (T, 431, 3): Gauss-Newton on shape and poses together.
 
-    The poses are eliminated frame by frame (Schur complement), so that a step costs little more than one of poses.
+    The poses are eliminated frame by frame (Schur complement): a step costs little more than one of poses.
     """
     betas = np.zeros(coarse.shapedirs.shape[2])
     pose = _step(coarse, target, betas, _start(coarse, target, betas))

@@ -1,4 +1,4 @@
-"""Samplers between the resolutions of one mesh: a coarse mesh on a subset of the vertices, and the way back up."""
+"""Samplers between the resolutions of one mesh: from a coarse mesh on some of its vertices back up."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ def barycentric_upsampler(positions: Float, coarse: Decimated) -> csr_matrix:
 
 
 def ridge_upsampler(positions: Float, coarse: Decimated, neighbours: int, noise: float) -> csr_matrix:
-    """(V, N) matrix that predicts every fine vertex from its nearest coarse ones; rows sum to one, may be negative.
+    """(V, N) matrix that predicts each fine vertex from its nearest coarse ones; rows sum to one.
 
-    Least squares over the given shapes and poses, with the ridge that is optimal when each coarse coordinate carries
-    independent noise: exact fits of clean meshes amplify a network's errors.
+    Least squares over the given shapes and poses, with the ridge that is optimal when each coarse coordinate
+    carries independent noise: exact fits of clean meshes amplify a network's errors.
 
     Args:
         positions: (K, V, 3) the fine mesh in K shapes and poses, the rest shape first.
@@ -126,7 +126,7 @@ def _closest_on_edge(points: Float, triangles: Float, i: int, j: int) -> Float:
     start, edge = triangles[..., i, :], triangles[..., j, :] - triangles[..., i, :]
     along = ((points - start) * edge).sum(-1) / np.maximum((edge * edge).sum(-1), 1e-20)
     along = np.clip(along, 0, 1)
-    share = np.zeros(along.shape + (3,))
+    share = np.zeros((*along.shape, 3))
     share[..., i], share[..., j] = 1 - along, along
     return share
 

@@ -76,5 +76,5 @@ def skin(vertices: Float, joints: Float, world: Float, posed: Float, weights: cs
 
 
 def pose_features(rotations: Float) -> Float:
-    """(T, 9 (J - 1)) entries of the local rotations less the identity, without the root: SMPL's pose blend input."""
+    """(T, 9 (J - 1)) entries of the local rotations less the identity, without the root, as SMPL has them."""
     return np.asarray((rotations[:, 1:] - np.eye(3, dtype=rotations.dtype)).reshape(len(rotations), -1))

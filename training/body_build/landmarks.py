@@ -1,8 +1,8 @@
 """The points that people click: 14 LSP joints and 17 COCO points, as convex combinations of vertices.
 
-Limb joints are the skeleton's. Hips lie `HIP_OUTWARD` outside and `HIP_UP` above the joint's centre, where annotators
-of LSP and COCO put them; Neck is the middle between the seventh vertebra and the top of the sternum; Head is the top
-of the skull (LSP); nose, eyes and ears are on the surface (COCO).
+Limb joints are the skeleton's. Hips lie `HIP_OUTWARD` outside and `HIP_UP` above the joint's centre, where
+annotators of LSP and COCO put them; Neck is the middle between the seventh vertebra and the top of the
+sternum; Head is the top of the skull (LSP); nose, eyes and ears are on the surface (COCO).
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ LIMITS: dict[str, tuple[tuple[float, float], tuple[float, float], tuple[float, f
 
 
 def sample_poses(count: int, seed: int) -> Float:
-    """(count, 24, 3) rotation vectors, radians; each axis uniform within its limits, half of the poses scaled down."""
+    """(count, 24, 3) rotation vectors, radians; uniform within the limits, half of them scaled down."""
     random = np.random.default_rng(seed)
     low, high = np.zeros((24, 3)), np.zeros((24, 3))
     for name, limits in LIMITS.items():

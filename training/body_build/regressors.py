@@ -1,7 +1,7 @@
 """Joint regressors: joints as convex combinations of nearby vertices.
 
-MakeHuman's rig gives the target of most joints. Its knee drifts along the leg with the height setting (19 mm std), so
-the knee is a ring of vertices fitted to one place on the mean shape: at the middle of the kneecap.
+MakeHuman's rig gives the target of most joints. Its knee drifts along the leg with the height setting (19 mm
+std), so the knee is a ring of vertices fitted to one place on the mean shape: at the middle of the kneecap.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def joint_regressor(vertices: Float, joints: Float, weights: Float, mirror: Int)
             row = 0.5 * (row + row[mirror])
         regressor[j] = row
         regressor[JOINT_MIRROR[j]] = row if middle else row[mirror]
-    return regressor / regressor.sum(1, keepdims=True)
+    return np.asarray(regressor / regressor.sum(1, keepdims=True))
 
 
 def corrected_targets(joints: Float) -> Float:

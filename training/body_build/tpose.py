@@ -1,12 +1,13 @@
 """From MakeHuman's rest pose to SMPL's T-pose, and from its 163 bones to SMPL's 24 joints.
 
-T-pose: arms along x with the palms down and the elbow's hinge vertical, hips to ankles `LEG_SPLAY` off vertical,
-feet as they were. The forearm's twist is spread over its two bones.
+T-pose: arms along x with the palms down and the elbow's hinge vertical, hips to ankles `LEG_SPLAY` off
+vertical, feet as they were. The forearm's twist is spread over its two bones.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from scipy.sparse import coo_matrix, csr_matrix, diags
@@ -47,6 +48,7 @@ JOINT_MIRROR = np.array(
     [0, 2, 1, 3, 5, 4, 6, 8, 7, 9, 11, 10, 12, 14, 13, 15, 17, 16, 19, 18, 21, 20, 23, 22]
 )
 LEG_SPLAY = np.deg2rad(4.0)  # SMPL's mean body has 2 to 5 degrees
+Axis: TypeAlias = tuple[float, float, float]
 SMOOTHING_PASSES = 6
 WEIGHTS_PER_VERTEX = 4
 
@@ -105,7 +107,7 @@ def to_t_pose(source: Source) -> TPosed:
 
 
 def _symmetrise(vertices: Float, mirror: Int) -> Float:
-    return 0.5 * (vertices + vertices[:, mirror] * np.array([-1.0, 1.0, 1.0]))
+    return np.asarray(0.5 * (vertices + vertices[:, mirror] * np.array([-1.0, 1.0, 1.0])))
 
 
 def _frame(main: Float, side: Float) -> Float:
@@ -116,9 +118,9 @@ def _frame(main: Float, side: Float) -> Float:
     return np.stack([a, b, np.cross(a, b)], -1)
 
 
-def _to_frame(main: Float, side: Float, target_main: Float, target_side: Float) -> Float:
+def _to_frame(main: Float, side: Float, target_main: Axis, target_side: Axis) -> Float:
     """Rotation (N, 3, 3) that turns (main, side) into (target_main, target_side)."""
-    target = _frame(np.array(target_main, float)[None], np.array(target_side, float)[None])
+    target = _frame(np.array([target_main]), np.array([target_side]))
     return np.asarray(target @ np.swapaxes(_frame(main, side), 1, 2))
 
 
@@ -139,11 +141,11 @@ def _world_rotations(source: Source) -> Float:
 def _arm(head: dict[str, Float], letter: str, sign: float) -> dict[str, Float]:
     shoulder, elbow, wrist = (head[f"{n}.{letter}"] for n in ("upperarm01", "lowerarm01", "wrist"))
     knuckle, index, little = (head[f"finger{i}-1.{letter}"] for i in (3, 2, 5))
-    along, hinge = [sign, 0, 0], [0, -sign, 0]
+    along, hinge = (sign, 0.0, 0.0), (0.0, -sign, 0.0)
     normal = np.cross(elbow - shoulder, wrist - elbow)
     upper = _to_frame(elbow - shoulder, normal, along, hinge)
     fore = _to_frame(wrist - elbow, normal, along, hinge)
-    hand = _to_frame(knuckle - wrist, index - little, along, [0, 0, 1])
+    hand = _to_frame(knuckle - wrist, index - little, along, (0.0, 0.0, 1.0))
     twist = Rotation.from_matrix(hand @ np.swapaxes(fore, 1, 2)).as_rotvec()[:, 0]
     spread = [
         Rotation.from_rotvec(np.stack([twist * f, 0 * twist, 0 * twist], 1)).as_matrix() @ fore

@@ -1,0 +1,184 @@
+"""The arrays of a body file in SMPL's format, .npz or .pkl, without running anything that a pickle asks for.
+
+SMPL's own files are Python 2 pickles of numpy arrays, SciPy sparse matrices and chumpy objects. The unpickler
+here knows numpy's arrays; for the other two it builds inert records and reads the numbers out of them; any
+other name in the pickle is refused before it is imported.
+"""
+
+from __future__ import annotations
+
+import codecs
+import pickle
+import zipfile
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from .errors import BodyError
+
+SMPL_KEYS = ("v_template", "f", "shapedirs", "posedirs", "weights", "J_regressor", "kintree_table")
+EXPECTED = {
+    "v_template": (6890, 3),
+    "f": (13776, 3),
+    "posedirs": (6890, 3, 207),
+    "weights": (6890, 24),
+    "J_regressor": (24, 6890),
+    "kintree_table": (2, 24),
+}
+SHAPE_COMPONENTS = 10
+
+
+def read_smpl(path: Path) -> dict[str, Any]:
+    """SMPL's seven arrays, and whatever else of plain arrays an .npz holds.
+
+    Raises:
+        BodyError: missing, unreadable, no body of SMPL's counts, or a pickle with anything but arrays in it.
+    """
+    if not path.is_file():
+        raise BodyError(f"no such body file: {path}")
+    if path.suffix.lower() not in (".npz", ".pkl"):
+        raise BodyError(f"{path.name} is no body file: expected SMPL's .npz or .pkl")
+    arrays = _read_npz(path) if path.suffix.lower() == ".npz" else _read_pickle(path)
+    missing = [key for key in SMPL_KEYS if key not in arrays]
+    if missing:
+        raise BodyError(f"{path.name} is no body in SMPL's format: it lacks {', '.join(missing)}")
+    for key, shape in EXPECTED.items():
+        if arrays[key].shape != shape:
+            raise BodyError(
+                f"{path.name} is not SMPL: {key} is {arrays[key].shape}, expected {shape}; "
+                "SMPL-X, SMPL+H and STAR files do not fit"
+            )
+    shapes = arrays["shapedirs"].shape
+    if shapes[:2] != (6890, 3) or shapes[2] < SHAPE_COMPONENTS:
+        raise BodyError(f"{path.name} has shapedirs {shapes}, expected (6890, 3, 10 or more)")
+    return arrays
+
+
+def _read_npz(path: Path) -> dict[str, Any]:
+    arrays: dict[str, Any] = {}
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            for key in file.files:
+                try:
+                    arrays[key] = file[key]
+                except ValueError:  # an object array: a pickle inside; what we need is never one
+                    continue
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        raise BodyError(f"{path.name} cannot be read as .npz ({error}); is the download complete?") from error
+    return arrays
+
+
+def _read_pickle(path: Path) -> dict[str, Any]:
+    try:
+        with path.open("rb") as file:
+            content = _ArraysOnly(file, path.name).load()
+    except BodyError:
+        raise
+    except Exception as error:  # a damaged pickle can raise nearly anything; nothing of it was run
+        raise BodyError(f"{path.name} is a damaged pickle ({error}); is the download complete?") from error
+    if not isinstance(content, dict):
+        raise BodyError(f"{path.name} is no body in SMPL's format: its pickle holds no dictionary")
+    named = {str(key): _as_array(value) for key, value in content.items()}
+    return {key: value for key, value in named.items() if value is not None}
+
+
+class _Record:
+    """Stands in for a chumpy object or a sparse matrix: keeps its state, does nothing."""
+
+    state: dict[str, Any]
+
+    def __new__(cls, *_: Any) -> _Record:
+        """An empty record, whatever the pickle passes."""
+        record = super().__new__(cls)
+        record.state = {}
+        return record
+
+    def __init__(self, *_: Any) -> None:
+        """Take and drop any arguments."""
+
+    def __setstate__(self, state: Any) -> None:
+        parts = state if isinstance(state, tuple) else (state,)
+        for part in parts:
+            if isinstance(part, dict):
+                self.state.update({str(key): value for key, value in part.items()})
+
+
+def _new_array(_subtype: Any, shape: Any, kind: Any) -> Any:
+    return np.ndarray.__new__(np.ndarray, shape, np.dtype(kind))
+
+
+def _new_record(*_: Any) -> _Record:
+    return _Record()
+
+
+def _scalar(kind: np.dtype[Any], value: bytes) -> Any:
+    if kind.hasobject:
+        raise pickle.UnpicklingError("an object hidden in a scalar")
+    return np.frombuffer(value, kind, 1)[0]
+
+
+_ARRAY_MODULES = ("numpy.core.multiarray", "numpy._core.multiarray")
+_ALLOWED: dict[tuple[str, str], Any] = {
+    ("numpy", "ndarray"): np.ndarray,
+    ("numpy", "dtype"): np.dtype,
+    ("_codecs", "encode"): codecs.encode,
+    ("copy_reg", "_reconstructor"): _new_record,
+    ("copyreg", "_reconstructor"): _new_record,
+    ("copyreg", "__newobj__"): _new_record,
+    ("__builtin__", "object"): _Record,
+    ("builtins", "object"): _Record,
+    **{(module, "_reconstruct"): _new_array for module in _ARRAY_MODULES},
+    **{(module, "scalar"): _scalar for module in _ARRAY_MODULES},
+}
+_SPARSE_NAMES = {f"{kind}_{form}" for kind in ("csc", "csr", "coo") for form in ("matrix", "array")}
+_CHUMPY_NAMES = {"Ch", "Select", "ChArray"}
+
+
+class _ArraysOnly(pickle.Unpickler):
+    def __init__(self, file: BinaryIO, name: str) -> None:
+        super().__init__(file, encoding="latin1")
+        self.name = name
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) in _ALLOWED:
+            return _ALLOWED[module, name]
+        if module.split(".", maxsplit=1)[0] == "scipy" and name in _SPARSE_NAMES:
+            return _Record
+        if module.split(".", maxsplit=1)[0] == "chumpy" and name in _CHUMPY_NAMES:
+            return _Record
+        raise BodyError(
+            f"{self.name} is refused: its pickle asks for {module}.{name}, and a body file holds arrays "
+            "only; use the .npz of the model"
+        )
+
+
+def _as_array(value: Any) -> Any:
+    """The numbers of an array, a sparse matrix or a chumpy object; None for anything else."""
+    if isinstance(value, np.ndarray):
+        return None if value.dtype.hasobject else value
+    if not isinstance(value, _Record):
+        return None
+    state = value.state
+    if "indptr" in state:
+        return _dense(state)
+    if "idxs" in state and "a" in state:  # chumpy.reordering.Select
+        picked = _as_array(state["a"])
+        if picked is None:
+            return None
+        flat = picked.ravel()[np.asarray(state["idxs"])]
+        return flat.reshape(state.get("preferred_shape") or flat.shape)
+    return _as_array(state.get("x"))
+
+
+def _dense(state: dict[str, Any]) -> Any:
+    """(rows, columns) of a compressed matrix; the pointers' length tells which way it is compressed."""
+    rows, columns = (int(n) for n in state.get("_shape", state.get("shape", (0, 0))))
+    pointers, indices, values = (np.asarray(state[key]) for key in ("indptr", "indices", "data"))
+    dense = np.zeros((rows, columns))
+    along = np.repeat(np.arange(len(pointers) - 1), np.diff(pointers))
+    if len(pointers) == columns + 1:
+        np.add.at(dense, (indices, along), values)
+    else:
+        np.add.at(dense, (along, indices), values)
+    return dense
