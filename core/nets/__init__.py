@@ -1,4 +1,4 @@
-"""The networks in torch: PCT's pose tokens, FastMETRO's and PostoMETRO's mesh regressors, and a small one to ship.
+"""The networks in torch: PCT's pose tokens, FastMETRO's and PostoMETRO's mesh regressors, a small one.
 
 Read `config.py` (what can be chosen), `network.py` (how the parts stand together), then any part by its name.
 """
@@ -15,8 +15,8 @@ from .config import (
 from .deploy import DeployedNetwork, DeployedOutput
 from .heatmaps import cell_centres, global_soft_argmax, read_heatmaps
 from .network import (
-    Network,
     NetOutput,
+    Network,
     PoseReading,
     body_template,
     build_backbone,

@@ -1,9 +1,9 @@
 """Every size and every switch of the networks, as plain data.
 
-Presets: `tiny` (one shared backbone, ships with the project), `resnet50` and `hrnet_w48` (the paper's, with PCT's own
-SwinV2-B for the pose tokens). Depths S, M, L are 1, 2, 3 encoder and decoder layers in each of the two transformers.
-The switches cover the places where PostoMETRO's text and its released code differ, and the variants of its
-Tables 5, 6 and 7; the defaults of the big presets are those of the released code.
+Presets: `tiny` (one shared backbone, ships with the project), `resnet50` and `hrnet_w48` (the paper's, with
+PCT's own SwinV2-B for the pose tokens). Depths S, M, L are 1, 2, 3 encoder and decoder layers in each of the
+two transformers. The switches cover the places where PostoMETRO's text and its released code differ, and the
+variants of its Tables 5, 6 and 7; the defaults of the big presets are those of the released code.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ INTERMEDIATE_VERTICES = 1723
 FINE_VERTICES = 6890
 LAYERS_OF_DEPTH = {"S": 1, "M": 2, "L": 3}
 
-# LSP order (R_Ankle R_Knee R_Hip L_Hip L_Knee L_Ankle R_Wrist R_Elbow R_Shoulder L_Shoulder L_Elbow L_Wrist Neck Head)
-# read out of the 19 heatmaps.
+# LSP order (R_Ankle R_Knee R_Hip L_Hip L_Knee L_Ankle R_Wrist R_Elbow R_Shoulder L_Shoulder L_Elbow L_Wrist
+# Neck Head) read out of the 19 heatmaps.
 LSP_FROM_HEATMAPS = (16, 14, 12, 11, 13, 15, 10, 8, 6, 5, 7, 9, 17, 18)
 
 
@@ -33,7 +33,8 @@ class QuantiserConfig:
         code_dim: width of one code.
         decay: of the exponential moving averages (PCT: 0.9).
         epsilon: Laplace smoothing of the counts.
-        start: "first_batch" fills the codebook from the first batch's latents; "upstream" keeps PCT's random start.
+        start: "first_batch" fills the codebook from the first batch's latents; "upstream" keeps PCT's random
+            start.
         restart_after: steps without a hit after which a code is moved onto a latent of the batch; 0 never.
     """
 
@@ -58,7 +59,8 @@ class TokenizerConfig:
         drop_joint: probability with which a visible joint is hidden in training.
         guide_ratio: share of `width` that comes from the image feature at each joint; 0 needs no image.
         guide_channels: width of that image feature.
-        units: what the first and last Linear see: "pixels" of a `crop_px` crop (PCT), or "crop" units in [-1, 1].
+        units: what the first and last Linear see: "pixels" of a `crop_px` crop (PCT), or "crop" units in
+            [-1, 1].
     """
 
     joints: int = COCO_JOINTS
@@ -83,7 +85,8 @@ class ClassifierConfig:
     """From image features to logits over the codebook (PCT, Sec. 3.2), or our pooled head.
 
     Attributes:
-        kind: "flatten" is PCT's head and fixes the input to 256 px; "pooled" reads features under each heatmap.
+        kind: "flatten" is PCT's head and fixes the input to 256 px; "pooled" reads features under each
+            heatmap.
         width: of the mixers (PCT: 64).
         channel_hidden: hidden width of the channel MLP (PCT: 256).
         conv_width: width of PCT's convolutions; unused by "pooled".
@@ -131,7 +134,9 @@ class NetConfig:
         upsampler_bias: of the learned one; "shared" by x, y and z is upstream's.
         projection: "scale_outside" s * (xy + t) (code) or "scale_inside" s * xy + t (text).
         template_queries: queries also see the template's coordinates, and xyz is a residual to them.
-        modulator_width, modulator_layers, modulator_token_hidden, modulator_channel_hidden: the mixers between.
+        modulator_width: of the mixers between tokens and transformers; the next three are theirs too.
+        small_width: of the small backbone's first stage.
+        neck_width: of the feature under the heatmaps.
     """
 
     preset: str = "resnet50"
@@ -220,8 +225,8 @@ def _tiny() -> NetConfig:
             quantiser=QuantiserConfig(codes=1024, code_dim=128),
         ),
         classifier=ClassifierConfig(kind="pooled", width=128, layers=3, channel_hidden=256),
-        first=TransformerConfig(192, 384, heads=3, encoder_layers=2, decoder_layers=2, dropout=0.0),
-        second=TransformerConfig(128, 256, heads=2, encoder_layers=2, decoder_layers=2, dropout=0.0),
+        first=TransformerConfig(192, 384, heads=3, encoder_layers=2, decoder_layers=1, dropout=0.0),
+        second=TransformerConfig(96, 192, heads=2, encoder_layers=1, decoder_layers=1, dropout=0.0),
     )
 
 

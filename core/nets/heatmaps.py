@@ -1,7 +1,8 @@
 """Points out of heatmaps, and features under them.
 
-A local soft-argmax (5 x 5 about the peak) reads 4 to 9 PCK points better on photographs than a global one, since a
-second person's peak does not pull on it; the global one is smooth everywhere, and serves the training.
+A local soft-argmax (5 x 5 about the peak) reads 4 to 9 PCK points better on photographs than a global one,
+since a second person's peak does not pull on it; the global one is smooth everywhere, and serves the
+training.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Self-attention of 14 joints and 431 vertices, where a vertex sees the joints and its neighbours alone.
 
-More than 96 % of the 445 x 445 pairs are blocked. The mesh is cut into patches; the vertices of a patch look at the
-joints, the patch and its rim, with a mask inside, so that a quarter of the pairs is computed and the answer is the
-same as with one big mask. Joints see everything.
+More than 96 % of the 445 x 445 pairs are blocked. The mesh is cut into patches; the vertices of a patch look
+at the joints, the patch and its rim, with a mask inside, so that a quarter of the pairs is computed and the
+answer is the same as with one big mask. Joints see everything.
 """
 
 from __future__ import annotations
@@ -55,24 +55,26 @@ class MeshAttentionPattern(nn.Module):
             back[part] = i * rows + np.arange(len(part))
         self.register_buffer("queries", torch.from_numpy(queries.astype(np.int64)), persistent=False)
         self.register_buffer("keys", torch.from_numpy(keys), persistent=False)
-        self.register_buffer("bias", torch.from_numpy(np.where(is_open, 0.0, BLOCKED).astype(np.float32)), persistent=False)
+        self.register_buffer(
+            "bias", torch.from_numpy(np.where(is_open, 0.0, BLOCKED).astype(np.float32)), persistent=False
+        )
         self.register_buffer("back", torch.from_numpy(back), persistent=False)
 
-    def attend(self, q: Tensor, k: Tensor, v: Tensor, heads: int, dropout: float) -> Tensor:
+    def attend(self, q: Tensor, k: Tensor, v: Tensor, *, heads: int, dropout: float) -> Tensor:
         """Attention with this pattern: (B, 445, d) each, to (B, 445, d)."""
-        joints = attend(q[:, :LSP_JOINTS], k, v, heads, dropout)
+        joints = attend(q[:, :LSP_JOINTS], k, v, heads=heads, dropout=dropout)
         patches, rows = self.queries.shape
         at = self.keys.flatten()
         q = torch.unflatten(q.index_select(1, self.queries.flatten()), 1, (patches, rows)).flatten(0, 1)
         k = torch.unflatten(k.index_select(1, at), 1, (patches, -1)).flatten(0, 1)
         v = torch.unflatten(v.index_select(1, at), 1, (patches, -1)).flatten(0, 1)
-        vertices = attend(q, k, v, heads, dropout, self.bias)  # (B * patches, rows, d)
+        vertices = attend(q, k, v, heads=heads, dropout=dropout, bias=self.bias)  # (B * patches, rows, d)
         vertices = vertices.reshape(-1, patches * rows, vertices.shape[-1]).index_select(1, self.back)
         return torch.cat([joints, vertices], dim=1)
 
 
 def attend(
-    q: Tensor, k: Tensor, v: Tensor, heads: int, dropout: float, bias: Tensor | None = None
+    q: Tensor, k: Tensor, v: Tensor, *, heads: int, dropout: float, bias: Tensor | None = None
 ) -> Tensor:
     """Multi-head attention on projected tokens.
 
@@ -80,7 +82,8 @@ def attend(
 
     Args:
         q: (B, N, d).
-        k, v: (B, M, d).
+        k: (B, M, d).
+        v: (B, M, d).
         heads: h, dividing d.
         dropout: probability on the attention weights.
         bias: (P, N, M) added to the scores of batch rows i with i % P alike; B is a multiple of P.
@@ -96,13 +99,15 @@ def attend(
         if bias is not None:
             patched = torch.unflatten(scores, 0, (-1, bias.shape[0])) + bias[:, None].to(scores.dtype)
             scores = patched.flatten(0, 1)
-        weights = F.dropout(scores.softmax(-1), dropout)
+        weights = scores.softmax(-1)
+        if dropout:
+            weights = F.dropout(weights, dropout)
         mixed = torch.matmul(weights, v)
     return mixed.transpose(1, 2).flatten(2)
 
 
 def bisect(adjacency: NDArray[np.bool_], parts: int) -> list[NDArray[np.int64]]:
-    """Cut a graph into parts of nearly equal size with short borders, by its Fiedler vector, again and again."""
+    """Cut a graph into parts of nearly equal size with short borders, by its Fiedler vector."""
 
     def halves(nodes: NDArray[np.int64], parts: int) -> list[NDArray[np.int64]]:
         if parts == 1:

@@ -19,6 +19,7 @@ class MixerMlp(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
+        """(..., width) in and out."""
         out: Tensor = self.ff(x)
         return out
 
@@ -68,6 +69,7 @@ class FullyConnected(nn.Module):
         self.ff = nn.Sequential(nn.Linear(width_in, width_out), nn.LayerNorm(width_out), nn.ReLU())
 
     def forward(self, x: Tensor) -> Tensor:
+        """(..., width_in) to (..., width_out)."""
         out: Tensor = self.ff(x)
         return out
 
@@ -80,5 +82,6 @@ class TokenLinear(nn.Module):
         self.linear = nn.Linear(tokens_in, tokens_out)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, tokens_in, width) to (B, tokens_out, width)."""
         out: Tensor = self.linear(x.transpose(1, 2)).transpose(1, 2)
         return out

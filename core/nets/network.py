@@ -1,8 +1,8 @@
 """The whole network: a picture in, pose tokens and a mesh out.
 
-    image -> backbone -> heatmaps (tiny) -> classifier -> logits -> tokens = softmax(logits) @ codebook -> modulator
-               |                                                                                            |
-               +------------------------------- image tokens ------------------------------------> mesh regressor
+    image -> backbone -> heatmaps (tiny) -> classifier -> logits -> tokens -> modulator -> mesh regressor
+                 |                                                                              |
+                 +------------------------------- image tokens ---------------------------------+
 
 `read_pose` stops after the logits, so that the backbone and the classifier train without the transformers.
 """
@@ -32,7 +32,7 @@ class PoseReading(NamedTuple):
 
     Attributes:
         features: (B, C, h, w) image features, the image tokens to be.
-        fine: (B, c, S / 4, S / 4) under the heatmaps; None without heatmaps, as all fields below but the logits.
+        fine: (B, c, S / 4, S / 4) under the heatmaps; None without them, as all below but the logits.
         heatmaps: (B, 19, S / 4, S / 4) logits.
         points: what was read from the heatmaps.
         joint_features: (B, 19, C + c + 3) pooled features, x, y, confidence.
@@ -186,8 +186,8 @@ def build_network(
         config: sizes and switches.
         adjacency: (431, 431) bool, the coarse mesh's 1-ring.
         up_1723_to_6890: rows, columns, values of the body's last sampler; only `fine_vertices` needs it.
-        up_431_to_1723: rows, columns, values of the body's first sampler; `upsampler="body"` needs it, and a learned
-            one starts from it.
+        up_431_to_1723: rows, columns, values of the body's first sampler; `upsampler="body"` needs it, and a
+            learned one starts from it.
         template: (445, 3) 14 joints and 431 vertices at rest, camera axes, relative to the mid-hip.
     """
     adjacency = np.asarray(adjacency)
@@ -225,8 +225,8 @@ def body_template(
 ) -> NDArray[np.float32]:
     """(445, 3) joints and coarse vertices of a body that stands and faces the camera.
 
-    The rest pose is y up, x to the person's left, z forward; camera axes are x right, y down, z forward: half a turn
-    about x. The origin is the mid-hip (LSP joints 2 and 3).
+    The rest pose is y up, x to the person's left, z forward; camera axes are x right, y down, z forward:
+    half a turn about x. The origin is the mid-hip (LSP joints 2 and 3).
     """
     joints = lsp_regressor @ v_template
     points = np.concatenate([joints, v_template[index_431]]) - (joints[2] + joints[3]) / 2.0

@@ -53,7 +53,7 @@ class FlattenClassifier(nn.Module):
 
 
 class PooledClassifier(nn.Module):
-    """Pooled joint features, their places and confidences, mixers over the joints, 19 joints to 34 tokens, logits."""
+    """Pooled joint features through mixers over the 19 joints, then 34 tokens, then logits."""
 
     def __init__(self, channels: int, config: ClassifierConfig, tokenizer: TokenizerConfig) -> None:
         super().__init__()

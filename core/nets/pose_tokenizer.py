@@ -1,7 +1,7 @@
 """PCT's pose tokenizer: 17 joints to 34 tokens of a codebook, and back (PCT, Sec. 3.1).
 
-Callers speak crop units, [-1, 1] over the crop. A tokenizer with `units="pixels"` converts to the pixels that PCT's
-public weights were trained on, so that those load unchanged.
+Callers speak crop units, [-1, 1] over the crop. A tokenizer with `units="pixels"` converts to the pixels
+that PCT's public weights were trained on, so that those load unchanged.
 """
 
 from __future__ import annotations
@@ -119,7 +119,9 @@ class PoseTokenizer(nn.Module):
 
 
 def joint_loss(keypoints: Tensor, joints: Tensor, crop_px: int = 256, beta_px: float = 0.05) -> Tensor:
-    """PCT's reconstruction loss: smooth L1 in pixels, times visibility, mean over all joints, hidden ones included.
+    """PCT's reconstruction loss: smooth L1 in pixels, times visibility, mean over all joints.
+
+    Hidden joints count in the mean with a loss of zero.
 
     Args:
         keypoints: (B, 17, 2) crop units.

@@ -1,7 +1,7 @@
 """PostoMETRO's mesh regressor: modulated pose tokens and image tokens through two encoder-decoders.
 
-Sec. 3.2 and 3.3 of the paper; FastMETRO is the same network without pose tokens. Where the text and the released
-code differ, `NetConfig` decides.
+Sec. 3.2 and 3.3 of the paper; FastMETRO is the same network without pose tokens. Where the text and the
+released code differ, `NetConfig` decides.
 """
 
 from __future__ import annotations
@@ -200,4 +200,3 @@ def project(points: Tensor, weak_camera: Tensor, mode: str = "scale_outside") ->
     if mode == "scale_inside":
         return scale * points[..., :2] + shift
     return scale * (points[..., :2] + shift)
-

@@ -21,7 +21,8 @@ class PretrainOutput(NamedTuple):
 
     Attributes:
         parts: (B, 25, S / 4, S / 4) logits; 0 is the background.
-        rest_coordinates: (B, 3, S / 4, S / 4) metres, the rest-pose coordinate of the surface seen in each cell.
+        rest_coordinates: (B, 3, S / 4, S / 4) metres, the rest-pose coordinate of the surface seen in each
+            cell.
         facing: (B, 16) logits over yaw; bin i is centred on i * 2 pi / 16.
         joints: (B, 14, 3) LSP order, metres, camera axes, relative to the mid-hip.
     """

@@ -1,9 +1,9 @@
 """A codebook that learns by exponential moving averages (VQ-VAE, appendix A.1; PCT, Sec. 3.1).
 
-PCT's own start is kept behind `start="upstream"`: with random codes and zero counts, codes that the first batch does
-not hit grow to norms of 1e6 and take a hundred steps to come back. Ours starts on the first batch's latents and moves
-codes that nobody uses onto latents of the batch. Nothing here knows what a token stands for: the pose tokenizer uses
-it, and so can any other.
+PCT's own start is kept behind `start="upstream"`: with random codes and zero counts, codes that the first
+batch does not hit grow to norms of 1e6 and take a hundred steps to come back. Ours starts on the first
+batch's latents and moves codes that nobody uses onto latents of the batch. Nothing here knows what a token
+stands for: the pose tokenizer uses it, and so can any other.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The small backbone of preset `tiny`: ResNet-18's blocks at half width, and a light neck for the heatmaps."""
+"""The small backbone of preset `tiny`: ResNet-18's blocks at half width, a light neck for heatmaps."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class SmallFeatures(NamedTuple):
 
 
 class SmallBackbone(nn.Module):
-    """Widths w, 2w, 4w, 8w at strides 4, 8, 16, 16: the last stage keeps its stride, so 128 px give 8 x 8 tokens."""
+    """Widths w, 2w, 4w, 8w at strides 4, 8, 16, 16: 128 px give 8 x 8 image tokens."""
 
     def __init__(self, width: int, neck_width: int) -> None:
         super().__init__()
@@ -71,6 +71,7 @@ class Neck(nn.Module):
         )
 
     def forward(self, stride4: Tensor, stride8: Tensor, stride16: Tensor) -> Tensor:
+        """Three maps of falling size to one (B, width, S / 4, S / 4)."""
         top = F.interpolate(self.from16(stride16), scale_factor=2.0, mode="nearest")
         top = F.relu(self.bn8(top + self.from8(stride8)), inplace=True)
         top = F.interpolate(top, scale_factor=2.0, mode="nearest")

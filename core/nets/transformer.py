@@ -1,8 +1,8 @@
-"""The encoder-decoder of FastMETRO and PostoMETRO: pre-norm layers, positions on image keys and queries alone.
+"""The encoder-decoder of FastMETRO and PostoMETRO: pre-norm layers, positions on image tokens alone.
 
-Attention runs through `scaled_dot_product_attention`; positions enter after the projection (they are the same for
-every picture), and the first decoder self-attention, which sees learned tokens only, is computed once per batch.
-Layout is batch first: (B, tokens, width).
+Attention runs through `scaled_dot_product_attention`; positions enter after the projection (they are the
+same for every picture), and the first decoder self-attention, which sees learned tokens only, is computed
+once per batch. Layout is batch first: (B, tokens, width).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from .config import TransformerConfig
 from .mesh_attention import MeshAttentionPattern, attend
+from .precision import working_type
 
 
 class Attention(nn.Module):
@@ -30,8 +31,10 @@ class Attention(nn.Module):
         nn.init.xavier_uniform_(self.in_proj_weight)
         nn.init.zeros_(self.out_proj.bias)
 
-    def to_self(self, x: Tensor, position: Tensor | None = None, pattern: MeshAttentionPattern | None = None) -> Tensor:
-        """Self-attention: (B, N, d); position (1, N, d) joins queries and keys; pattern None sees everything."""
+    def to_self(
+        self, x: Tensor, position: Tensor | None = None, pattern: MeshAttentionPattern | None = None
+    ) -> Tensor:
+        """Self-attention: (B, N, d); position (1, N, d) joins queries and keys; no pattern sees all."""
         q, k, v = F.linear(x, self.in_proj_weight, self.in_proj_bias).chunk(3, dim=-1)
         if position is not None:
             width = x.shape[-1]
@@ -51,9 +54,9 @@ class Attention(nn.Module):
     def _mix(self, q: Tensor, k: Tensor, v: Tensor, pattern: MeshAttentionPattern | None) -> Tensor:
         dropout = self.dropout if self.training else 0.0
         if pattern is None:
-            mixed = attend(q, k, v, self.heads, dropout)
+            mixed = attend(q, k, v, heads=self.heads, dropout=dropout)
         else:
-            mixed = pattern.attend(q, k, v, self.heads, dropout)
+            mixed = pattern.attend(q, k, v, heads=self.heads, dropout=dropout)
         out: Tensor = self.out_proj(mixed)
         return out
 
@@ -70,6 +73,7 @@ class FeedForward(nn.Module):
             nn.init.xavier_uniform_(linear.weight)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, N, d) in and out."""
         out: Tensor = self.linear2(self.dropout(F.relu(self.linear1(x))))
         return out
 
@@ -86,6 +90,7 @@ class EncoderLayer(nn.Module):
         self.dropout = nn.Dropout(config.dropout)
 
     def forward(self, x: Tensor, position: Tensor | None) -> Tensor:
+        """(B, N, d) in and out; position (1, N, d) or None."""
         x = x + self.dropout(self.attention.to_self(self.norm1(x), position))
         out: Tensor = x + self.dropout(self.feedforward(self.norm2(x)))
         return out
@@ -104,8 +109,10 @@ class DecoderLayer(nn.Module):
         self.feedforward = FeedForward(config.width, config.feedforward, config.dropout)
         self.dropout = nn.Dropout(config.dropout)
 
-    def forward(self, x: Tensor, memory: Tensor, position: Tensor | None, pattern: MeshAttentionPattern | None) -> Tensor:
-        """x (1 or B, N, d): with one row for the whole batch, self-attention runs once."""
+    def forward(
+        self, x: Tensor, memory: Tensor, position: Tensor | None, pattern: MeshAttentionPattern | None
+    ) -> Tensor:
+        """Queries (1 or B, N, d): with one row for the whole batch, self-attention runs once."""
         x = x + self.dropout(self.self_attention.to_self(self.norm1(x), None, pattern))
         x = x + self.dropout(
             self.cross_attention.to_memory(self._for_each(self.norm2(x), memory), memory, position)
@@ -144,7 +151,12 @@ class EncoderDecoder(nn.Module):
         self.decoder_norm = nn.LayerNorm(config.width)
 
     def forward(
-        self, camera: Tensor, memory: Tensor, queries: Tensor, position: Tensor | None, pattern: MeshAttentionPattern | None
+        self,
+        camera: Tensor,
+        memory: Tensor,
+        queries: Tensor,
+        position: Tensor | None,
+        pattern: MeshAttentionPattern | None,
     ) -> Encoded:
         """Encode camera and memory together, then let the queries read the memory without the camera.
 
@@ -157,7 +169,8 @@ class EncoderDecoder(nn.Module):
         """
         if self.training and self.config.dropout:
             queries = queries.expand(memory.shape[0], -1, -1)  # dropout differs between pictures
-        tokens = torch.cat([camera, memory], dim=1)
+        queries = working_type(queries)
+        tokens = torch.cat([working_type(camera), working_type(memory)], dim=1)
         with_camera = padded_position(position, 1, tokens.shape[1])
         for layer in self.encoder:
             tokens = layer(tokens, with_camera)

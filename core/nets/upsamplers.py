@@ -22,7 +22,7 @@ class Triplets(NamedTuple):
 
 
 class SparseSampler(nn.Module):
-    """A fixed sparse matrix with few entries a row, as a gather; kept out of checkpoints, since the body has it."""
+    """A fixed sparse matrix as a gather; the body has it, so checkpoints need not."""
 
     columns: Tensor
     values: Tensor
@@ -49,7 +49,9 @@ class SparseSampler(nn.Module):
 
 
 class DenseSampler(nn.Module):
-    """The body's 431 to 1723 sampler as a dense matrix: a matmul is faster than a gather's backward at this size."""
+    """The body's 431 to 1723 sampler as a dense matrix: a matmul is faster than a gather's backward at this
+    size.
+    """
 
     matrix: Tensor
 
@@ -64,7 +66,7 @@ class DenseSampler(nn.Module):
     def forward(self, coarse: Tensor) -> Tensor:
         """(B, 431, 3) to (B, 1723, 3), float32."""
         with full_precision(coarse):
-            return torch.matmul(self.matrix, coarse.float())
+            return _apply(self.matrix, coarse.float())
 
 
 class LearnedSampler(nn.Module):
@@ -85,8 +87,17 @@ class LearnedSampler(nn.Module):
     def forward(self, coarse: Tensor) -> Tensor:
         """(B, 431, 3) to (B, 1723, 3), float32."""
         with full_precision(coarse):
-            out = torch.matmul(self.weight, coarse.float())
+            out = _apply(self.weight, coarse.float())
             return out if self.bias is None else out + self.bias
+
+
+def _apply(matrix: Tensor, vertices: Tensor) -> Tensor:
+    """(N, V) on (B, V, 3) to (B, N, 3): one matmul for the batch, where `torch.matmul` would copy the
+    matrix.
+    """
+    batch = vertices.shape[0]
+    columns = vertices.permute(1, 0, 2).flatten(1)
+    return torch.unflatten(matrix @ columns, 1, (batch, 3)).permute(1, 0, 2)
 
 
 def fine_sampler(triplets: Triplets) -> SparseSampler:
