@@ -1,0 +1,109 @@
+"""Poses from the ranges of the joints: Beta distributions between the limits, no file needed.
+
+The body stands in a T-pose: y up, x to the person's left, z to the front. Left limbs are drawn, right limbs
+are drawn the same way and mirrored. Ranges are degrees, after the normal ranges of motion of the clinical
+tables (AAOS), slightly widened for sport.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from training.motions.rotations import Float, mirror_pose, to_matrix, to_rotvec
+
+LEFT = {"hip": 1, "knee": 4, "ankle": 7, "foot": 10, "collar": 13, "shoulder": 16, "elbow": 18, "wrist": 20}
+POSTURES = ("free", "stand", "sit", "squat", "kneel", "lie", "lunge")
+
+
+def _beta(rng: np.random.Generator, low: float, mode: float, high: float, weight: float = 3.0) -> float:
+    """One angle in radians, Beta-distributed between limits (degrees) around a mode."""
+    where = (mode - low) / max(high - low, 1e-6)
+    drawn = rng.beta(1 + weight * where, 1 + weight * (1 - where))
+    return float(np.radians(low + (high - low) * drawn))
+
+
+def _turn(axis: int, angle: float) -> Float:
+    vector = np.zeros(3, np.float32)
+    vector[axis] = angle
+    return to_matrix(vector)
+
+
+def _arm(rng: np.random.Generator) -> dict[str, Float]:
+    """Left arm, local rotations. In the T-pose the arm lies along +x with the palm down."""
+    raised = _beta(rng, -85, -45, 85, 2.0)
+    swing = _beta(rng, -135, -45, 35, 2.0)
+    twist = _beta(rng, -80, 0, 80, 2.0)
+    shoulder = _turn(1, swing) @ _turn(2, raised) @ _turn(0, twist)
+    return {
+        "collar": to_matrix(
+            np.array([0, _beta(rng, -12, 0, 12), _beta(rng, -8, 2, 25) + 0.15 * max(raised, 0)], np.float32)
+        ),
+        "shoulder": shoulder,
+        "elbow": _turn(1, _beta(rng, -148, -50, 0, 2.0)) @ _turn(0, _beta(rng, -60, 0, 60, 2.0)),
+        "wrist": to_matrix(
+            np.array([0, _beta(rng, -15, 0, 20), _beta(rng, -55, -5, 55)], np.float32)
+        ),
+    }
+
+
+def _leg(rng: np.random.Generator, posture: str) -> dict[str, Float]:
+    """Left leg, local rotations. Flexion of the hip turns about -x, of the knee about +x."""
+    flex = {
+        "stand": (-15, 8, 45), "sit": (70, 88, 110), "squat": (70, 110, 130), "kneel": (-5, 10, 95),
+        "lie": (-15, 20, 110), "lunge": (-25, 35, 110), "free": (-25, 30, 125),
+    }[posture]  # fmt: skip
+    knee = {
+        "stand": (0, 8, 60), "sit": (60, 88, 115), "squat": (80, 120, 145), "kneel": (85, 110, 145),
+        "lie": (0, 25, 130), "lunge": (5, 50, 120), "free": (0, 45, 145),
+    }[posture]  # fmt: skip
+    hip = (
+        _turn(0, -_beta(rng, *flex, 2.0)) @ _turn(2, _beta(rng, -18, 8, 55, 2.5)) @ _turn(1, _beta(rng, -35, 5, 45))
+    )
+    return {
+        "hip": hip,
+        "knee": _turn(0, _beta(rng, *knee, 2.0)),
+        "ankle": _turn(0, _beta(rng, -25, 5, 45)) @ _turn(2, _beta(rng, -15, 0, 15)),
+        "foot": _turn(0, _beta(rng, -25, -2, 10)),
+    }
+
+
+def _side(rng: np.random.Generator, posture: str) -> Float:
+    """A pose whose left limbs are drawn and all else is rest: (24, 3)."""
+    pose = np.zeros((24, 3), np.float32)
+    for name, rotation in {**_arm(rng), **_leg(rng, posture)}.items():
+        pose[LEFT[name]] = to_rotvec(rotation)
+    return pose
+
+
+def _trunk(rng: np.random.Generator, pose: Float) -> None:
+    """Spine, neck and head, in place; the bend is shared by the three joints of the spine."""
+    bend = np.array([_beta(rng, -25, 12, 75, 2.5), _beta(rng, -50, 0, 50, 2.5), _beta(rng, -35, 0, 35, 2.5)])
+    for joint, share in ((3, 0.35), (6, 0.3), (9, 0.35)):
+        pose[joint] = bend * share
+    look = np.array([_beta(rng, -45, 5, 45), _beta(rng, -70, 0, 70), _beta(rng, -25, 0, 25)])
+    pose[12], pose[15] = look * 0.45, look * 0.55
+
+
+def _orientation(rng: np.random.Generator, posture: str) -> Float:
+    """The pelvis' orientation (3, 3) in a y-up world, before any yaw."""
+    if posture == "lie":
+        back_front_side = rng.choice([-90.0, 90.0, 0.0], p=[0.4, 0.4, 0.2])
+        tilt = _turn(0, np.radians(back_front_side + rng.normal(0, 12)))
+        return tilt if back_front_side else _turn(2, np.radians(rng.choice([-90, 90]) + rng.normal(0, 12)))
+    spread = {"sit": 9.0, "stand": 8.0, "squat": 15.0, "kneel": 15.0, "lunge": 15.0, "free": 25.0}[posture]
+    tilt = _turn(0, np.radians(rng.normal(0.3 * spread, spread))) @ _turn(2, np.radians(rng.normal(0, spread / 2)))
+    if posture == "free" and rng.random() < 0.3:
+        axis = rng.normal(size=3)
+        return to_matrix((axis / np.linalg.norm(axis) * rng.uniform(0, np.pi)).astype(np.float32))
+    return tilt
+
+
+def sample_limits(rng: np.random.Generator) -> Float:
+    """One pose (24, 3) from joint limits, in a random posture; the world is y up."""
+    posture = POSTURES[int(rng.choice(len(POSTURES), p=[0.34, 0.14, 0.16, 0.08, 0.08, 0.1, 0.1]))]
+    left, right = _side(rng, posture), mirror_pose(_side(rng, posture))
+    symmetric = rng.random() < (0.5 if posture in ("sit", "squat") else 0.12)
+    pose = left + (mirror_pose(left) if symmetric else right)
+    _trunk(rng, pose)
+    pose[0] = to_rotvec(_orientation(rng, posture))
+    return pose

@@ -1,0 +1,73 @@
+"""Rotations as arrays: rotation vectors (radians) and matrices, and the mirror of a pose."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+Float = npt.NDArray[np.float32]
+
+# SMPL's 24 joints: parents, and the joint on the other side of the body.
+PARENTS = (-1, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 12, 13, 14, 16, 17, 18, 19, 20, 21)
+MIRROR = np.array([0, 2, 1, 3, 5, 4, 6, 8, 7, 9, 11, 10, 12, 14, 13, 15, 17, 16, 19, 18, 21, 20, 23, 22])
+SMPL_NAMES = (
+    "pelvis left_hip right_hip spine1 left_knee right_knee spine2 left_ankle right_ankle spine3 left_foot "
+    "right_foot neck left_collar right_collar head left_shoulder right_shoulder left_elbow right_elbow "
+    "left_wrist right_wrist left_hand right_hand"
+).split()
+
+
+def to_matrix(rotvec: Float) -> Float:
+    """Rotation matrices (..., 3, 3) of rotation vectors (..., 3), by Rodrigues' formula."""
+    angle = np.sqrt((rotvec * rotvec).sum(-1, keepdims=True) + 1e-16)
+    axis = rotvec / angle
+    x, y, z = axis[..., 0], axis[..., 1], axis[..., 2]
+    sin, cos = np.sin(angle[..., 0]), np.cos(angle[..., 0])
+    rest = 1 - cos
+    rows = np.stack(
+        [
+            cos + x * x * rest, x * y * rest - z * sin, x * z * rest + y * sin,
+            y * x * rest + z * sin, cos + y * y * rest, y * z * rest - x * sin,
+            z * x * rest - y * sin, z * y * rest + x * sin, cos + z * z * rest,
+        ],
+        axis=-1,
+    )  # fmt: skip
+    return rows.reshape(*rotvec.shape[:-1], 3, 3).astype(np.float32)
+
+
+def to_rotvec(matrix: Float) -> Float:
+    """Rotation vectors (..., 3) of rotation matrices (..., 3, 3), angle in [0, pi]."""
+    from scipy.spatial.transform import Rotation
+
+    flat = np.asarray(matrix, np.float64).reshape(-1, 3, 3)
+    return Rotation.from_matrix(flat).as_rotvec().reshape(*matrix.shape[:-2], 3).astype(np.float32)
+
+
+def mirror_pose(pose: Float) -> Float:
+    """The mirror image of poses (..., 24, 3): joints change sides, x -> -x.
+
+    A rotation vector is an axial vector: under a mirror of x its x component stays, y and z change sign.
+    """
+    return np.ascontiguousarray(pose[..., MIRROR, :] * np.array([1, -1, -1], np.float32), dtype=np.float32)
+
+
+def global_rotations(local: Float) -> Float:
+    """Global rotations (..., 24, 3, 3) along the chain from local ones (..., 24, 3, 3)."""
+    out = np.empty_like(local)
+    out[..., 0, :, :] = local[..., 0, :, :]
+    for joint, parent in enumerate(PARENTS[1:], start=1):
+        out[..., joint, :, :] = out[..., parent, :, :] @ local[..., joint, :, :]
+    return out
+
+
+def smallest_rotation(source: Float, target: Float) -> Float:
+    """The smallest rotation (3, 3) that turns the direction `source` (3,) into `target` (3,)."""
+    a = source / np.linalg.norm(source)
+    b = target / np.linalg.norm(target)
+    axis = np.cross(a, b)
+    sine, cosine = float(np.linalg.norm(axis)), float(a @ b)
+    if sine < 1e-8:
+        if cosine > 0:
+            return np.eye(3, dtype=np.float32)
+        axis = np.cross(a, np.eye(3)[int(np.argmin(np.abs(a)))])
+    return to_matrix((axis / np.linalg.norm(axis) * np.arctan2(sine, cosine)).astype(np.float32))

@@ -1,0 +1,14 @@
+"""Pictures: people rendered once, composited often, with exact labels.
+
+    motion, look, camera   scene.py      a random person from a seed: pose, body, clothes (looks.py, garments.py)
+    triangles              raster.py     gbuffer.py: what each sample shows; numba, CPU
+    colour                 shade.py      surface_colour.py, faces.py: a batch in torch, on any device
+    labels                 labels.py     joints, visibility, part and rest-coordinate maps, floor shadow
+    store                  store.py      render.py writes it, shard by shard, resumable
+    composite              compose.py    background, second person, occluders, camera effects -> PictureBatch
+"""
+
+from training.pictures.compose import Composer, PictureBatch
+from training.pictures.store import PictureStore
+
+__all__ = ["Composer", "PictureBatch", "PictureStore"]

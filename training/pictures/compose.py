@@ -1,0 +1,336 @@
+"""Finished pictures with labels: a store's cut-outs on backgrounds, behind things, through a camera.
+
+    composer = Composer(PictureStore.open("store"), size=128, seed=0, rank=0, world=2, difficulty=0.5)
+    batch = composer.batch(16, step=0)      # the same for the same seed, rank, step and store
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from core.body import load_body
+from training.motions.rotations import MIRROR
+from training.pictures import photometry
+from training.pictures.crops import Placement, opencv_matrix, place_crop
+from training.pictures.labels import REST_RANGE, VERTEX_STEP
+from training.pictures.store import PictureStore
+
+Float = npt.NDArray[np.float32]
+Bytes = npt.NDArray[np.uint8]
+
+NEGATIVE_SHARE = 0.06
+FRONT_PERSON_SHARE, BACK_PERSON_SHARE, OCCLUDER_SHARE = 0.2, 0.2, 0.45
+COCO_MIRROR = np.array([0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15])
+LSP_MIRROR = np.array([5, 4, 3, 2, 1, 0, 11, 10, 9, 8, 7, 6, 12, 13])
+PART_MIRROR = np.concatenate([[0], MIRROR + 1]).astype(np.uint8)
+BONES = 24
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PictureBatch:
+    """B finished crops of S pixels with their labels. All tensors are on the CPU.
+
+    "Crop units" run from -1 to 1 over the crop, edge to edge. 3D is in metres in the camera's axes (x right,
+    y down, z forward) about the root, mid-hip. Visibility: 1 seen, 0.5 in the picture but hidden, 0 outside.
+
+    Attributes:
+        image: (B, 3, S, S) uint8 RGB.
+        coco_2d: (B, 17, 3) x, y in crop units, visibility.
+        lsp_2d: (B, 14, 3) the same.
+        lsp_3d: (B, 14, 3).
+        coarse_vertices: (B, 431, 3).
+        intermediate_vertices: (B, 1723, 3).
+        parts: (B, S / 4, S / 4) int64, 0 nothing or hidden, 1 to 24 SMPL joint + 1.
+        rest_coordinates: (B, 3, S / 4, S / 4) metres in the rest pose; 0 where parts is 0.
+        facing: (B,) yaw of the trunk, 0 towards the camera, positive towards the picture's right.
+        has_person: (B,) bool.
+        person_index: (B,) row in the store.
+        transl: (B, 3) the root in the camera's frame.
+        focal: (B,) crop units; u = focal * (x + tx) / (z + tz) + principal.
+        principal: (B, 2) crop units.
+    """
+
+    image: Tensor
+    coco_2d: Tensor
+    lsp_2d: Tensor
+    lsp_3d: Tensor
+    coarse_vertices: Tensor
+    intermediate_vertices: Tensor
+    parts: Tensor
+    rest_coordinates: Tensor
+    facing: Tensor
+    has_person: Tensor
+    person_index: Tensor
+    transl: Tensor
+    focal: Tensor
+    principal: Tensor
+
+
+def _empty(count: int, size: int) -> dict[str, npt.NDArray[Any]]:
+    quarter = size // 4
+    return {
+        "image": np.zeros((count, 3, size, size), np.uint8),
+        "coco_2d": np.zeros((count, 17, 3), np.float32),
+        "lsp_2d": np.zeros((count, 14, 3), np.float32),
+        "lsp_3d": np.zeros((count, 14, 3), np.float32),
+        "coarse_vertices": np.zeros((count, 431, 3), np.float32),
+        "intermediate_vertices": np.zeros((count, 1723, 3), np.float32),
+        "parts": np.zeros((count, quarter, quarter), np.int64),
+        "rest_coordinates": np.zeros((count, 3, quarter, quarter), np.float32),
+        "facing": np.zeros(count, np.float32),
+        "has_person": np.zeros(count, np.bool_),
+        "person_index": np.zeros(count, np.int64),
+        "transl": np.zeros((count, 3), np.float32),
+        "focal": np.ones(count, np.float32),
+        "principal": np.zeros((count, 2), np.float32),
+    }
+
+
+class Composer:
+    """Draws finished batches from a store; stateless but for caches, so any step can be asked for."""
+
+    def __init__(
+        self,
+        store: PictureStore,
+        size: int,
+        seed: int,
+        rank: int = 0,
+        world: int = 1,
+        difficulty: float | Callable[[int], float] = 1.0,
+    ) -> None:
+        """A composer.
+
+        Args:
+            store: cut-outs and labels.
+            size: pixels a side of the crops, a multiple of 4.
+            seed: of everything.
+            rank: which of `world` processes this is; each gets other pictures.
+            world: how many processes share the store.
+            difficulty: 0 clean to 1 hard, or a function of the step.
+
+        Raises:
+            ValueError: a size that is no multiple of 4.
+        """
+        if size % 4:
+            raise ValueError(f"expected a crop size divisible by 4, got {size}")
+        self.store, self.size, self.seed = store, size, seed
+        self.rank, self.world, self.difficulty = rank, world, difficulty
+        body = load_body()
+        self._mirror_coarse, self._mirror_intermediate = body.mirror_431, body.mirror_1723
+        self._order: tuple[int, npt.NDArray[np.int64]] | None = None
+        self._by_panorama: dict[int, npt.NDArray[np.int64]] = {
+            int(which): np.flatnonzero(store.background_place[:, 0] == which)
+            for which in np.unique(store.background_place[:, 0])
+            if which >= 0
+        }
+
+    def batch(self, count: int, step: int) -> PictureBatch:
+        """The pictures of one step: a function of seed, rank, step and count alone."""
+        hard = self.difficulty(step) if callable(self.difficulty) else self.difficulty
+        out = _empty(count, self.size)
+        rng = np.random.default_rng([self.seed, self.rank, step])
+        first = (step * self.world + self.rank) * count
+        for n in range(count):
+            self._compose(out, n, self._row(first + n), rng, float(hard))
+        return PictureBatch(**{name: torch.from_numpy(values) for name, values in out.items()})
+
+    def batches(self, count: int, first_step: int = 0) -> Iterator[PictureBatch]:
+        """Batches without end, from a step on."""
+        step = first_step
+        while True:
+            yield self.batch(count, step)
+            step += 1
+
+    def _row(self, number: int) -> int:
+        """The store's row of the picture number: every row once a round, in an order of its own."""
+        total = len(self.store)
+        rounds = number // total
+        if self._order is None or self._order[0] != rounds:
+            self._order = (rounds, np.random.default_rng([self.seed, 77, rounds]).permutation(total))
+        return int(self._order[1][number % total])
+
+    def _compose(self, out: dict[str, Any], n: int, row: int, rng: np.random.Generator, hard: float) -> None:
+        is_negative = rng.random() < NEGATIVE_SHARE
+        shard, local = self.store.at(row)
+        canvas = self._canvas_points(row)
+        placed = place_crop(np.concatenate(canvas), self.size, rng, hard)
+        picture = self._background(row, rng, hard)
+        hidden = np.zeros((self.size, self.size), np.uint8)
+        if rng.random() < BACK_PERSON_SHARE * hard:
+            photometry.lay_over(picture, self._second(rng), _gain(rng, 0.15))
+        if not is_negative:
+            strength = float(rng.uniform(0.2, 1)) * (rng.random() < 0.75)
+            shadow = self._warp(shard.floor_shadow[local], placed, 2.0)
+            photometry.darken(picture, shadow, strength)
+            person = self._warp(shard.foreground[local], placed, 1.0)
+            photometry.lay_over(picture, person, self._matched_gain(picture, person, rng))
+        self._in_front(picture, hidden, rng, hard, is_negative)
+        picture = photometry.compress(photometry.soften(picture, rng, hard), rng, hard)
+        self._photograph(picture, out["image"][n], rng, hard)
+        out["person_index"][n] = row
+        if not is_negative:
+            self._label(out, n, row, placed, hidden)
+
+    def _canvas_points(self, row: int) -> tuple[Float, Float]:
+        """COCO (17, 2) and LSP (14, 2) joints on the canvas, pixels."""
+        small, side = self.store.small, self.store.size
+        focal = float(small["focal"][row]) * side
+        found = []
+        for name in ("coco_3d", "lsp_3d"):
+            points = small[name][row] + small["transl"][row]
+            found.append((points[:, :2] / points[:, 2:] * focal + side / 2).astype(np.float32))
+        return found[0], found[1]
+
+    def _warp(self, source: Bytes, placed: Placement, shrink: float) -> Bytes:
+        """A map of the canvas in the crop; `shrink` canvas pixels a pixel of the source."""
+        source = np.asarray(source)
+        if placed.scale * shrink < 0.62:
+            source = cv2.resize(source, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+            shrink *= 2
+        matrix = opencv_matrix(placed.matrix(), shrink)
+        return cv2.warpAffine(source, matrix, (self.size, self.size), flags=cv2.INTER_LINEAR)
+
+    def _background(self, row: int, rng: np.random.Generator, hard: float) -> Bytes:
+        """A background (S, S, 3); half the time from the panorama that lit the person, in its direction."""
+        bank, side = self.store.backgrounds, self.store.backgrounds.shape[1]
+        which = int(rng.integers(len(bank)))
+        same = self._by_panorama.get(int(self.store.small["environment"][row]))
+        if rng.random() < 0.6 and same is not None:
+            away = self.store.background_place[same, 1] - self.store.small["heading"][row]
+            near = np.argsort(np.abs((away + np.pi) % (2 * np.pi) - np.pi))[:12]
+            which = int(same[near[int(rng.integers(len(near)))]])
+        window = side * float(rng.uniform(0.5, 1.0))
+        scale = self.size / window
+        turn = _turn(float(rng.normal(0, 0.08 * hard)), bool(rng.random() < 0.5))
+        centre = rng.uniform(window / 2, side - window / 2 + 1e-6, 2)
+        placed = Placement(turn, scale, (self.size / 2 - turn @ centre * scale).astype(np.float32), False)
+        matrix = opencv_matrix(placed.matrix())
+        picture = cv2.warpAffine(
+            bank[which], matrix, (self.size, self.size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT
+        )
+        if rng.random() < 0.25:
+            picture = cv2.GaussianBlur(picture, (0, 0), float(rng.uniform(0.5, 3)) * self.size / 128)
+        return picture
+
+    def _second(self, rng: np.random.Generator) -> Bytes:
+        """Another person's cut-out (S, S, 4) beside the middle of the crop."""
+        shard, local = self.store.at(int(rng.integers(len(self.store))))
+        scale = self.size / self.store.size * float(rng.uniform(0.65, 1.5))
+        turn = _turn(float(rng.normal(0, 0.1)), bool(rng.random() < 0.5))
+        sideways = float(rng.choice([-1, 1]) * rng.uniform(0.22, 0.62))
+        centre = np.array([0.5 + sideways, 0.5 + rng.normal(0, 0.15)]) * self.size
+        middle = np.full(2, self.store.size / 2)
+        return self._warp(shard.foreground[local], Placement(turn, scale, centre - turn @ middle * scale, False), 1.0)
+
+    def _in_front(self, picture: Bytes, hidden: Bytes, rng: np.random.Generator, hard: float, alone: bool) -> None:
+        """People and things before the person, in place; `hidden` (S, S) learns what they cover."""
+        if rng.random() < FRONT_PERSON_SHARE * hard and not alone:
+            layer = self._second(rng)
+            photometry.lay_over(picture, layer, _gain(rng, 0.15))
+            photometry.hide(hidden, layer)
+        if rng.random() < OCCLUDER_SHARE * hard:
+            for _ in range(1 + int(rng.random() < 0.35)):
+                layer = self._thing(rng)
+                photometry.lay_over(picture, layer, _gain(rng, 0.3))
+                photometry.hide(hidden, layer)
+
+    def _thing(self, rng: np.random.Generator) -> Bytes:
+        bank = self.store.occluders
+        thing = bank[int(rng.integers(len(bank)))]
+        scale = self.size / thing.shape[0] * float(rng.uniform(0.22, 0.8))
+        turn = _turn(float(rng.normal(0, 0.35)), bool(rng.random() < 0.5))
+        centre = rng.uniform(0.02, 0.98, 2) * self.size
+        middle = np.full(2, thing.shape[0] / 2)
+        matrix = opencv_matrix(Placement(turn, scale, centre - turn @ middle * scale, False).matrix())
+        return cv2.warpAffine(thing, matrix, (self.size, self.size), flags=cv2.INTER_LINEAR)
+
+    def _matched_gain(self, picture: Bytes, person: Bytes, rng: np.random.Generator) -> Float:
+        """Gain (3,) that moves the person part of the way to the background's brightness and tint."""
+        behind = cv2.mean(picture)[:3]
+        front = cv2.mean(person)
+        cover = max(front[3], 1e-3) / 255
+        ratio = np.clip([(b + 12) / (f / cover + 12) for b, f in zip(behind, front[:3], strict=True)], 0.25, 4)
+        return (ratio ** float(rng.uniform(0, 0.45)) * _gain(rng, 0.12)).astype(np.float32)
+
+    def _photograph(self, picture: Bytes, out: Bytes, rng: np.random.Generator, hard: float) -> None:
+        tile = photometry.noise_tile()
+        x, y = rng.integers(0, photometry.NOISE_SIDE - self.size, 2)
+        sigma = float(rng.uniform(0, 14) ** 1.0) * hard * (rng.random() < 0.55)
+        colour = float(np.clip(rng.normal(1, 0.25), 0.2, 1.8)) if rng.random() > 0.04 * hard else 0.0
+        photometry.finish(
+            picture, photometry.curves(rng, hard), colour, tile[y : y + self.size, x : x + self.size], sigma, out
+        )
+
+    def _label(self, out: dict[str, Any], n: int, row: int, placed: Placement, hidden: Bytes) -> None:
+        small = self.store.small
+        shard, local = self.store.at(row)
+        flip = placed.is_flipped
+        coco, lsp = (placed.points(points) / self.size * 2 - 1 for points in self._canvas_points(row))
+        for name, points, mirror in (("coco", coco, COCO_MIRROR), ("lsp", lsp, LSP_MIRROR)):
+            order = mirror if flip else slice(None)
+            out[f"{name}_2d"][n, :, :2] = points[order]
+            out[f"{name}_2d"][n, :, 2] = _visibility(points, small[f"{name}_visible"][row], hidden)[order]
+        out["lsp_3d"][n] = placed.directions(small["lsp_3d"][row])[LSP_MIRROR if flip else slice(None)]
+        for name, stored, mirror in (
+            ("coarse_vertices", shard.coarse, self._mirror_coarse),
+            ("intermediate_vertices", shard.intermediate, self._mirror_intermediate),
+        ):
+            vertices = placed.directions(stored[local] * np.float32(VERTEX_STEP))
+            out[name][n] = vertices[mirror] if flip else vertices
+        forward = placed.directions(small["forward"][row])
+        out["facing"][n] = np.arctan2(forward[0], -forward[2])
+        out["has_person"][n] = True
+        out["transl"][n] = placed.directions(small["transl"][row])
+        out["focal"][n] = small["focal"][row] * self.store.size * placed.scale * 2 / self.size
+        middle = np.full(2, self.store.size / 2, np.float32)
+        out["principal"][n] = placed.points(middle) / self.size * 2 - 1
+        self._dense(out, n, shard.part[local], shard.rest[local], placed, hidden)
+
+    def _dense(
+        self, out: dict[str, Any], n: int, part: Bytes, rest: Bytes, placed: Placement, hidden: Bytes
+    ) -> None:
+        quarter = self.size // 4
+        matrix = opencv_matrix(placed.matrix(), 2.0, 4.0)
+        joined = np.concatenate([part[..., None], rest], -1)
+        small = cv2.warpAffine(joined, matrix, (quarter, quarter), flags=cv2.INTER_NEAREST)
+        which = small[..., 0].copy()
+        which[hidden[2::4, 2::4] > 127] = 0
+        out["parts"][n] = PART_MIRROR[which] if placed.is_flipped else which
+        where = (small[..., 1:].astype(np.float32) / 255 * 2 - 1) * np.float32(REST_RANGE)
+        if placed.is_flipped:
+            where[..., 0] *= -1
+        where[which == 0] = 0
+        out["rest_coordinates"][n] = where.transpose(2, 0, 1)
+
+
+def _turn(angle: float, is_flipped: bool) -> Float:
+    cosine, sine = np.cos(angle), np.sin(angle)
+    turn = np.array([[cosine, -sine], [sine, cosine]], np.float32)
+    return turn * np.array([-1, 1], np.float32) if is_flipped else turn
+
+
+def _gain(rng: np.random.Generator, spread: float) -> Float:
+    return np.exp(rng.normal(0, spread) + rng.normal(0, spread * 0.2, 3)).astype(np.float32)
+
+
+def _visibility(points: Float, seen: npt.NDArray[np.uint8], hidden: Bytes) -> Float:
+    """1 seen, 0.5 in the crop but hidden by the body or by something before it, 0 outside; (J,).
+
+    Args:
+        points: (J, 2) crop units.
+        seen: (J,) 1 where the body itself does not hide the joint.
+        hidden: (S, S) coverage of what lies before the person.
+    """
+    size = hidden.shape[0]
+    inside = (np.abs(points) < 1).all(1)
+    pixel = np.clip((points * 0.5 + 0.5) * size, 0, size - 1).astype(np.int64)
+    clear = (seen > 0) & (hidden[pixel[:, 1], pixel[:, 0]] <= 127)
+    return np.where(inside, np.where(clear, 1.0, 0.5), 0.0).astype(np.float32)

@@ -1,0 +1,124 @@
+"""What every sample of a picture shows: surface, rest coordinate, normal, shadow. No colour yet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from training.pictures import raster
+from training.pictures.raster import Float, Int
+
+SHADOW_TEXELS, AMBIENT_TEXELS, AMBIENT_SIDES = 224, 64, 10
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Surface:
+    """Triangles to draw, camera frame, metres; body first, pieces behind it.
+
+    Attributes:
+        vertices: (V, 3) camera frame.
+        faces: (F, 3).
+        rest: (V, 3) where the vertex is in the template's rest pose.
+        material: (V,) see garments.py.
+        part: (V,) uint8, 1 to 24: SMPL joint + 1 of the body below.
+    """
+
+    vertices: Float
+    faces: Int
+    rest: Float
+    material: Int
+    part: Int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GBuffer:
+    """The samples of one picture that show a person; N of them on a (side, side) grid.
+
+    Attributes:
+        side: samples a side of the picture.
+        index: (N,) flat sample numbers.
+        rest: (N, 3) rest coordinate, metres.
+        normal: (N, 3) unit, camera frame, towards the camera.
+        shadow: (N,) share of the key light that arrives.
+        ambient: (N,) how open the surface is to the light around.
+        material: (N,)
+        part: (N,) 1 to 24.
+        depth: (N,) metres along z.
+    """
+
+    side: int
+    index: Int
+    rest: Float
+    normal: Float
+    shadow: Float
+    ambient: Float
+    material: Int
+    part: Int
+    depth: Float
+
+
+def _sphere(count: int) -> Float:
+    """Directions (count, 3) spread over the sphere (Fibonacci)."""
+    k = np.arange(count) + 0.5
+    height = 1 - 2 * k / count
+    turn = np.pi * (1 + 5**0.5) * k
+    radius = np.sqrt(1 - height**2)
+    return np.stack([radius * np.cos(turn), height, radius * np.sin(turn)], -1).astype(np.float32)
+
+
+def to_screen(points: Float, focal: float, centre: float) -> Float:
+    """Perspective projection (N, 3) -> x, y in samples and 1 / z.
+
+    Args:
+        points: camera frame, metres, in front of the camera.
+        focal: focal length in samples.
+        centre: principal point in samples, both axes.
+    """
+    inverse = 1 / points[:, 2]
+    return np.stack(
+        [points[:, 0] * inverse * focal + centre, points[:, 1] * inverse * focal + centre, inverse], -1
+    ).astype(np.float32)
+
+
+def draw(surface: Surface, focal: float, side: int, key_direction: Float) -> GBuffer:
+    """The G-buffer of a surface seen by a camera whose axis meets the middle of the picture.
+
+    Args:
+        surface: what to draw.
+        focal: focal length in samples.
+        side: samples a side.
+        key_direction: (3,) towards the key light, camera frame.
+    """
+    vertices, faces = surface.vertices, surface.faces
+    normals = raster.vertex_normals(vertices, faces)
+    centre = vertices.mean(0).astype(np.float32)
+    radius = float(np.sqrt(((vertices - centre) ** 2).sum(1).max())) * 1.02
+    seen = raster.light_space(vertices, key_direction, centre, radius, SHADOW_TEXELS)
+    shadow_map, _ = raster.rasterise(seen, faces, SHADOW_TEXELS, SHADOW_TEXELS)
+    ambient = raster.ambient_light(vertices, normals, faces, _sphere(AMBIENT_SIDES), radius, AMBIENT_TEXELS)
+
+    screen = to_screen(vertices, focal, side / 2)
+    nearness, triangle = raster.rasterise(screen, faces, side, side)
+    index = np.flatnonzero(triangle.ravel() >= 0).astype(np.int32)
+    weights = raster.barycentric(screen, faces, triangle, index)
+    attribute = np.concatenate([surface.rest, normals, seen, ambient[:, None]], 1).astype(np.float32)
+    values = raster.interpolate(attribute, faces, triangle, index, weights)
+    nearest = raster.nearest_vertex(faces, triangle, index, weights)
+    depth = 1 / nearness.ravel()[index]
+    normal = _facing(values[:, 3:6], index, depth, focal, side)
+    shadow = raster.lit_share(shadow_map, values[:, 6:9], 3.0 * radius / SHADOW_TEXELS)
+    return GBuffer(
+        side, index, values[:, :3], normal, shadow, values[:, 9], surface.material[nearest],
+        surface.part[nearest], depth,
+    )  # fmt: skip
+
+
+def _facing(normal: Float, index: Int, depth: Float, focal: float, side: int) -> Float:
+    """Unit normals turned towards the camera."""
+    normal = normal / (np.linalg.norm(normal, axis=1, keepdims=True) + 1e-9)
+    x = (index % side + 0.5 - side / 2) / focal
+    y = (index // side + 0.5 - side / 2) / focal
+    away = normal[:, 0] * x + normal[:, 1] * y + normal[:, 2] > 0
+    normal[away] *= -1
+    return normal.astype(np.float32)

@@ -1,0 +1,163 @@
+"""Samples to colour: a batch of G-buffers, looks and lights in, linear RGB out. torch, any device.
+
+Samples of all pictures lie in one flat list; `picture` says which look and which light each one has. With one
+picture a look's values stay scalars, which is what makes a CPU fast; a GPU takes hundreds of pictures at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from training.pictures import noise
+from training.pictures.environments import Light
+from training.pictures.gbuffer import GBuffer
+from training.pictures.looks import LOOK_FIELDS, Look
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Samples:
+    """G-buffers of B pictures, flat.
+
+    Attributes:
+        picture: (N,) int64, which picture.
+        index: (N,) int64, flat sample number in its picture.
+        rest: (N, 3) rest coordinate, metres.
+        normal: (N, 3) camera frame.
+        shadow: (N,)
+        ambient: (N,)
+        material: (N,) int64.
+        side: samples a side of every picture.
+        pictures: B.
+    """
+
+    picture: Tensor
+    index: Tensor
+    rest: Tensor
+    normal: Tensor
+    shadow: Tensor
+    ambient: Tensor
+    material: Tensor
+    side: int
+    pictures: int
+
+    @classmethod
+    def of(cls, buffers: list[GBuffer], device: str = "cpu") -> Samples:
+        """G-buffers as one flat list on a device."""
+
+        def join(name: str, kind: torch.dtype) -> Tensor:
+            values = np.concatenate([getattr(buffer, name) for buffer in buffers])
+            return torch.from_numpy(np.ascontiguousarray(values)).to(device, kind)
+
+        counts = torch.tensor([len(buffer.index) for buffer in buffers])
+        return cls(
+            torch.repeat_interleave(torch.arange(len(buffers)), counts).to(device),
+            join("index", torch.int64), join("rest", torch.float32), join("normal", torch.float32),
+            join("shadow", torch.float32), join("ambient", torch.float32), join("material", torch.int64),
+            buffers[0].side, len(buffers),
+        )  # fmt: skip
+
+
+class Looks:
+    """Looks of B people as tensors; `self[name]` gives each sample of the current selection its value."""
+
+    def __init__(self, looks: list[Look], device: str = "cpu") -> None:
+        self._values = {
+            name: torch.from_numpy(np.stack([np.asarray(getattr(look, name), np.float32) for look in looks])).to(device)
+            for name in LOOK_FIELDS
+        }
+        self._picture: Tensor | None = None
+        self._count = len(looks)
+
+    def at(self, picture: Tensor) -> Looks:
+        """The same looks, read at the given samples."""
+        view = object.__new__(Looks)
+        view._values, view._picture, view._count = self._values, picture, self._count
+        return view
+
+    def __getitem__(self, name: str) -> Tensor:
+        value = self._values[name]
+        if self._count == 1 or self._picture is None:
+            return value[:1]
+        return value[self._picture]
+
+    def cloth(self, name: str, garment: Tensor) -> Tensor:
+        """Values of a `cloth_*` field for samples (N,) and the garment each one shows."""
+        value = self._values[name]
+        return value[0, garment] if self._count == 1 or self._picture is None else value[self._picture, garment]
+
+
+def light_samples(samples: Samples, lights: list[Light], normal: Tensor) -> tuple[Tensor, Tensor]:
+    """Ambient and key irradiance / pi at samples: two (N, 3).
+
+    Args:
+        samples: where.
+        lights: one a picture.
+        normal: (N, 3) normals with bumps, camera frame.
+    """
+    device = normal.device
+    form = torch.from_numpy(np.stack([light.ambient for light in lights])).to(device)
+    direction = torch.from_numpy(np.stack([light.key_direction for light in lights]).astype(np.float32)).to(device)
+    colour = torch.from_numpy(np.stack([light.key_colour for light in lights]).astype(np.float32)).to(device)
+    x, y, z = normal.unbind(-1)
+    basis = torch.stack([x * x, y * y, z * z, x * y, x * z, y * z, x, y, z, torch.ones_like(x)], -1)
+    pairs = [(0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3), (3, 3)]
+    rows = torch.stack([form[:, :, i, j] * (1 if i == j else 2) for i, j in pairs], 1)  # (B, 10, 3)
+    if samples.pictures == 1:
+        ambient = basis @ rows[0]
+        towards, key = direction, colour
+    else:
+        ambient = torch.einsum("nk,nkc->nc", basis, rows[samples.picture])
+        towards, key = direction[samples.picture], colour[samples.picture]
+    # A little light comes round the terminator: skin scatters it, cloth is fuzzy.
+    facing = (((normal * towards).sum(-1) + 0.12) / 1.12).clamp_min(0) * samples.shadow
+    openness = (samples.ambient * 0.85 + 0.15)[:, None]
+    return ambient.clamp_min(0.02) * openness, facing[:, None] * key
+
+
+def bumped(samples: Samples, amount: Tensor) -> Tensor:
+    """Normals (N, 3) bent by wrinkles of the given strength (N,)."""
+    stretch = torch.tensor([22.0, 34.0, 22.0], device=amount.device)
+    slopes = noise.sample(samples.rest * stretch + samples.picture[:, None] * 7.3, noise.BUMP_X, noise.BUMP_Z + 1)
+    normal = samples.normal + slopes * amount[:, None]
+    normal = normal / normal.norm(dim=-1, keepdim=True).clamp_min(1e-6)
+    return torch.where((normal[:, 2:] > 0.05), samples.normal, normal)
+
+
+def gloss(samples: Samples, lights: list[Light], normal: Tensor, strength: Tensor) -> Tensor:
+    """Specular light of key and sky (N, 3), Blinn-Phong towards a camera along -z."""
+    direction = np.stack([light.key_direction for light in lights]) + np.array([0, 0, -1], np.float32)
+    half = direction / np.linalg.norm(direction, axis=1, keepdims=True)
+    colour = np.stack([light.key_colour for light in lights])
+    half_t = torch.from_numpy(half.astype(np.float32)).to(normal.device)[samples.picture]
+    colour_t = torch.from_numpy(colour.astype(np.float32)).to(normal.device)[samples.picture]
+    shine = (normal * half_t).sum(-1).clamp_min(0) ** 24 * samples.shadow
+    rim = (1 + normal[:, 2]).clamp(0, 1) ** 3 * samples.ambient
+    return (shine * strength)[:, None] * colour_t + (rim * strength * 0.35)[:, None]
+
+
+def resolve(samples: Samples, colour: Tensor, exposure: Tensor) -> Tensor:
+    """Samples to pictures: display RGB and coverage, 2 x 2 samples a pixel.
+
+    Args:
+        samples: N samples.
+        colour: (N, 3) linear RGB.
+        exposure: (B,) gain of each picture.
+
+    Returns:
+        (B, side / 2, side / 2, 4) uint8 RGBA, colour premultiplied by coverage.
+    """
+    size = samples.side // 2
+    row, column = samples.index // samples.side, samples.index % samples.side
+    pixel = (samples.picture * size + row // 2) * size + column // 2
+    linear = colour * exposure[samples.picture][:, None]
+    bent = torch.where(linear > 0.75, 0.75 + 0.25 * torch.tanh((linear - 0.75) / 0.5), linear).clamp_min(0)
+    display = 1.055 * bent.clamp_min(1e-5) ** (1 / 2.4) - 0.055
+    total = torch.zeros(samples.pictures * size * size, 4, device=colour.device)
+    total.index_add_(0, pixel, torch.cat([display.clamp(0, 1), torch.ones_like(display[:, :1])], -1))
+    count = total[:, 3:]
+    picture = torch.cat([total[:, :3], count], -1) / 4
+    return (picture * 255 + 0.5).clamp(0, 255).to(torch.uint8).view(samples.pictures, size, size, 4)
