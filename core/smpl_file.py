@@ -58,7 +58,8 @@ def read_smpl(path: Path) -> dict[str, Any]:
 def _read_npz(path: Path) -> dict[str, Any]:
     arrays: dict[str, Any] = {}
     try:
-        with np.load(path, allow_pickle=False) as file:
+        # numpy leaves a path that it opened itself open when the zip is damaged.
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             for key in file.files:
                 try:
                     arrays[key] = file[key]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -56,9 +57,9 @@ def _cached(cache: Path, stamp: str) -> dict[str, Any] | None:
     if not cache.is_file():
         return None
     try:
-        with np.load(cache, allow_pickle=False) as file:
+        with cache.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             return dict(file) if str(file["stamp"]) == stamp else None
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         log.warning("%s is damaged (%s): computing it again", cache, error)
         return None
 

