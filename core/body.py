@@ -21,7 +21,11 @@ from .skinning import forward_kinematics, pose_features, rotation_matrices, skin
 from .types import Float, Int
 
 OPEN_BODY = Path(__file__).resolve().parent.parent / "assets" / "body" / "open_body.npz"
-VERTICES, FACES, JOINTS = 6890, 13776, 24
+JOINTS = 24
+EXTRA_KEYS = (
+    *("lsp14_regressor", "coco17_regressor", "index_1723", "index_431", "adjacency_431", "mirror"),
+    *(f"{sampler}_{part}" for sampler in ("up_1723", "up_431") for part in ("rows", "cols", "vals")),
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -131,7 +135,8 @@ def _load(path: Path | None) -> Body:
         from .smpl_samplers import complete_smpl
 
         arrays = read_smpl(path)
-        return _assemble(path.stem, arrays if "up_431_rows" in arrays else complete_smpl(path, arrays))
+        is_complete = all(key in arrays for key in EXTRA_KEYS)
+        return _assemble(path.stem, arrays if is_complete else complete_smpl(path, arrays))
     if not OPEN_BODY.is_file():
         raise BodyError(
             f"the open body is missing: {OPEN_BODY}; build it: python -m training.build_body -o assets/body"
