@@ -154,7 +154,7 @@ def plain(rng: np.random.Generator) -> Float:
     mix = 0.5 + 0.5 * np.clip((x * np.cos(angle) + y * np.sin(angle)) * rng.uniform(0.2, 1.2), -1, 1)
     picture = _hue(rng) * mix[..., None] + _hue(rng) * (1 - mix[..., None])
     if rng.random() < 0.6:
-        floor = 1 / (1 + np.exp(-(y - rng.uniform(0.2, 0.9)) * rng.choice([6, 60])))
+        floor = 0.5 + 0.5 * np.tanh((y - rng.uniform(0.2, 0.9)) * rng.choice([3, 30]))
         picture = picture * (1 - floor[..., None]) + floor[..., None] * _hue(rng)
     return (picture * (1 - 0.3 * rng.random() * (x**2 + y**2))[..., None]).astype(np.float32)
 
