@@ -119,7 +119,7 @@ POSES: tuple[Mapping[str, Turn], ...] = (
     | {"L_hip": (-100, 0, 8), "R_hip": (-100, 0, -8), "L_knee": (110, 0, 0), "R_knee": (110, 0, 0)}
     | {"spine1": (20, 0, 0), "L_ankle": (-15, 0, 0), "R_ankle": (-15, 0, 0)},
     ARMS_DOWN | {"R_hip": (-85, 0, 0), "R_knee": (90, 0, 0), "L_knee": (95, 0, 0), "L_ankle": (35, 0, 0)},
-    {"L_shoulder": (0.0, -60.0, -20.0), "L_elbow": (0, -110, 0), "R_shoulder": (0, 50, 15), "R_elbow": (0, 125, 0)}
+    {"L_shoulder": (0, -60, -20), "L_elbow": (0, -110, 0), "R_shoulder": (0, 50, 15), "R_elbow": (0, 125, 0)}
     | {"L_hip": (-110, 0, 10), "L_knee": (20, 0, 0), "spine2": (0, 20, 0)},
     ARMS_DOWN | {"spine1": (40, 0, 0), "spine2": (30, 0, 0), "spine3": (15, 0, 0), "L_hip": (-30, 0, 0)}
     | {"R_hip": (-30, 0, 0), "neck": (-20, 0, 0)},
