@@ -121,7 +121,7 @@ class NetConfig:
     Attributes:
         preset: the name this configuration started from.
         input_size: side of the crop in pixels.
-        backbone: of the image tokens; "fastmetro_resnet50" differs from "resnet50" in names only.
+        backbone: of the image tokens.
         pose_backbone: of the pose tokens; "shared" reads the image backbone's features.
         image_tokens: False for Table 5's "pose tokens alone".
         pose_tokens: False for Table 5's "image tokens alone" (FastMETRO).
@@ -141,7 +141,7 @@ class NetConfig:
 
     preset: str = "resnet50"
     input_size: int = 256
-    backbone: Literal["small", "resnet50", "hrnet_w48", "fastmetro_resnet50"] = "resnet50"
+    backbone: Literal["small", "resnet50", "hrnet_w48"] = "resnet50"
     pose_backbone: Literal["shared", "swin_v2_base"] = "swin_v2_base"
     image_tokens: bool = True
     pose_tokens: bool = True

@@ -19,11 +19,14 @@ from torch import Tensor, nn
 
 from .config import COARSE_VERTICES, NetConfig
 from .heatmaps import HeatmapHead, HeatmapReading, pool_under_heatmaps, read_heatmaps
+from .hrnet import HRNetW48
 from .pose_classifier import FlattenClassifier, PooledClassifier, soft_tokens, token_confidence
 from .pose_tokenizer import PoseTokenizer
 from .postometro import QUERIES, MeshOutput, MeshRegressor, PoseModulator
 from .precision import full_precision
+from .resnet import ResNet50
 from .small import SmallBackbone
+from .swin_v2 import SwinV2Base
 from .upsamplers import DenseSampler, LearnedSampler, Triplets, fine_sampler
 
 
@@ -239,7 +242,15 @@ def build_backbone(name: str, config: NetConfig) -> tuple[nn.Module, int]:
     if name == "small":
         small = SmallBackbone(config.small_width, config.neck_width)
         return small, small.channels
-    raise ValueError(f"unknown backbone {name!r}")
+    makers: dict[str, type[ResNet50 | HRNetW48 | SwinV2Base]] = {
+        "resnet50": ResNet50,
+        "hrnet_w48": HRNetW48,
+        "swin_v2_base": SwinV2Base,
+    }
+    if name not in makers:
+        raise ValueError(f"expected a backbone among small, {', '.join(makers)}, got {name!r}")
+    backbone = makers[name]()
+    return backbone, makers[name].channels
 
 
 def _pose_parts(config: NetConfig, channels: int) -> dict[str, Any]:

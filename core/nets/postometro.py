@@ -103,8 +103,7 @@ class MeshRegressor(nn.Module):
         self.narrow_camera = nn.Linear(wide, narrow)
         self.narrow_memory = nn.Linear(wide, narrow)
         self.narrow_queries = nn.Linear(wide, narrow)
-        has_own_linear = config.pose_tokens and config.pose_tokens_in_second == "twice"
-        self.narrow_pose = nn.Linear(wide, narrow) if has_own_linear else None
+        self.narrow_pose = nn.Linear(wide, narrow) if config.pose_tokens else None
         self.to_xyz = nn.Linear(narrow, 3)
         self.to_camera = nn.Linear(narrow, 3)
         self.pattern = MeshAttentionPattern(adjacency.numpy())
@@ -140,12 +139,10 @@ class MeshRegressor(nn.Module):
         batch = memory.shape[0]
         camera = self.camera_token.expand(batch, 1, -1)
         first: Encoded = self.first(camera, memory, self._queries(), positions[0], self.pattern)
-        narrow = self.narrow_memory(first.memory)
-        if self.narrow_pose is not None and pose_tokens is not None:
-            narrow = torch.cat([narrow, self.narrow_pose(pose_tokens)], dim=1)
+        pose_count = 0 if pose_tokens is None else pose_tokens.shape[1]
         second: Encoded = self.second(
             self.narrow_camera(first.camera),
-            narrow,
+            self._narrowed(first.memory, pose_count),
             self.narrow_queries(first.queries),
             positions[1],
             self.pattern,
@@ -156,6 +153,20 @@ class MeshRegressor(nn.Module):
         if self.template_embed is not None:
             xyz = xyz + self.template
         return MeshOutput(xyz[:, :LSP_JOINTS], xyz[:, LSP_JOINTS:], weak_camera, first, second)
+
+    def _narrowed(self, memory: Tensor, pose_count: int) -> Tensor:
+        """The second transformer's memory (B, M, d2).
+
+        The code sends the pose tokens twice: among all of the memory through the image's Linear, and again
+        through their own. "once" leaves out the first of the two.
+        """
+        if self.narrow_pose is None or not pose_count:
+            narrow: Tensor = self.narrow_memory(memory)
+            return narrow
+        image_count = memory.shape[1] - pose_count
+        is_once = self.config.pose_tokens_in_second == "once"
+        through_image = self.narrow_memory(memory[:, :image_count] if is_once else memory)
+        return torch.cat([through_image, self.narrow_pose(memory[:, image_count:])], dim=1)
 
     def _memory(
         self, features: Tensor | None, pose_tokens: Tensor | None

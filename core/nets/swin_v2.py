@@ -1,0 +1,250 @@
+"""PCT's SwinV2-B backbone ("RPE2FC"): cosine attention, norms after the blocks, positions from a small
+network.
+
+It differs from the published Swin V2 in its table of positions (normalised by the windows of pretraining),
+in the shift, which only the first two stages use, and in the post-norm weights, which start at 1e-5.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+NORM_EPSILON = 1e-6
+POST_NORM_START = 1e-5
+MASKED = -100.0
+
+
+class Stage(NamedTuple):
+    """One stage of Swin-B."""
+
+    width: int
+    depth: int
+    heads: int
+    window: int
+    pretrain_window: int
+    has_shift: bool
+
+
+STAGES = (
+    Stage(128, 2, 4, 16, 12, True),
+    Stage(256, 2, 8, 16, 12, True),
+    Stage(512, 18, 16, 16, 12, False),
+    Stage(1024, 2, 32, 8, 6, False),
+)
+
+
+class SwinV2Base(nn.Module):
+    """Patches of 4 pixels, four stages; the last one's map is what PCT's head reads."""
+
+    channels = STAGES[-1].width
+
+    def __init__(self, drop_path: float = 0.3) -> None:
+        super().__init__()
+        self.patch_embed = PatchEmbed(STAGES[0].width)
+        depth = sum(stage.depth for stage in STAGES)
+        rates = torch.linspace(0.0, drop_path, depth).tolist()
+        layers = []
+        for index, stage in enumerate(STAGES):
+            is_last = index == len(STAGES) - 1
+            layers.append(SwinStage(stage, rates[: stage.depth], None if is_last else 2 * stage.width))
+            rates = rates[stage.depth :]
+        self.layers = nn.ModuleList(layers)
+        self.norm3 = nn.LayerNorm(self.channels, NORM_EPSILON)
+        self._initialise()
+
+    def forward(self, image: Tensor) -> Tensor:
+        """(B, 3, S, S) to (B, 1024, S / 32, S / 32); S / 4, 8, 16, 32 are multiples of 16, 16, 16, 8.
+
+        Raises:
+            ValueError: S does not fit the windows.
+        """
+        if image.shape[-1] % 256 or image.shape[-2] % 256:
+            raise ValueError(f"SwinV2-B takes multiples of 256 px, got {tuple(image.shape[-2:])}")
+        x = self.patch_embed(image)
+        for layer in self.layers:
+            x = layer(x)
+        normed: Tensor = self.norm3(x)
+        return normed.permute(0, 3, 1, 2)
+
+    def _initialise(self) -> None:
+        for module in self.modules():
+            if isinstance(module, nn.Linear):
+                nn.init.trunc_normal_(module.weight, std=0.02)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
+
+
+class PatchEmbed(nn.Module):
+    """4 x 4 patches, projected and normalised."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.proj = nn.Conv2d(3, width, 4, 4)
+        self.norm = nn.LayerNorm(width, NORM_EPSILON)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """(B, 3, S, S) to (B, S / 4, S / 4, width)."""
+        out: Tensor = self.norm(self.proj(image).permute(0, 2, 3, 1))
+        return out
+
+
+class SwinStage(nn.Module):
+    """Blocks, every second one shifted where the stage shifts at all, then merging."""
+
+    def __init__(self, stage: Stage, drop_paths: list[float], width_out: int | None) -> None:
+        super().__init__()
+        shift = stage.window // 2 if stage.has_shift else 0
+        self.blocks = nn.ModuleList(
+            SwinBlock(stage, shift if index % 2 else 0, rate) for index, rate in enumerate(drop_paths)
+        )
+        self.downsample = None if width_out is None else PatchMerging(stage.width, width_out)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, H, W, C) to (B, H / 2, W / 2, 2 C), or the same shape in the last stage."""
+        for block in self.blocks:
+            x = block(x)
+        return x if self.downsample is None else self.downsample(x)
+
+
+class PatchMerging(nn.Module):
+    """Four neighbours to one, Linear, then LayerNorm."""
+
+    def __init__(self, width: int, width_out: int) -> None:
+        super().__init__()
+        self.reduction = nn.Linear(4 * width, width_out, bias=False)
+        self.norm = nn.LayerNorm(width_out, NORM_EPSILON)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, H, W, C) to (B, H / 2, W / 2, width_out)."""
+        corners = [x[:, row::2, column::2] for column in (0, 1) for row in (0, 1)]
+        out: Tensor = self.norm(self.reduction(torch.cat(corners, dim=-1)))
+        return out
+
+
+class SwinBlock(nn.Module):
+    """Window attention and MLP, each normalised before it joins the residual."""
+
+    def __init__(self, stage: Stage, shift: int, drop_path: float) -> None:
+        super().__init__()
+        self.window, self.shift, self.drop_path = stage.window, shift, drop_path
+        self.attn = WindowAttention(stage)
+        self.norm1 = nn.LayerNorm(stage.width, NORM_EPSILON)
+        self.mlp = nn.ModuleDict(
+            {"fc1": nn.Linear(stage.width, 4 * stage.width), "fc2": nn.Linear(4 * stage.width, stage.width)}
+        )
+        self.norm2 = nn.LayerNorm(stage.width, NORM_EPSILON)
+        for norm in (self.norm1, self.norm2):
+            nn.init.constant_(norm.weight, POST_NORM_START)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, H, W, C) in and out."""
+        x = x + self._dropped(self.norm1(self._attend(x)))
+        hidden = F.gelu(self.mlp["fc1"](x))
+        return x + self._dropped(self.norm2(self.mlp["fc2"](hidden)))
+
+    def _attend(self, x: Tensor) -> Tensor:
+        height, width = x.shape[1:3]
+        mask = None
+        if self.shift:
+            x = torch.roll(x, (-self.shift, -self.shift), (1, 2))
+            mask = shift_mask(height, width, self.window, self.shift, x)
+        mixed = self.attn(to_windows(x, self.window), mask)
+        x = from_windows(mixed, height, width, self.window)
+        return torch.roll(x, (self.shift, self.shift), (1, 2)) if self.shift else x
+
+    def _dropped(self, branch: Tensor) -> Tensor:
+        """Stochastic depth: the whole branch of a sample, in training."""
+        if not self.training or not self.drop_path:
+            return branch
+        keep = 1.0 - self.drop_path
+        kept = torch.rand(branch.shape[0], 1, 1, 1, device=branch.device) < keep
+        return branch * kept.to(branch.dtype) / keep
+
+
+class WindowAttention(nn.Module):
+    """Scaled cosine attention inside a window; q and v have a bias, k has none."""
+
+    relative_coords_table: Tensor
+    relative_position_index: Tensor
+
+    def __init__(self, stage: Stage) -> None:
+        super().__init__()
+        self.heads = stage.heads
+        self.logit_scale = nn.Parameter(torch.full((stage.heads, 1, 1), math.log(10.0)))
+        self.rpe_mlp = nn.Sequential(nn.Linear(2, 512), nn.ReLU(), nn.Linear(512, stage.heads, bias=False))
+        self.qkv = nn.Linear(stage.width, 3 * stage.width, bias=False)
+        self.q_bias = nn.Parameter(torch.zeros(stage.width))
+        self.v_bias = nn.Parameter(torch.zeros(stage.width))
+        self.proj = nn.Linear(stage.width, stage.width)
+        table, index = relative_positions(stage.window, stage.pretrain_window)
+        self.register_buffer("relative_coords_table", table, persistent=False)
+        self.register_buffer("relative_position_index", index, persistent=False)
+
+    def forward(self, windows: Tensor, mask: Tensor | None) -> Tensor:
+        """(B * n, N, C) windows in and out; mask (n, N, N) added to the scores."""
+        bias = torch.cat([self.q_bias, torch.zeros_like(self.q_bias), self.v_bias])
+        q, k, v = F.linear(windows, self.qkv.weight, bias).chunk(3, dim=-1)
+        q, k, v = (torch.unflatten(t, -1, (self.heads, -1)).transpose(1, 2) for t in (q, k, v))
+        scale = self.logit_scale.clamp(max=math.log(100.0)).exp()
+        q, k = F.normalize(q, dim=-1) * scale, F.normalize(k, dim=-1)
+        added = self._position_bias()[None]  # (1, heads, N, N)
+        if mask is not None:
+            added = (added + mask[:, None]).repeat(windows.shape[0] // mask.shape[0], 1, 1, 1)
+        mixed = F.scaled_dot_product_attention(q, k, v.to(q.dtype), attn_mask=added.to(q.dtype), scale=1.0)
+        out: Tensor = self.proj(mixed.transpose(1, 2).flatten(2))
+        return out
+
+    def _position_bias(self) -> Tensor:
+        """(heads, N, N)."""
+        values = self.rpe_mlp(self.relative_coords_table).flatten(0, 1)  # ((2 w - 1)^2, heads)
+        tokens = self.relative_position_index.shape[0]
+        bias = values[self.relative_position_index.flatten()].reshape(tokens, tokens, -1)
+        return 16.0 * torch.sigmoid(bias.permute(2, 0, 1))
+
+
+def relative_positions(window: int, pretrain_window: int) -> tuple[Tensor, Tensor]:
+    """Log-spaced offsets between a window's cells, and which of them each pair has.
+
+    Returns:
+        (2 w - 1, 2 w - 1, 2) offsets, and (w^2, w^2) rows of it when flattened.
+    """
+    offsets = torch.arange(1 - window, window, dtype=torch.float32) / (pretrain_window - 1) * 8.0
+    offsets = offsets.sign() * torch.log2(offsets.abs() + 1.0) / math.log2(8.0)
+    table = torch.stack(torch.meshgrid(offsets, offsets, indexing="ij"), dim=-1)
+    cells = torch.arange(window)
+    y, x = (axis.flatten() for axis in torch.meshgrid(cells, cells, indexing="ij"))
+    rows = y[:, None] - y[None] + window - 1
+    columns = x[:, None] - x[None] + window - 1
+    return table, rows * (2 * window - 1) + columns
+
+
+def to_windows(x: Tensor, window: int) -> Tensor:
+    """(B, H, W, C) to (B * n, window^2, C)."""
+    batch, height, width, channels = x.shape
+    x = x.reshape(batch, height // window, window, width // window, window, channels)
+    return x.permute(0, 1, 3, 2, 4, 5).reshape(-1, window * window, channels)
+
+
+def from_windows(windows: Tensor, height: int, width: int, window: int) -> Tensor:
+    """(B * n, window^2, C) back to (B, H, W, C)."""
+    x = windows.reshape(-1, height // window, width // window, window, window, windows.shape[-1])
+    return x.permute(0, 1, 3, 2, 4, 5).reshape(-1, height, width, windows.shape[-1])
+
+
+def shift_mask(height: int, width: int, window: int, shift: int, like: Tensor) -> Tensor:
+    """(n, N, N): after the shift, cells that were not neighbours are kept apart."""
+    rows, columns = (_bands(size, window, shift, like) for size in (height, width))
+    region = (rows[:, None] * 3 + columns[None])[None, :, :, None]
+    cells = to_windows(region, window).squeeze(-1)
+    return torch.where(cells[:, None] == cells[:, :, None], 0.0, MASKED)
+
+
+def _bands(size: int, window: int, shift: int, like: Tensor) -> Tensor:
+    """0 in the untouched part, 1 in the last window's kept part, 2 in what was rolled in."""
+    cells = torch.arange(size, device=like.device)
+    return (cells >= size - window).long() + (cells >= size - shift).long()
