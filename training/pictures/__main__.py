@@ -39,6 +39,8 @@ def _parser() -> argparse.ArgumentParser:
     clip.add_argument("--height", type=int, default=480)
     clip.add_argument("--seed", type=int, default=0)
     clip.add_argument("--travel", type=float, default=0.3, help="metres the camera moves over the clip")
+    clip.add_argument("--panorama", help="name of the panorama behind; chosen by the seed without it")
+    clip.add_argument("--heading", type=float, help="where in the panorama the camera looks, degrees")
     clip.add_argument("-o", "--out", type=Path, required=True, help=".mp4, or a folder for pictures")
     return parser
 
@@ -69,7 +71,7 @@ def main(arguments: list[str] | None = None) -> int:
             write_clip(
                 ClipSettings(
                     options.motions, options.clip, options.second, options.seconds, options.fps, options.width,
-                    options.height, options.seed, options.travel,
+                    options.height, options.seed, options.travel, options.panorama, options.heading,
                 ),
                 options.out,
             )  # fmt: skip
