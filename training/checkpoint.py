@@ -1,0 +1,158 @@
+"""Checkpoints without pickle: safetensors and JSON, complete or not there at all.
+
+    RUN/checkpoints/000001200/model.safetensors      parameters and buffers
+                              ema.safetensors        averaged parameters
+                              optimizer.safetensors  AdamW's moments, by parameter name
+                              state.json             step, samples, seconds, averaging steps
+    RUN/checkpoints/latest                           name of the folder to resume from
+
+A folder is written under a temporary name and renamed; `latest` is replaced afterwards. No state of a random
+generator is stored: every step seeds its own from (seed, rank, step), so that a run resumed continues exactly.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from training.ema import Ema
+
+MOMENTS = ("exp_avg", "exp_avg_sq", "step")
+
+
+@dataclass(frozen=True, slots=True)
+class RunState:
+    """How far a run is."""
+
+    step: int
+    samples: int
+    elapsed_s: float
+    ema_steps: int
+
+
+def _plain(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Copies in the default memory order, each with its own storage, as safetensors asks for."""
+    return {
+        name: value.detach().to("cpu", copy=True).contiguous(memory_format=torch.contiguous_format)
+        for name, value in tensors.items()
+    }
+
+
+def _optimizer_tensors(module: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    names = {parameter: name for name, parameter in module.named_parameters()}
+    return {
+        f"{names[parameter]}/{key}": state[key].reshape(-1) if key == "step" else state[key]
+        for parameter, state in optimizer.state.items()
+        for key in MOMENTS
+    }
+
+
+def save(
+    run: Path, module: nn.Module, ema: Ema, optimizer: torch.optim.Optimizer, state: RunState, keep: int = 2
+) -> Path:
+    """Writes a checkpoint and makes it the latest.
+
+    Args:
+        run: folder of the run.
+        module: what is trained.
+        ema: its average.
+        optimizer: AdamW over the module's parameters.
+        state: how far the run is.
+        keep: checkpoints to leave, this one included.
+
+    Returns:
+        Folder of the checkpoint.
+    """
+    folder = run / "checkpoints"
+    name = f"{state.step:09d}"
+    unfinished = folder / f"{name}.unfinished"
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir(parents=True)
+    save_file(_plain(module.state_dict()), unfinished / "model.safetensors")
+    save_file(_plain(ema.state()), unfinished / "ema.safetensors")
+    save_file(_plain(_optimizer_tensors(module, optimizer)), unfinished / "optimizer.safetensors")
+    (unfinished / "state.json").write_text(json.dumps(asdict(state)))
+    shutil.rmtree(folder / name, ignore_errors=True)
+    unfinished.rename(folder / name)
+    pointer = folder / "latest.unfinished"
+    pointer.write_text(name)
+    os.replace(pointer, folder / "latest")  # noqa: PTH105 - one atomic call
+    for old in sorted(p for p in folder.iterdir() if p.is_dir() and p.name != name)[: -max(0, keep - 1) or None]:
+        shutil.rmtree(old)
+    return folder / name
+
+
+def latest(run: Path) -> Path | None:
+    """Folder of the latest complete checkpoint, or None."""
+    pointer = run / "checkpoints" / "latest"
+    return run / "checkpoints" / pointer.read_text().strip() if pointer.is_file() else None
+
+
+def load(folder: Path, module: nn.Module, ema: Ema, optimizer: torch.optim.Optimizer) -> RunState:
+    """Takes up a run where `save` left it.
+
+    Args:
+        folder: as `latest` returns it.
+        module: filled in place.
+        ema: filled in place.
+        optimizer: filled in place.
+
+    Returns:
+        How far the run was.
+    """
+    state = RunState(**json.loads((folder / "state.json").read_text()))
+    module.load_state_dict(load_file(folder / "model.safetensors"))
+    ema.load(load_file(folder / "ema.safetensors"), state.ema_steps)
+    moments = load_file(folder / "optimizer.safetensors")
+    for name, parameter in module.named_parameters():
+        if f"{name}/step" not in moments:
+            continue
+        optimizer.state[parameter] = {
+            "step": moments[f"{name}/step"].reshape(()).to(parameter.device),
+            "exp_avg": torch.zeros_like(parameter).copy_(moments[f"{name}/exp_avg"]),
+            "exp_avg_sq": torch.zeros_like(parameter).copy_(moments[f"{name}/exp_avg_sq"]),
+        }
+    return state
+
+
+def averaged_weights(source: Path) -> dict[str, Tensor]:
+    """Weights to start another stage from, or to ship.
+
+    Args:
+        source: folder of a run (its latest checkpoint, averaged parameters over the others) or a safetensors file.
+
+    Returns:
+        Tensors by name.
+
+    Raises:
+        ValueError: there is nothing to read.
+    """
+    if source.is_file():
+        return load_file(source)
+    folder = latest(source)
+    if folder is None:
+        raise ValueError(f"expected a run with a checkpoint or a .safetensors file, got {source}")
+    return {**load_file(folder / "model.safetensors"), **load_file(folder / "ema.safetensors")}
+
+
+def initialise(module: nn.Module, tensors: dict[str, Tensor]) -> list[str]:
+    """Copies every tensor whose name and shape fit into a module.
+
+    Args:
+        module: filled in place.
+        tensors: by name.
+
+    Returns:
+        Names of the module's tensors that keep their own start.
+    """
+    own = module.state_dict()
+    fitting = {k: v for k, v in tensors.items() if k in own and own[k].shape == v.shape}
+    module.load_state_dict(fitting, strict=False)
+    return [name for name in own if name not in fitting]

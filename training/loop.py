@@ -1,0 +1,245 @@
+"""The training loop, the same for every stage: draw, forward, backward, reduce, clip, step, average.
+
+A stage (`training.stages`) says what is trained, on what and against what; this module knows nothing of people.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from training import checkpoint
+from training.ema import Ema
+from training.parallel import CANCELLED, FlatGradients, StopRequest, World, average_buffers, mean_over_processes
+from training.runlog import RunLog
+from training.schedule import Schedule, learning_rate_factor
+
+STOP, CLOCK, SAVE, EVALUATE = range(4)  # the numbers that travel at the end of the gradients
+
+
+@dataclass(frozen=True)
+class LoopConfig:
+    """How long and how fast; what every stage shares."""
+
+    output: Path
+    """Folder of the run: checkpoints/, log.jsonl."""
+    samples: int = 0
+    """End after this many samples in all; 0 leaves it to --minutes."""
+    minutes: float = 0.0
+    """End after this much wall-clock time, resumed time included; 0 leaves it to --samples."""
+    processes: int = 1
+    """Single-thread processes to start, one a core (or a GPU each); torchrun's numbers win."""
+    batch: int = 16
+    """Samples a process and step. Small batches learn more a sample on a CPU."""
+    lr: float = 2e-3
+    """Peak learning rate of AdamW."""
+    weight_decay: float = 0.02
+    """On matrices and kernels; norms and biases have none."""
+    warmup_steps: int = 100
+    """Steps of linear warm-up."""
+    schedule: Schedule = "cosine"
+    """"cosine" ends at 1 % of the peak; "constant" can be continued for ever."""
+    clip: float = 2.0
+    """Largest norm of the gradient; 0 does not clip."""
+    ema_decay: float = 0.998
+    """Decay a step of the averaged weights; it starts faster."""
+    precision: Literal["bf16", "fp32"] = "bf16"
+    """bf16 autocast is three to four times as fast where the processor has it."""
+    device: str = "cpu"
+    """"cpu" or "cuda"."""
+    seed: int = 1
+    """Of the first weights and of everything drawn."""
+    log_steps: int = 100
+    """Steps between lines of the log."""
+    checkpoint_minutes: float = 3.0
+    """Minutes between checkpoints."""
+    evaluate_minutes: float = 5.0
+    """Minutes between evaluations."""
+    resume: bool = False
+    """Continue from the run's latest checkpoint where there is one."""
+
+
+class Stage(Protocol):
+    """What is trained. `module(batch)` returns weighted loss terms; their sum is minimised."""
+
+    module: nn.Module
+    """Holds every parameter and buffer; parameters without requires_grad stay as they are."""
+
+    def batch(self, step: int, progress: float) -> Any:
+        """Samples of one step of this process, on its device: a function of (seed, rank, step, progress)."""
+
+    def evaluate(self) -> Mapping[str, float]:
+        """Scores on the fixed test, with the averaged weights in place."""
+
+
+@dataclass
+class _Clock:
+    """Wall-clock time of the run, resumed time included, and when the next timed things are due."""
+
+    config: LoopConfig
+    before_s: float
+    started: float = field(default_factory=time.monotonic)
+    saved_s: float = 0.0
+    evaluated_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.saved_s = self.evaluated_s = self.before_s
+
+    @property
+    def elapsed_s(self) -> float:
+        return self.before_s + time.monotonic() - self.started
+
+    def is_save_due(self) -> bool:
+        return self.elapsed_s - self.saved_s > 60 * self.config.checkpoint_minutes
+
+    def is_evaluation_due(self) -> bool:
+        return self.elapsed_s - self.evaluated_s > 60 * self.config.evaluate_minutes
+
+
+def _optimizer(module: nn.Module, config: LoopConfig) -> torch.optim.Optimizer:
+    parameters = [p for p in module.parameters() if p.requires_grad]
+    decayed = [p for p in parameters if p.ndim > 1]
+    free = [p for p in parameters if p.ndim <= 1]
+    groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": free, "weight_decay": 0.0}]
+    return torch.optim.AdamW([g for g in groups if g["params"]], lr=config.lr, fused=True)
+
+
+def _step_seed(seed: int, rank: int, step: int) -> int:
+    """A seed of its own for every (seed, rank, step), so that no generator's state need be stored."""
+    return (seed * 1_000_003 + rank) * 1_000_000_007 + step & 0x7FFF_FFFF_FFFF_FFFF
+
+
+class Trainer:
+    """One run in one process."""
+
+    def __init__(self, stage: Stage, config: LoopConfig, world: World) -> None:
+        self.stage, self.config, self.world = stage, config, world
+        self.log = RunLog(config.output, world.is_first)
+        self.stop = StopRequest()
+        self.optimizer = _optimizer(stage.module, config)
+        self.ema = Ema(stage.module, config.ema_decay)
+        self.step = self.samples = 0
+        before_s = self._resume() if config.resume else 0.0
+        self.gradients = FlatGradients(stage.module.parameters(), 4, world.device)
+        self.clock = _Clock(config, before_s)
+        self.agreed_s = before_s  # the first process's clock, as all know it
+        self.sums: dict[str, Tensor] = {}
+        self.logged = (0, before_s)  # steps summed, time of the last line
+
+    def _resume(self) -> float:
+        folder = checkpoint.latest(self.config.output)
+        if folder is None:
+            return 0.0
+        state = checkpoint.load(folder, self.stage.module, self.ema, self.optimizer)
+        self.step, self.samples = state.step, state.samples
+        return state.elapsed_s
+
+    @property
+    def progress(self) -> float:
+        """Part of the run that is done, in [0, 1]; the same in every process."""
+        parts = [0.0]
+        if self.config.samples:
+            parts.append(self.samples / self.config.samples)
+        if self.config.minutes:
+            parts.append(self.agreed_s / (60 * self.config.minutes))
+        return min(1.0, max(parts))
+
+    def run(self) -> int:
+        """Trains to the end, or to SIGTERM or Ctrl-C; returns 0 or 130, with a checkpoint written."""
+        if self.config.samples <= 0 and self.config.minutes <= 0:
+            raise ValueError("expected --samples or --minutes, got neither")
+        self.stop.listen()
+        plain = {key: str(v) if isinstance(v, Path) else v for key, v in asdict(self.config).items()}
+        self.log.write("start", {"step": self.step, "samples": self.samples, "config": plain})
+        is_cancelled = False
+        while self.progress < 1.0 and not is_cancelled:
+            agreed = self._train_step()
+            is_cancelled = bool(agreed[STOP])
+            if not is_cancelled and agreed[EVALUATE]:
+                self.evaluate()
+            if not is_cancelled and agreed[SAVE]:
+                self.save()
+        if not is_cancelled:
+            self.evaluate()
+        self.save()
+        self.log.write("end", {"step": self.step, "samples": self.samples, "cancelled": is_cancelled})
+        return CANCELLED if is_cancelled else 0
+
+    def _train_step(self) -> list[float]:
+        """One step; returns what the processes agreed on."""
+        config, world = self.config, self.world
+        torch.manual_seed(_step_seed(config.seed, world.rank, self.step))
+        factor = learning_rate_factor(self.step, self.progress, config.schedule, config.warmup_steps)
+        for group in self.optimizer.param_groups:
+            group["lr"] = config.lr * factor
+        batch = self.stage.batch(self.step, self.progress)
+        self.gradients.zero()
+        with torch.autocast(world.device.type, torch.bfloat16, enabled=config.precision == "bf16"):
+            terms: dict[str, Tensor] = self.stage.module(batch)
+        total = torch.stack(list(terms.values())).sum()
+        total.backward()  # type: ignore[no-untyped-call]
+        agreed = self._exchange()
+        norm = self.gradients.clip(config.clip)
+        self.optimizer.step()
+        self.ema.update()
+        self.step += 1
+        self.samples += config.batch * world.size
+        self._add_to_log({**terms, "total": total, "gradient_norm": norm}, config.lr * factor)
+        return agreed
+
+    def _exchange(self) -> list[float]:
+        """Averages gradients; the stop flag, the first process's clock and what is due travel with them."""
+        extra = self.gradients.extra
+        extra[STOP] = float(self.stop.is_set)
+        if self.world.is_first:
+            extra[CLOCK] = self.clock.elapsed_s
+            extra[SAVE] = float(self.clock.is_save_due())
+            extra[EVALUATE] = float(self.clock.is_evaluation_due())
+        self.gradients.reduce(self.world)
+        agreed = [float(number) for number in extra.tolist()]
+        self.agreed_s = agreed[CLOCK]
+        return agreed
+
+    def _add_to_log(self, values: dict[str, Tensor], lr: float) -> None:
+        for name, value in values.items():
+            self.sums[name] = self.sums.get(name, torch.zeros(())) + value.detach().float().cpu()
+        steps, since_s = self.logged
+        steps += 1
+        self.logged = steps, since_s
+        if self.step % self.config.log_steps:
+            return
+        means = mean_over_processes(torch.stack(list(self.sums.values())) / steps, self.world)
+        now_s = self.clock.elapsed_s
+        rate = steps * self.config.batch * self.world.size / max(1e-9, now_s - since_s)
+        line = {"step": self.step, "samples": self.samples, "elapsed_s": round(now_s, 1), "lr": lr}
+        losses = {name: round(float(v), 6) for name, v in zip(self.sums, means, strict=True)}
+        self.log.write("step", {**line, "samples_per_s": round(rate, 1), **losses})
+        self.sums, self.logged = {}, (0, now_s)
+
+    def evaluate(self) -> None:
+        """Scores the averaged weights in the first process; the others wait at the next step."""
+        average_buffers(self.stage.module, self.world)
+        self.clock.evaluated_s = self.clock.elapsed_s
+        if not self.world.is_first:
+            return
+        self.stage.module.eval()
+        with self.ema.applied(), torch.no_grad():
+            scores = self.stage.evaluate()
+        self.stage.module.train()
+        elapsed = {"step": self.step, "samples": self.samples, "elapsed_s": round(self.clock.elapsed_s, 1)}
+        self.log.write("evaluate", {**elapsed, **{name: round(float(v), 5) for name, v in scores.items()}})
+
+    def save(self) -> None:
+        """Writes a checkpoint from the first process."""
+        average_buffers(self.stage.module, self.world)
+        self.clock.saved_s = self.clock.elapsed_s
+        if not self.world.is_first:
+            return
+        state = checkpoint.RunState(self.step, self.samples, self.clock.elapsed_s, self.ema.steps)
+        checkpoint.save(self.config.output, self.stage.module, self.ema, self.optimizer, state)

@@ -1,0 +1,205 @@
+"""One single-thread process per core, or one per GPU: start them, and average their gradients.
+
+Two OpenMP threads in one process are slower on a loaded machine than two processes of one thread each, so
+`--processes 2` spawns. Under torchrun (RANK and WORLD_SIZE in the environment) this process is one of them.
+The gradients live in one flat buffer, so that a step costs one all-reduce, and four numbers that every
+process must agree on (stop, clock, checkpoint, evaluate) travel at its end for nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from types import FrameType
+from typing import Any
+
+import torch
+import torch.distributed as dist
+import torch.multiprocessing as multiprocessing
+from torch import Tensor, nn
+
+CANCELLED = 130  # exit code after Ctrl-C or SIGTERM
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """This process among its peers."""
+
+    rank: int
+    size: int
+    device: torch.device
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this process writes files and prints."""
+        return self.rank == 0
+
+
+class StopRequest:
+    """Turns SIGTERM and Ctrl-C into a flag that the loop reads between steps."""
+
+    def __init__(self) -> None:
+        self.is_set = False
+
+    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
+        self.is_set = True
+
+    def listen(self) -> None:
+        """Installs the handlers; only the main thread of a process may."""
+        signal.signal(signal.SIGTERM, self._on_signal)
+        signal.signal(signal.SIGINT, self._on_signal)
+
+
+class FlatGradients:
+    """All gradients of a module as views into one buffer, with `extra` numbers at its end."""
+
+    def __init__(self, parameters: Iterable[nn.Parameter], extra: int, device: torch.device) -> None:
+        self.parameters = [p for p in parameters if p.requires_grad]
+        count = sum(p.numel() for p in self.parameters)
+        self.flat = torch.zeros(count + extra, device=device)
+        self.gradients = self.flat[:count]
+        self.extra = self.flat[count:]
+        offset = 0
+        for parameter in self.parameters:
+            # as_strided keeps a channels_last weight's order in memory, which fused AdamW asks for
+            parameter.grad = self.flat.as_strided(parameter.shape, parameter.stride(), offset)
+            offset += parameter.numel()
+
+    def zero(self) -> None:
+        """Sets every gradient and every extra number to zero."""
+        self.flat.zero_()
+
+    def reduce(self, world: World) -> None:
+        """Averages the gradients over the processes; the extra numbers are summed."""
+        if world.size > 1:
+            dist.all_reduce(self.flat)
+            self.gradients.div_(world.size)
+
+    def clip(self, limit: float) -> Tensor:
+        """Scales the gradients so that their norm is at most the limit; returns the norm before."""
+        norm = self.gradients.norm()
+        if limit > 0:
+            self.gradients.mul_((limit / (norm + 1e-6)).clamp(max=1.0))
+        return norm
+
+
+def average_buffers(module: nn.Module, world: World) -> None:
+    """Makes the floating buffers (BatchNorm's statistics) the mean over the processes."""
+    if world.size == 1:
+        return
+    buffers = [b for b in module.buffers() if b.is_floating_point() and b.numel()]
+    flat = torch.cat([b.detach().reshape(-1).float() for b in buffers])
+    dist.all_reduce(flat)
+    flat.div_(world.size)
+    offset = 0
+    for buffer in buffers:
+        buffer.copy_(flat[offset : offset + buffer.numel()].view_as(buffer))
+        offset += buffer.numel()
+
+
+def mean_over_processes(values: Tensor, world: World) -> Tensor:
+    """Mean of a small tensor over the processes."""
+    if world.size > 1:
+        dist.all_reduce(values)
+        values = values / world.size
+    return values
+
+
+def _single_thread() -> None:
+    import cv2
+
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+
+
+def _join(rank: int, size: int, device_name: str) -> World:
+    is_cuda = device_name.startswith("cuda")
+    device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", rank))) if is_cuda else torch.device("cpu")
+    if is_cuda:
+        torch.cuda.set_device(device)
+    if size > 1:
+        dist.init_process_group("nccl" if is_cuda else "gloo", rank=rank, world_size=size)
+    return World(rank, size, device)
+
+
+def _run(rank: int, size: int, device_name: str, function: Callable[..., int], config: Any) -> None:
+    if not device_name.startswith("cuda"):
+        _single_thread()
+    world = _join(rank, size, device_name)
+    try:
+        code = function(config, world)
+    finally:
+        if dist.is_initialized():
+            dist.destroy_process_group()
+    if code:
+        raise SystemExit(code)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def launch(function: Callable[..., int], config: Any, processes: int, device_name: str) -> int:
+    """Runs `function(config, world)` in every process and returns its exit code.
+
+    Args:
+        function: importable by name, since the processes are spawned.
+        config: picklable.
+        processes: to start; ignored under torchrun.
+        device_name: "cpu" or "cuda".
+    """
+    if "WORLD_SIZE" in os.environ and "RANK" in os.environ:
+        processes, rank = int(os.environ["WORLD_SIZE"]), int(os.environ["RANK"])
+    elif processes > 1:
+        return _spawn(function, config, processes, device_name)
+    else:
+        processes, rank = 1, 0
+    try:
+        _run(rank, processes, device_name, function, config)
+    except SystemExit as exit_:
+        return int(exit_.code or 0)
+    return 0
+
+
+def _spawn(function: Callable[..., int], config: Any, processes: int, device_name: str) -> int:
+    """Starts the processes, passes SIGTERM and Ctrl-C on to them, and waits."""
+    if not device_name.startswith("cuda"):
+        os.environ["OMP_NUM_THREADS"] = os.environ["NUMBA_NUM_THREADS"] = "1"
+    os.environ.setdefault("MASTER_ADDR", "127.0.0.1")
+    os.environ["MASTER_PORT"] = str(_free_port())
+    stop = StopRequest()
+    previous = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
+    stop.listen()
+    arguments = (processes, device_name, function, config)
+    context = multiprocessing.start_processes(
+        _run, arguments, nprocs=processes, join=False, start_method="spawn"
+    )
+    is_passed_on = False
+    try:
+        while any(process.is_alive() for process in context.processes):
+            context.processes[0].join(timeout=0.5)
+            if stop.is_set and not is_passed_on:
+                is_passed_on = True
+                for process in context.processes:
+                    process.terminate()
+            if any(process.exitcode not in (None, 0, CANCELLED) for process in context.processes):
+                break
+        return _exit_code(context)
+    finally:
+        signal.signal(signal.SIGTERM, previous[0])
+        signal.signal(signal.SIGINT, previous[1])
+
+
+def _exit_code(context: Any) -> int:
+    """0 or 130 when all processes say so; a failure in one ends the others and is raised here."""
+    codes = {process.exitcode for process in context.processes}
+    if codes <= {0, CANCELLED}:
+        return CANCELLED if CANCELLED in codes else 0
+    while not context.join():
+        pass
+    return 1

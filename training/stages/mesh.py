@@ -1,0 +1,103 @@
+"""Stage 3: everything together, up to the vertices (PostoMETRO, Sec. 3.4; FastMETRO's losses, network.md C1)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from core.body import load_body
+from core.nets import project
+from core.nets.network import NetOutput
+from training import losses
+from training.pictures import PictureBatch
+from training.stages.classifier import freeze_tokenizer, lsp_of_coco, token_terms
+from training.stages.pictured import PicturedConfig, PicturedModule, PicturedStage, normalised
+
+
+@dataclass(frozen=True)
+class MeshConfig(PicturedConfig):
+    """Stage 3: joints, vertices and camera, the token and heatmap losses kept."""
+
+    vertex_weight: float = 20.0
+    """On the mean of the coarse and the intermediate vertices' L1, metres."""
+    joint_weight: float = 10.0
+    """On each of the token joints' and the regressed joints' L1, metres."""
+    projection_weight: float = 2.0
+    """On each of the two projected joints' L1, crop units."""
+    edge_weight: float = 20.0
+    """On the coarse mesh's edge lengths, metres."""
+
+
+class MeshModule(PicturedModule):
+    """The whole network and its heads; the tokenizer is frozen."""
+
+    def __init__(self, config: MeshConfig) -> None:
+        super().__init__(config)
+        self.config = config
+        body = load_body()
+        regressor = np.asarray(body.up_1723.T @ body.lsp_regressor.T).T  # joints straight from the 1723 mesh
+        self.register_buffer("regressor", torch.from_numpy(regressor.astype(np.float32)), persistent=False)
+        first, second = np.nonzero(np.triu(body.adjacency_431, 1))
+        edges = torch.from_numpy(np.stack([first, second], 1).astype(np.int64))
+        self.register_buffer("edges", edges, persistent=False)
+        freeze_tokenizer(self)
+
+    def train(self, mode: bool = True) -> MeshModule:
+        """Training mode for all but the frozen tokenizer."""
+        super().train(mode)
+        return freeze_tokenizer(self)
+
+    def forward(self, batch: PictureBatch) -> dict[str, Tensor]:
+        """Loss terms of a batch."""
+        reading = self.net.read_pose(normalised(batch.image))
+        out = self.net.regress(reading)
+        terms = self.dense_terms(reading, batch) | self.mesh_terms(out, batch)
+        return terms if out.keypoints is None else terms | token_terms(self, reading, out.keypoints, batch)
+
+    def mesh_terms(self, out: NetOutput, batch: PictureBatch) -> dict[str, Tensor]:
+        """Losses on vertices, joints, projections and edges."""
+        config, person = self.config, batch.has_person
+        everywhere = person.float()[:, None].expand(-1, 14)
+        inside = (batch.lsp_2d[..., 2] > 0).float()
+        regressed = self.regressed(out)
+        coarse = losses.vertex_loss(out.coarse_vertices, batch.coarse_vertices, person)
+        intermediate = losses.vertex_loss(out.intermediate_vertices, batch.intermediate_vertices, person)
+        flat = [losses.masked_l1(project(j, out.weak_camera), batch.lsp_2d[..., :2], inside) for j in (out.joints, regressed)]
+        edges = losses.edge_length_loss(out.coarse_vertices[person], batch.coarse_vertices[person], self.edges)
+        return {
+            "vertices": config.vertex_weight * (coarse + intermediate) / 2,
+            "token_joints": config.joint_weight * losses.masked_l1(out.joints, batch.lsp_3d, everywhere),
+            "regressed_joints": config.joint_weight * losses.joint_loss_3d(regressed, batch.lsp_3d, everywhere, person),
+            "projection": config.projection_weight * (flat[0] + flat[1]),
+            "edges": config.edge_weight * edges,
+        }
+
+    def regressed(self, out: NetOutput) -> Tensor:
+        """(B, 14, 3) LSP joints of the predicted mesh."""
+        joints: Tensor = torch.einsum("jv,bvc->bjc", self.regressor, out.intermediate_vertices.float())
+        return joints
+
+
+class MeshStage(PicturedStage):
+    """Pictures in, people out."""
+
+    module: MeshModule
+    config: MeshConfig
+
+    def make_module(self) -> MeshModule:
+        """The whole network."""
+        return MeshModule(self.config)
+
+    def read(self, image: Tensor) -> dict[str, Tensor]:
+        """Joints of the mesh and of the joint tokens; points of heatmaps, tokens and projected joints."""
+        out = self.module.net(normalised(image))
+        regressed = self.module.regressed(out)
+        said = super().read(image) | {
+            "joints_mesh": regressed,
+            "joints_tokens": out.joints,
+            "points_projected": project(regressed, out.weak_camera),
+        }
+        return said if out.keypoints is None else said | {"points_tokens": lsp_of_coco(out.keypoints)}
