@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,7 @@ from training.schedule import ramp
 NECK, HEAD = 12, 13  # of the 14 LSP joints; heatmaps 17 and 18
 TEST_BATCH = 32
 FACING_OK = np.pi / 4
+logger = logging.getLogger("training")
 
 
 @dataclass(frozen=True)
@@ -106,6 +108,15 @@ def _facing_loss(logits: Tensor, facing: Tensor, person: Tensor) -> Tensor:
     return (person * each).sum() / person.sum().clamp_min(1)
 
 
+def _start_from(module: nn.Module, source: Path) -> None:
+    """Copies what fits of a run; the tokenizer's own stage has it outside of a network."""
+    own = set(module.state_dict())
+    tensors = checkpoint.averaged_weights(source)
+    named = {f"net.{name}" if name.startswith("tokenizer.") else name: value for name, value in tensors.items()}
+    missing = checkpoint.initialise(module, named)
+    logger.info("%s: %d of %d tensors start from it", source, len(own) - len(missing), len(own))
+
+
 class PicturedStage:
     """Composers for learning and for the fixed tests."""
 
@@ -116,7 +127,7 @@ class PicturedStage:
         self.config, self.world = config, world
         self.module = self.make_module().to(world.device)
         for source in config.init:
-            checkpoint.initialise(self.module, checkpoint.averaged_weights(source))
+            _start_from(self.module, source)
         self.is_hard = 0.0
         store = PictureStore.open(config.store)
         self.composer = Composer(
