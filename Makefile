@@ -5,7 +5,7 @@ BIN := .venv/bin
 # One thread a process: pytest already runs one worker a core.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: venv demo test lint types contracts tests blenders bench quick clean
+.PHONY: venv demo test lint types contracts tests blenders bench quick zip clean
 
 venv: .venv/.done
 demo: .venv-demo/.done
@@ -30,6 +30,10 @@ blenders: .venv-bpy42/.done .venv-bpy45/.done  ## the add-on's tests again, on t
 
 bench: .venv/.done
 	$(BIN)/python -m tests.bench
+
+PLATFORM ?= linux-x64
+zip: .venv/.done  ## the extension for one platform, in dist/
+	$(BIN)/python build_addon.py --platform $(PLATFORM)
 
 .venv/.done: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11) and "Python 3.11 is needed (bpy 5.0 has no other): make PYTHON=/path/to/python3.11")'
