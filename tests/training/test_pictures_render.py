@@ -180,3 +180,10 @@ def test_sheet_is_written(tmp_path: Path) -> None:
 def test_render_without_pictures_is_refused() -> None:
     with pytest.raises(ValueError, match="size divisible"):
         Studio.build(RenderSettings(1, "nowhere", 0))
+
+
+def test_naked_body_of_a_picture_is_the_body_model_posed(studio: Studio) -> None:
+    person = studio.sample(3).person
+    posed = studio.body.pose(person.pose[None], person.betas[None]).vertices[0]
+    root = (studio.body.lsp_regressor[2:4] @ posed).mean(0)
+    assert np.abs(person.vertices - (posed - root)).max() < 1e-4  # metres; float32 against float64

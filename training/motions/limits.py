@@ -70,8 +70,8 @@ def _leg(rng: np.random.Generator, posture: str) -> dict[str, Float]:
 def _side(rng: np.random.Generator, posture: str) -> Float:
     """A pose whose left limbs are drawn and all else is rest: (24, 3)."""
     pose = np.zeros((24, 3), np.float32)
-    for name, rotation in {**_arm(rng), **_leg(rng, posture)}.items():
-        pose[LEFT[name]] = to_rotvec(rotation)
+    turns = {**_arm(rng), **_leg(rng, posture)}
+    pose[[LEFT[name] for name in turns]] = to_rotvec(np.stack(list(turns.values())))
     return pose
 
 

@@ -126,11 +126,9 @@ def _outline(rest: Float, keep: npt.NDArray[np.bool_], y: float, angles: Float, 
         return np.full(len(angles), 0.1, np.float32)
     dx, dz = chosen[:, 0] - around[0], chosen[:, 2] - around[1]
     bearing, distance = np.arctan2(dx, dz), np.hypot(dx, dz)
-    reach = np.zeros(len(angles), np.float32)
-    for i, angle in enumerate(angles):
-        apart = np.abs((bearing - angle + np.pi) % (2 * np.pi) - np.pi)
-        reach[i] = (distance * np.cos(np.clip(apart, 0, np.pi / 2)) * (apart < 1.2)).max(initial=0.02)
-    return reach
+    apart = np.abs((bearing[:, None] - angles + np.pi) % (2 * np.pi) - np.pi)
+    reach = np.where(apart < 1.2, distance[:, None] * np.cos(apart), 0.02).max(0)
+    return reach.astype(np.float32)
 
 
 def skirt(rest: Float, marks: Landmarks, look: Look, rng: np.random.Generator) -> Piece:

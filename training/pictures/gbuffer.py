@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from training.pictures import raster
 from training.pictures.raster import Float, Int
 
-SHADOW_TEXELS, AMBIENT_TEXELS, AMBIENT_SIDES = 224, 64, 10
+SHADOW_TEXELS, AMBIENT_TEXELS, AMBIENT_SIDES = 224, 56, 10
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,29 +34,43 @@ class Surface:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GBuffer:
-    """The samples of one picture that show a person; N of them on a (side, side) grid.
+    """The samples of one picture that show a person, on a (side, side) grid of 2 x 2 samples a pixel.
+
+    All K of them count for coverage and labels; N of them, mostly two a pixel, get a colour.
 
     Attributes:
         side: samples a side of the picture.
-        index: (N,) flat sample numbers.
+        covered: (K,) flat sample numbers.
+        depth: (K,) metres along z.
+        part: (K,) 1 to 24.
+        index: (N,) flat sample numbers of those that get a colour.
         rest: (N, 3) rest coordinate, metres.
         normal: (N, 3) unit, camera frame, towards the camera.
         shadow: (N,) share of the key light that arrives.
         ambient: (N,) how open the surface is to the light around.
         material: (N,)
-        part: (N,) 1 to 24.
-        depth: (N,) metres along z.
     """
 
     side: int
+    covered: Int
+    depth: Float
+    part: Int
     index: Int
     rest: Float
     normal: Float
     shadow: Float
     ambient: Float
     material: Int
-    part: Int
-    depth: Float
+
+
+def to_colour(covered: Int, side: int) -> npt.NDArray[np.bool_]:
+    """Which covered samples (K,) get a colour: the pixel's diagonal, and all of a pixel that lacks it."""
+    row, column = covered // side, covered % side
+    diagonal = (row + column) % 2 == 0
+    pixel = (row // 2) * (side // 2) + column // 2
+    has_diagonal = np.zeros((side // 2) ** 2, np.bool_)
+    has_diagonal[pixel[diagonal]] = True
+    return np.asarray(diagonal | ~has_diagonal[pixel])
 
 
 def _sphere(count: int) -> Float:
@@ -96,25 +111,27 @@ def draw(surface: Surface, focal: float, side: int, key_direction: Float) -> GBu
     radius = float(np.sqrt(((vertices - centre) ** 2).sum(1).max())) * 1.02
     seen = raster.light_space(vertices, key_direction, centre, radius, SHADOW_TEXELS)
     shadow_map, _ = raster.rasterise(seen, faces, SHADOW_TEXELS, SHADOW_TEXELS)
-    ambient = raster.ambient_light(vertices, normals, faces, _sphere(AMBIENT_SIDES), radius, AMBIENT_TEXELS)
+    ambient = raster.ambient_light(vertices, normals, _sphere(AMBIENT_SIDES), radius, AMBIENT_TEXELS)
 
     screen = to_screen(vertices, focal, side / 2)
     nearness, triangle = raster.rasterise(screen, faces, side, side)
-    index = np.flatnonzero(triangle.ravel() >= 0).astype(np.int32)
-    weights = raster.barycentric(screen, faces, triangle, index)
+    covered = np.flatnonzero(triangle.ravel() >= 0).astype(np.int32)
+    weights = raster.barycentric(screen, faces, triangle, covered)
+    nearest = raster.nearest_vertex(faces, triangle, covered, weights)
+    depth = 1 / nearness.ravel()[covered]
+    chosen = np.flatnonzero(to_colour(covered, side))
+    index = covered[chosen]
     attribute = np.concatenate([surface.rest, normals, seen, ambient[:, None]], 1).astype(np.float32)
-    values = raster.interpolate(attribute, faces, triangle, index, weights)
-    nearest = raster.nearest_vertex(faces, triangle, index, weights)
-    depth = 1 / nearness.ravel()[index]
-    normal = _facing(values[:, 3:6], index, depth, focal, side)
+    values = raster.interpolate(attribute, faces, triangle, index, weights[chosen])
+    normal = _facing(values[:, 3:6], index, focal, side)
     shadow = raster.lit_share(shadow_map, values[:, 6:9], 3.0 * radius / SHADOW_TEXELS)
     return GBuffer(
-        side, index, values[:, :3], normal, shadow, values[:, 9], surface.material[nearest],
-        surface.part[nearest], depth,
+        side, covered, depth, surface.part[nearest], index, values[:, :3], normal, shadow, values[:, 9],
+        surface.material[nearest[chosen]],
     )  # fmt: skip
 
 
-def _facing(normal: Float, index: Int, depth: Float, focal: float, side: int) -> Float:
+def _facing(normal: Float, index: Int, focal: float, side: int) -> Float:
     """Unit normals turned towards the camera."""
     normal = normal / (np.linalg.norm(normal, axis=1, keepdims=True) + 1e-9)
     x = (index % side + 0.5 - side / 2) / focal

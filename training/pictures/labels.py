@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -40,6 +41,15 @@ def parts_of(joint: tuple[str, int] | None) -> set[int]:
     return {(p + 1 if side and p not in (0, 9, 12, 15) and name not in ("neck", "head") else p) + 1 for p in limbs}
 
 
+def _table(joint: tuple[str, int] | None) -> npt.NDArray[np.bool_]:
+    shows = np.zeros(25, np.bool_)
+    shows[list(parts_of(joint))] = True
+    return shows
+
+
+_SHOWN_BY = {joint: _table(joint) for joint in {*_COCO, *_LSP}}
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Labels:
     """Labels of one picture on its canvas; 3D about the root, camera axes, metres.
@@ -64,29 +74,35 @@ def label(scene: Scene, buffer: GBuffer, body: Body, floor: npt.NDArray[np.uint8
     vertices = scene.person.vertices
     coco, lsp = body.coco_regressor @ vertices, body.lsp_regressor @ vertices
     depth = np.full(buffer.side * buffer.side, np.inf, np.float32)
-    depth[buffer.index] = buffer.depth
+    depth[buffer.covered] = buffer.depth
     part = np.zeros(buffer.side * buffer.side, np.uint8)
-    part[buffer.index] = buffer.part
+    part[buffer.covered] = buffer.part
     depth, part = depth.reshape(buffer.side, -1), part.reshape(buffer.side, -1)
     focal = scene.camera.focal * buffer.side
     see = [
-        is_seen(point + scene.person.transl, depth, part, focal, parts_of(joint), joint is None)
+        is_seen(point + scene.person.transl, depth, part, focal, _SHOWN_BY[joint], joint is None)
         for points, joints in ((coco, _COCO), (lsp, _LSP))
         for point, joint in zip(points, joints, strict=True)
     ]
-    rest = np.zeros((buffer.side * buffer.side, 3), np.uint8)
-    rest[buffer.index] = np.clip((buffer.rest / REST_RANGE * 0.5 + 0.5) * 255 + 0.5, 0, 255)
-    rest = rest.reshape(buffer.side, buffer.side, 3)
+    rest = np.zeros((buffer.side // 4, buffer.side // 4, 3), np.uint8)
+    row, column = buffer.index // buffer.side, buffer.index % buffer.side
+    kept = np.flatnonzero((row % 4 == 2) & (column % 4 == 2))
+    rest[row[kept] // 4, column[kept] // 4] = np.clip((buffer.rest[kept] / REST_RANGE * 0.5 + 0.5) * 255 + 0.5, 0, 255)
     return Labels(
         coco.astype(np.float32), lsp.astype(np.float32), np.array(see[:17], np.uint8), np.array(see[17:], np.uint8),
         np.round(vertices[body.index_1723] / VERTEX_STEP).astype(np.int16),
         np.round(vertices[body.index_431] / VERTEX_STEP).astype(np.int16),
-        np.ascontiguousarray(part[2::4, 2::4]), np.ascontiguousarray(rest[2::4, 2::4]), floor,
+        np.ascontiguousarray(part[2::4, 2::4]), rest, floor,
     )  # fmt: skip
 
 
 def is_seen(
-    point: Float, depth: Float, part: npt.NDArray[np.uint8], focal: float, shown_by: set[int], on_surface: bool
+    point: Float,
+    depth: Float,
+    part: npt.NDArray[np.uint8],
+    focal: float,
+    shown_by: npt.NDArray[np.bool_],
+    on_surface: bool,
 ) -> bool:
     """Whether the nearest surface at a point's place on the screen belongs to the point.
 
@@ -95,7 +111,7 @@ def is_seen(
         depth: (side, side) metres, inf where empty.
         part: (side, side) part numbers.
         focal: samples.
-        shown_by: parts that show the point.
+        shown_by: (25,) whether each part shows the point.
         on_surface: whether the point lies on the skin, so that hardly anything may lie before it.
     """
     side = depth.shape[0]
@@ -107,7 +123,8 @@ def is_seen(
     if near.size == 0:
         return False
     tolerance = SURFACE_TOLERANCE if on_surface else INSIDE_TOLERANCE
-    fits = np.isin(which, list(shown_by)) & (near > point[2] - tolerance) & np.isfinite(near)
+    # Empty samples have part 0, which shows nothing.
+    fits = shown_by[which] & (near > point[2] - tolerance)
     return bool(fits.sum() * 4 >= fits.size)
 
 
@@ -138,8 +155,6 @@ def floor_shadow(scene: Scene, size: int) -> npt.NDArray[np.uint8]:
     row, column = np.clip(place[:, 1], 0, 95).astype(int), np.clip(place[:, 0], 0, 95).astype(int)
     inside = (place[:, :2] >= 0).all(1) & (place[:, :2] < 96).all(1)
     near = np.where(nearness > -1e8, np.exp((nearness + level) / 0.10), 0).astype(np.float32)
-    import cv2
-
     near = cv2.blur(np.minimum(near, 1), (5, 5))
     contact = np.where(inside, near[row, column], 0)
     light = scene.light

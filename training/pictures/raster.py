@@ -193,13 +193,14 @@ def lit_share(nearness: Float, seen: Float, bias: float) -> Float:
 
 
 @compiled
-def ambient_light(vertices: Float, normals: Float, faces: Int, towards: Float, radius: float, size: int) -> Float:
+def ambient_light(vertices: Float, normals: Float, towards: Float, radius: float, size: int) -> Float:
     """How open each vertex is to the light around it, 0 to 1, (V,): small shadow maps from many sides.
+
+    The maps hold vertices, not triangles: their distance is less than a texel of these coarse maps.
 
     Args:
         vertices: (V, 3) metres.
         normals: (V, 3) unit.
-        faces: (F, 3).
         towards: (K, 3) unit directions, spread over the sphere.
         radius: metres that hold the whole body about its centre.
         size: texels a side of each map.
@@ -213,7 +214,11 @@ def ambient_light(vertices: Float, normals: Float, faces: Int, towards: Float, r
     bias = 2.5 * radius / size
     for k in range(towards.shape[0]):
         seen = light_space(vertices, towards[k], centre, radius, size)
-        nearness, _ = rasterise(seen, faces, size, size)
+        nearness = np.full((size, size), np.float32(-1e9), np.float32)
+        for v in range(vertices.shape[0]):
+            column, row = int(seen[v, 0]), int(seen[v, 1])
+            if 0 <= row < size and 0 <= column < size and seen[v, 2] > nearness[row, column]:
+                nearness[row, column] = seen[v, 2]
         share = lit_share(nearness, seen, bias)
         for v in range(vertices.shape[0]):
             cosine = (

@@ -11,7 +11,7 @@ import torch
 from scipy.sparse import csr_matrix
 
 from core.body import Body
-from training.motions.rotations import Float, global_rotations, to_matrix, to_rotvec
+from training.motions.rotations import PARENTS, Float, global_rotations, to_matrix, to_rotvec
 from training.motions.sampler import PoseSampler
 from training.pictures import garments, noise
 from training.pictures.environments import Environment, Light, light_of, made_up_light
@@ -72,6 +72,12 @@ class Scene:
 @lru_cache(maxsize=4)
 def _weights(body: Body) -> csr_matrix:
     return csr_matrix(body.skin_weights)
+
+
+@lru_cache(maxsize=4)
+def _correctives(body: Body) -> csr_matrix:
+    """Pose correctives (3 V, 207), sparse: one in twenty is not zero."""
+    return csr_matrix(body.posedirs.reshape(-1, body.posedirs.shape[2]))
 
 
 def sample_betas(rng: np.random.Generator) -> Float:
@@ -146,25 +152,26 @@ def pose_person(
         seed: of folds and hair; the same seed keeps them over the frames of a clip.
     """
     rng = np.random.default_rng(seed)
-    posed = body.pose(pose[None], betas[None])
-    vertices = posed.vertices[0].astype(np.float32)
-    hips = body.lsp_regressor[2:4] @ vertices
-    root = hips.mean(0).astype(np.float32)
     turns = global_rotations(to_matrix(pose))
-    shaped, joints = body.shape(betas[None])
-    shaped, joints = shaped[0], joints[0]
-    rest_normals = _rest_normals(body)
-    out = rest_normals * garments.displacement(body.v_template, marks, look, rng)[:, None]
-    blended = (_weights(body) @ turns.reshape(24, 9)).reshape(-1, 3, 3)
-    dressed = [vertices + np.einsum("vab,vb->va", blended, out)]
+    shaped, joints = (found[0] for found in body.shape(betas[None]))
+    posed = posed_joints(turns, joints)
+    # One blended affine map a vertex serves the body and the clothes on it.
+    affine = np.concatenate([turns.reshape(24, 9), posed - np.einsum("jab,jb->ja", turns, joints)], 1)
+    blended = (_weights(body) @ affine).astype(np.float32)
+    turn, offset = blended[:, :9].reshape(-1, 3, 3), blended[:, 9:]
+    features = (to_matrix(pose)[1:] - np.eye(3, dtype=np.float32)).reshape(-1)
+    corrected = shaped + (_correctives(body) @ features).reshape(-1, 3)
+    vertices = (np.einsum("vab,vb->va", turn, corrected) + offset).astype(np.float32)
+    root = (body.lsp_regressor[2:4] @ vertices).mean(0).astype(np.float32)
+    out = _rest_normals(body) * garments.displacement(body.v_template, marks, look, rng)[:, None]
+    dressed = [vertices + np.einsum("vab,vb->va", turn, out)]
     rests, faces, materials, parts = [body.v_template], [body.faces], [np.zeros(6890, np.int32)], [body.part + 1]
     count = len(vertices)
     for piece in garments.pieces_of(body.v_template, marks, look, rng):
-        offset = posed.joints[0] - np.einsum("jab,jb->ja", turns, joints)
-        turn = (piece.weights @ turns.reshape(24, 9)).reshape(-1, 3, 3)
         near = _nearest(body, piece.vertices)
         fitted = piece.vertices + (shaped - body.v_template)[near].mean(1)
-        dressed.append(np.einsum("vab,vb->va", turn, fitted) + piece.weights @ offset)
+        moved = piece.weights @ affine
+        dressed.append(np.einsum("vab,vb->va", moved[:, :9].reshape(-1, 3, 3), fitted) + moved[:, 9:])
         rests.append(piece.vertices)
         faces.append(piece.faces + count)
         materials.append(np.full(len(piece.vertices), piece.material, np.int32))
@@ -176,6 +183,14 @@ def pose_person(
         np.concatenate(materials), np.concatenate(parts).astype(np.int32),
     )  # fmt: skip
     return vertices - root, surface
+
+
+def posed_joints(turns: Float, joints: Float) -> Float:
+    """Joints (24, 3) moved along the chain by global rotations (24, 3, 3) from rest joints (24, 3)."""
+    posed = joints.copy()
+    for joint, parent in enumerate(PARENTS[1:], start=1):
+        posed[joint] = posed[parent] + turns[parent] @ (joints[joint] - joints[parent])
+    return posed
 
 
 @lru_cache(maxsize=4)

@@ -32,6 +32,7 @@ class Samples:
         material: (N,) int64.
         side: samples a side of every picture.
         pictures: B.
+        covered: (K,) int64, flat numbers over all pictures of the samples that show a person.
     """
 
     picture: Tensor
@@ -43,6 +44,7 @@ class Samples:
     material: Tensor
     side: int
     pictures: int
+    covered: Tensor
 
     @classmethod
     def of(cls, buffers: list[GBuffer], device: str = "cpu") -> Samples:
@@ -53,11 +55,21 @@ class Samples:
             return torch.from_numpy(np.ascontiguousarray(values)).to(device, kind)
 
         counts = torch.tensor([len(buffer.index) for buffer in buffers])
+        grid = buffers[0].side ** 2
+        covered = np.concatenate([buffer.covered.astype(np.int64) + n * grid for n, buffer in enumerate(buffers)])
         return cls(
             torch.repeat_interleave(torch.arange(len(buffers)), counts).to(device),
             join("index", torch.int64), join("rest", torch.float32), join("normal", torch.float32),
             join("shadow", torch.float32), join("ambient", torch.float32), join("material", torch.int64),
-            buffers[0].side, len(buffers),
+            buffers[0].side, len(buffers), torch.from_numpy(covered).to(device),
+        )  # fmt: skip
+
+
+    def take(self, chosen: Tensor) -> Samples:
+        """Some of the samples, by their numbers (K,)."""
+        return Samples(
+            self.picture[chosen], self.index[chosen], self.rest[chosen], self.normal[chosen], self.shadow[chosen],
+            self.ambient[chosen], self.material[chosen], self.side, self.pictures, self.covered,
         )  # fmt: skip
 
 
@@ -71,11 +83,12 @@ class Looks:
         }
         self._picture: Tensor | None = None
         self._count = len(looks)
+        self._used = {name for name in LOOK_FIELDS if any(np.any(getattr(look, name)) for look in looks)}
 
     def at(self, picture: Tensor) -> Looks:
         """The same looks, read at the given samples."""
         view = object.__new__(Looks)
-        view._values, view._picture, view._count = self._values, picture, self._count
+        view._values, view._picture, view._count, view._used = self._values, picture, self._count, self._used
         return view
 
     def __getitem__(self, name: str) -> Tensor:
@@ -83,6 +96,10 @@ class Looks:
         if self._count == 1 or self._picture is None:
             return value[:1]
         return value[self._picture]
+
+    def any(self, name: str) -> bool:
+        """Whether any of the people has this at all: what nobody wears need not be painted."""
+        return name in self._used
 
     def cloth(self, name: str, garment: Tensor) -> Tensor:
         """Values of a `cloth_*` field for samples (N,) and the garment each one shows."""
@@ -151,13 +168,18 @@ def resolve(samples: Samples, colour: Tensor, exposure: Tensor) -> Tensor:
         (B, side / 2, side / 2, 4) uint8 RGBA, colour premultiplied by coverage.
     """
     size = samples.side // 2
-    row, column = samples.index // samples.side, samples.index % samples.side
-    pixel = (samples.picture * size + row // 2) * size + column // 2
-    linear = colour * exposure[samples.picture][:, None]
-    bent = torch.where(linear > 0.75, 0.75 + 0.25 * torch.tanh((linear - 0.75) / 0.5), linear).clamp_min(0)
-    display = 1.055 * bent.clamp_min(1e-5) ** (1 / 2.4) - 0.055
+    linear = colour * exposure[samples.picture][:, None] if samples.pictures > 1 else colour * exposure
+    bent = torch.where(linear > 0.75, 0.75 + 0.25 * torch.tanh((linear - 0.75) / 0.5), linear)
+    display = 1.055 * bent.clamp(1e-5, 1) ** (1 / 2.4) - 0.055
     total = torch.zeros(samples.pictures * size * size, 4, device=colour.device)
-    total.index_add_(0, pixel, torch.cat([display.clamp(0, 1), torch.ones_like(display[:, :1])], -1))
-    count = total[:, 3:]
-    picture = torch.cat([total[:, :3], count], -1) / 4
-    return (picture * 255 + 0.5).clamp(0, 255).to(torch.uint8).view(samples.pictures, size, size, 4)
+    pixel = _pixel(samples.picture * samples.side**2 + samples.index, samples.side)
+    total.index_add_(0, pixel, torch.cat([display.clamp_min(0), torch.ones_like(display[:, :1])], -1))
+    cover = torch.bincount(_pixel(samples.covered, samples.side), minlength=len(total))[:, None] * (255 / 4)
+    picture = torch.cat([total[:, :3] / total[:, 3:].clamp_min(1) * cover, cover], -1)
+    return (picture + 0.5).to(torch.uint8).view(samples.pictures, size, size, 4)
+
+
+def _pixel(sample: Tensor, side: int) -> Tensor:
+    """Flat pixel numbers of flat sample numbers, both counted over all pictures."""
+    row, column = sample // side, sample % side
+    return (row // 2) * (side // 2) + column // 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -35,14 +36,18 @@ def colour_samples(samples: Samples, people: Looks, marks: Landmarks) -> Colours
     look = people.at(samples.picture)
     garment = worn(samples, look, marks)
     is_skin = garment == SKIN
-    cloth = garment.clamp_min(0)
-    albedo = pattern(samples, look, cloth, marks)
-    albedo = trims(samples, look, garment, albedo, marks)
-    body = skin(samples, look, marks)
-    albedo = torch.where(is_skin[:, None], body, albedo)
-    shine = torch.where(is_skin, torch.full_like(samples.shadow, 0.12), look.cloth("cloth_gloss", cloth))
-    bump = torch.where(is_skin, torch.full_like(samples.shadow, 0.04), 0.32 * look["wrinkle"].expand_as(shine))
-    bump = torch.where(garment == looks.SHOES, torch.full_like(bump, 0.08), bump)
+    albedo = torch.empty_like(samples.rest)
+    shine, bump = torch.full_like(samples.shadow, 0.12), torch.full_like(samples.shadow, 0.04)
+    bare, dressed = torch.nonzero(is_skin).squeeze(-1), torch.nonzero(~is_skin).squeeze(-1)
+    if len(bare):
+        chosen = samples.take(bare)
+        albedo[bare] = skin(chosen, people.at(chosen.picture), marks)
+    if len(dressed):
+        chosen, cloth = samples.take(dressed), garment[dressed]
+        look = people.at(chosen.picture)
+        colour = trims(chosen, look, cloth, pattern(chosen, look, cloth, marks), marks)
+        albedo[dressed], shine[dressed] = colour, look.cloth("cloth_gloss", cloth)
+        bump[dressed] = torch.where(cloth == looks.SHOES, 0.08, 0.32 * look["wrinkle"].expand_as(chosen.shadow))
     return faces.paint_head(samples, people, marks, albedo, shine, bump)
 
 
@@ -90,6 +95,44 @@ def neckline(samples: Samples, look: Looks, marks: Landmarks) -> Tensor:
     return base - front * look["neck_depth"] * cut - (1 - front) * 0.02
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Weave:
+    """What patterns are made from, each (N,): place in the repeat along and across, metres along, height, the
+    garment's own numbers, noise, and whether the sample is on an arm; `phase` is (N, 2)."""
+
+    a: Tensor
+    b: Tensor
+    along: Tensor
+    y: Tensor
+    duty: Tensor
+    phase: Tensor
+    coarse: Tensor
+    fine: Tensor
+    arm: Tensor
+
+
+Shares = tuple[Tensor, Tensor | None]
+_PATTERNS: dict[int, Callable[[Weave, Landmarks], Shares]] = {
+    looks.RINGS: lambda w, _: ((w.a < w.duty).float(), (w.a > 0.94).float()),
+    looks.STRIPES: lambda w, _: ((w.b < w.duty * 0.7).float(), None),
+    looks.PLAID: lambda w, _: (
+        0.5 * (w.a < w.duty).float() + 0.5 * (w.b < w.duty).float(), ((w.a - 0.9).abs() < 0.04).float() * 0.6
+    ),
+    looks.DOTS: lambda w, _: ((((w.a - 0.5) ** 2 + (w.b - 0.5) ** 2) < 0.03 + 0.06 * w.phase[:, 1]).float(), None),
+    looks.CAMO: lambda w, _: ((w.coarse > 0.25).float(), (w.coarse < -0.5).float()),
+    looks.CLOUDS: lambda w, _: (torch.sigmoid(w.coarse * 2.5), None),
+    looks.MELANGE: lambda w, _: ((0.25 + 0.2 * w.fine).clamp(0, 0.7), None),
+    looks.DENIM: lambda w, _: (torch.zeros_like(w.a), (0.35 * w.coarse + 0.15 * w.fine).clamp(0, 0.5)),
+    looks.FADE: lambda w, _: ((w.along * 1.6 + 0.5).clamp(0, 1), None),
+    looks.CHECKS: lambda w, _: (((w.a < 0.5) ^ (w.b < 0.5)).float(), None),
+    looks.FLOWERS: lambda w, _: (
+        ((w.coarse + 0.8 * torch.sin(6.28 * w.a) * torch.sin(6.28 * w.b)) > 0.9).float(), (w.coarse < -0.9).float()
+    ),
+    looks.BLOCKS: lambda w, m: ((w.y < m.chest_y - 0.2 + 0.3 * w.phase[:, 0]).float() * (~w.arm).float(), None),
+    looks.WAVES: lambda w, _: (((w.a + 0.15 * torch.sin(3.14 * w.b)).remainder(1.0) < w.duty).float(), None),
+}
+
+
 def pattern(samples: Samples, look: Looks, garment: Tensor, marks: Landmarks) -> Tensor:
     """Colour of cloth (N, 3) from the garment's three colours and its pattern."""
     x, y, z = samples.rest.unbind(-1)
@@ -105,35 +148,23 @@ def pattern(samples: Samples, look: Looks, garment: Tensor, marks: Landmarks) ->
     coarse, fine = rough[:, 0], rough[:, 1]
     a, b = along - along.floor(), across - across.floor()
     duty = 0.25 + 0.5 * phase[:, 0]
-    second = torch.zeros_like(a)
-    third = torch.zeros_like(a)
-
-    def when(which: int, share: Tensor, other: Tensor | None = None) -> None:
-        chosen = kind == which
-        second[chosen] = share[chosen]
-        if other is not None:
-            third[chosen] = other[chosen]
-
-    when(looks.RINGS, (a < duty).float(), (a > 0.94).float())
-    when(looks.STRIPES, (b < duty * 0.7).float())
-    when(looks.PLAID, 0.5 * (a < duty).float() + 0.5 * (b < duty).float(), ((a - 0.9).abs() < 0.04).float() * 0.6)
-    when(looks.DOTS, (((a - 0.5) ** 2 + (b - 0.5) ** 2) < 0.03 + 0.06 * phase[:, 1]).float())
-    when(looks.CAMO, (coarse > 0.25).float(), (coarse < -0.5).float())
-    when(looks.CLOUDS, torch.sigmoid(coarse * 2.5))
-    when(looks.MELANGE, (0.25 + 0.2 * fine).clamp(0, 0.7))
-    when(looks.DENIM, torch.zeros_like(a), (0.35 * coarse + 0.15 * fine).clamp(0, 0.5))
-    when(looks.FADE, ((along * scale - phase[:, 0]) * 1.6 + 0.5).clamp(0, 1))
-    when(looks.CHECKS, ((a < 0.5) ^ (b < 0.5)).float())
-    when(looks.FLOWERS, ((coarse + 0.8 * torch.sin(6.28 * a) * torch.sin(6.28 * b)) > 0.9).float(), (coarse < -0.9).float())
-    when(looks.BLOCKS, (y < marks.chest_y - 0.2 + 0.3 * phase[:, 0]).float() * (~arm).float())
-    when(looks.WAVES, ((a + 0.15 * torch.sin(6.28 * b * 0.5)).remainder(1.0) < duty).float())
+    second, third = torch.zeros_like(a), torch.zeros_like(a)
+    used = set(torch.unique(kind).tolist())
+    for which, paint in _PATTERNS.items():
+        if which in used:
+            chosen = kind == which
+            share, other = paint(Weave(a, b, along * scale - phase[:, 0] * scale, y, duty, phase, coarse, fine, arm), marks)
+            second = torch.where(chosen, share, second)
+            third = torch.where(chosen, other, third) if other is not None else third
     mixed = colour[:, 0] + second[:, None] * (colour[:, 1] - colour[:, 0])
     mixed = mixed + third[:, None] * (colour[:, 2] - mixed)
     return mixed * (1 + 0.05 * fine + 0.05 * coarse).clamp(0.6, 1.4)[:, None]
 
 
 def _blend(albedo: Tensor, where: Tensor, colour: Tensor) -> None:
-    albedo[where] = colour.expand(albedo.shape)[where]
+    chosen = torch.nonzero(where).squeeze(-1)
+    if len(chosen):
+        albedo[chosen] = colour.expand(albedo.shape)[chosen]
 
 
 def trims(samples: Samples, look: Looks, garment: Tensor, albedo: Tensor, marks: Landmarks) -> Tensor:
@@ -142,38 +173,56 @@ def trims(samples: Samples, look: Looks, garment: Tensor, albedo: Tensor, marks:
     side = x.abs()
     arm = (side > marks.shoulder_x - 0.03) & (y > marks.armpit_y - 0.08)
     front = (z > marks.neck[2] - 0.02) & ~arm
-    top, bottom, outer = garment == looks.TOP, garment == looks.BOTTOM, garment == looks.OUTER
+    top, outer = garment == looks.TOP, garment == looks.OUTER
     colours = look["cloth_colour"]
     second, dark = colours[:, looks.TOP, 1], colours[:, looks.TOP, 0] * 0.35
-    upper = top | outer
     edge = neckline(samples, look, marks)
-    _blend(albedo, top & (look["collar"] > 0) & (y > edge - look["collar"]) & ~arm, second)
-    _blend(albedo, top & (look["raglan"] > 0) & arm, second)
-    band = (side > look["sleeve"] - 0.03) & (side < look["sleeve"])
-    _blend(albedo, top & (look["sleeve_stripe"] > 0) & arm & (band | ((z - marks.neck[2]).abs() < 0.012)), second)
-    paint_prints(samples, look, top & ~arm, front, albedo, marks)
-    _blend(albedo, top & front & (look["placket"] > 0) & ((side - 0.016).abs() < 0.0022), dark)
-    button = (side < 0.006) & ((y * 11).remainder(1.0) < 0.13)
-    _blend(albedo, top & front & (look["placket"] > 0) & button, colours[:, looks.TOP, 2])
-    _blend(albedo, upper & front & (look["zip"] > 0) & (side < 0.006), dark + 0.15)
-    tie = (side < 0.02 + 0.05 * (marks.neck_y - y).clamp(0, 0.4)) & (y > marks.waist_y - 0.02)
-    _blend(albedo, top & front & (look["has_tie"] > 0) & tie, colours[:, looks.SOCKS, 1])
-    lapel = outer & front & (side < look["outer_gap"] * 1.4 + 0.045 * ((y - marks.chest_y) * 5).clamp(0, 1))
-    _blend(albedo, lapel, colours[:, looks.OUTER, 0] * 0.72)
-    _blend(albedo, bottom & (look["side_stripe"] > 0) & _on_side(samples, marks), colours[:, looks.BOTTOM, 1])
-    belt = (y - look["waist"]).abs() < 0.018
-    _blend(albedo, (bottom | top) & ~arm & belt & (look["belt"] > 0) & (look["is_tucked"] > 0), colours[:, looks.SHOES, 0])
-    buckle = belt & front & (side < 0.022)
-    _blend(albedo, (bottom | top) & buckle & (look["belt"] > 0) & (look["is_tucked"] > 0), colours.new_tensor([0.6, 0.55, 0.4]))
-    fly = front & (side < 0.0035) & (y > marks.crotch_y + 0.02)
-    seat = ~front & ((side - 0.075).abs() < 0.05) & ((y - marks.hip_y + 0.01).abs() < 0.055)
-    rim = ((side - 0.075).abs() > 0.045) | ((y - marks.hip_y + 0.01).abs() > 0.05)
-    _blend(albedo, bottom & (fly | (seat & rim)) & (look["pockets"] > 0), colours[:, looks.BOTTOM, 0] * 0.4)
-    sole = (garment == looks.SHOES) & (y < marks.floor_y + 0.014)
-    _blend(albedo, sole, colours[:, looks.SHOES, 1])
-    laces = (garment == looks.SHOES) & (z > marks.foot[2] - 0.09) & (z < marks.foot[2] - 0.01) & (y > marks.foot[1] + 0.01)
-    _blend(albedo, laces & ((z * 90).remainder(1.0) < 0.4) & (y < marks.ankle_y), colours[:, looks.SHOES, 2])
+    if look.any("collar"):
+        _blend(albedo, top & (look["collar"] > 0) & (y > edge - look["collar"]) & ~arm, second)
+    if look.any("raglan"):
+        _blend(albedo, top & (look["raglan"] > 0) & arm, second)
+    if look.any("sleeve_stripe"):
+        band = (side > look["sleeve"] - 0.03) & (side < look["sleeve"])
+        stripe = band | ((z - marks.neck[2]).abs() < 0.012)
+        _blend(albedo, top & (look["sleeve_stripe"] > 0) & arm & stripe, second)
+    if look.any("print_front") or look.any("print_back"):
+        paint_prints(samples, look, top & ~arm, front, albedo, marks)
+    if look.any("placket"):
+        buttoned = top & front & (look["placket"] > 0)
+        _blend(albedo, buttoned & ((side - 0.016).abs() < 0.0022), dark)
+        _blend(albedo, buttoned & (side < 0.006) & ((y * 11).remainder(1.0) < 0.13), colours[:, looks.TOP, 2])
+    if look.any("zip"):
+        _blend(albedo, (top | outer) & front & (look["zip"] > 0) & (side < 0.006), dark + 0.15)
+    if look.any("has_tie"):
+        tie = (side < 0.02 + 0.05 * (marks.neck_y - y).clamp(0, 0.4)) & (y > marks.waist_y - 0.02)
+        _blend(albedo, top & front & (look["has_tie"] > 0) & tie, colours[:, looks.SOCKS, 1])
+    if look.any("has_outer"):
+        lapel = side < look["outer_gap"] * 1.4 + 0.045 * ((y - marks.chest_y) * 5).clamp(0, 1)
+        _blend(albedo, outer & front & lapel, colours[:, looks.OUTER, 0] * 0.72)
+    lower_trims(samples, look, garment, albedo, marks)
     return albedo
+
+
+def lower_trims(samples: Samples, look: Looks, garment: Tensor, albedo: Tensor, marks: Landmarks) -> None:
+    """Stripes of trousers, belts, flies, pockets, soles and laces, in place."""
+    side, y, z = samples.rest[:, 0].abs(), samples.rest[:, 1], samples.rest[:, 2]
+    front = z > marks.neck[2] - 0.02
+    top, bottom, shoe = garment == looks.TOP, garment == looks.BOTTOM, garment == looks.SHOES
+    colours = look["cloth_colour"]
+    if look.any("side_stripe"):
+        _blend(albedo, bottom & (look["side_stripe"] > 0) & _on_side(samples, marks), colours[:, looks.BOTTOM, 1])
+    if look.any("belt") and look.any("is_tucked"):
+        belt = ((y - look["waist"]).abs() < 0.018) & (look["belt"] > 0) & (look["is_tucked"] > 0) & (side < 0.25)
+        _blend(albedo, (bottom | top) & belt, colours[:, looks.SHOES, 0])
+        _blend(albedo, (bottom | top) & belt & front & (side < 0.022), colours.new_tensor([0.6, 0.55, 0.4]))
+    if look.any("pockets"):
+        fly = front & (side < 0.0035) & (y > marks.crotch_y + 0.02)
+        across, up = (side - 0.075).abs(), (y - marks.hip_y + 0.01).abs()
+        seat = ~front & (across < 0.05) & (up < 0.055) & ((across > 0.045) | (up > 0.05))
+        _blend(albedo, bottom & (fly | seat) & (look["pockets"] > 0), colours[:, looks.BOTTOM, 0] * 0.4)
+    _blend(albedo, shoe & (y < marks.floor_y + 0.014), colours[:, looks.SHOES, 1])
+    tongue = (z > marks.foot[2] - 0.09) & (z < marks.foot[2] - 0.01) & (y > marks.foot[1] + 0.01) & (y < marks.ankle_y)
+    _blend(albedo, shoe & tongue & ((z * 90).remainder(1.0) < 0.4), colours[:, looks.SHOES, 2])
 
 
 def _on_side(samples: Samples, marks: Landmarks) -> Tensor:
