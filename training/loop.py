@@ -115,6 +115,13 @@ def _step_seed(seed: int, rank: int, step: int) -> int:
     return (seed * 1_000_003 + rank) * 1_000_000_007 + step & 0x7FFF_FFFF_FFFF_FFFF
 
 
+def _plain(value: Any) -> Any:
+    """A setting as JSON can hold it."""
+    if isinstance(value, tuple):
+        return [_plain(each) for each in value]
+    return str(value) if isinstance(value, Path) else value
+
+
 class Trainer:
     """One run in one process."""
 
@@ -155,8 +162,9 @@ class Trainer:
         if self.config.samples <= 0 and self.config.minutes <= 0:
             raise ValueError("expected --samples or --minutes, got neither")
         self.stop.listen()
-        plain = {key: str(v) if isinstance(v, Path) else v for key, v in asdict(self.config).items()}
-        self.log.write("start", {"step": self.step, "samples": self.samples, "config": plain})
+        plain = {key: _plain(value) for key, value in asdict(self.config).items()}
+        stage = type(self.stage).__name__.removesuffix("Stage").lower()
+        self.log.write("start", {"stage": stage, "step": self.step, "samples": self.samples, "config": plain})
         is_cancelled = False
         while self.progress < 1.0 and not is_cancelled:
             agreed = self._train_step()

@@ -36,3 +36,33 @@ class RunLog:
         with self._path.open("a") as file:
             file.write(json.dumps({"event": event, **values}) + "\n")
         logger.info("%s %s", event, " ".join(f"{key} {_short(value)}" for key, value in values.items()))
+
+
+def read_events(run: Path) -> list[dict[str, Any]]:
+    """Everything that was logged, in order; a line cut off by a kill is left out.
+
+    Raises:
+        ValueError: the folder holds no log.
+    """
+    path = run / "log.jsonl"
+    if not path.is_file():
+        raise ValueError(f"{run} is no run: it lacks log.jsonl")
+    events = []
+    for line in path.read_text().splitlines():
+        try:
+            events.append(json.loads(line))
+        except json.JSONDecodeError:
+            continue
+    return events
+
+
+def first_line(run: Path) -> dict[str, Any]:
+    """The "start" event of a run: stage and configuration, as last resumed.
+
+    Raises:
+        ValueError: the folder holds no log, or one without a start.
+    """
+    starts = [event for event in read_events(run) if event["event"] == "start"]
+    if not starts:
+        raise ValueError(f"{run / 'log.jsonl'} names no configuration")
+    return starts[-1]
