@@ -72,6 +72,23 @@ class FootageInfo:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class FootageReport:
+    """What decoding met, so far.
+
+    Attributes:
+        decoded: frames that came out, skipped ones included.
+        lost: numbers of the frames that could not be decoded, with later ones that could.
+        missing_at_end: frames that the container announced after the last one that came out.
+        warnings: sentences about the whole clip, such as pixels that are not square.
+    """
+
+    decoded: int
+    lost: tuple[int, ...]
+    missing_at_end: int
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Frame:
     """One decoded picture.
 

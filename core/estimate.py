@@ -1,0 +1,81 @@
+"""Pictures and boxes -> Estimates: crop, run the network, bring its answer back into the frame's pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from .crop import crop_side_px, crop_units_to_frame, make_crops
+from .errors import WeightsError
+from .runtimes import Runtime
+from .types import Estimates, Float, Image
+from .weights import WeightsBundle
+
+BATCH = 8
+"""Crops in one run of the network: more bring nothing on a CPU (measured), and memory stays bounded."""
+
+
+class Estimator:
+    """The network with the crops that it was trained on.
+
+    Attributes:
+        runtime: what runs the network.
+        bundle: the weights.
+    """
+
+    def __init__(self, runtime: Runtime, bundle: WeightsBundle) -> None:
+        self.runtime = runtime
+        self.bundle = bundle
+
+    def estimate(self, images: Sequence[Image] | Image, boxes_px: Float) -> Estimates:
+        """The network's reading of B people.
+
+        Args:
+            images: B pictures (H, W, 3) uint8 BGR, or one in which all boxes are.
+            boxes_px: (B, 4) xywh, frame pixels, positive sizes; they may reach outside the picture.
+
+        Raises:
+            ValueError: boxes and pictures don't match, or a box has no size.
+        """
+        boxes = np.asarray(boxes_px, np.float64).reshape(-1, 4)
+        if isinstance(images, np.ndarray):
+            images = [images] * len(boxes)
+        if len(images) != len(boxes) or not len(boxes):
+            raise ValueError(
+                f"expected one picture a box and one box at least, got {len(images)} and {len(boxes)}"
+            )
+        parts = [
+            self._estimate_batch(images[row : row + BATCH], boxes[row : row + BATCH])
+            for row in range(0, len(boxes), BATCH)
+        ]
+        return join(parts)
+
+    def _estimate_batch(self, images: Sequence[Image], boxes_px: Float) -> Estimates:
+        bundle, size = self.bundle, self.bundle.input_size
+        crops = make_crops(images, boxes_px, size, bundle.box_factor, bundle.mean, bundle.std)
+        out = self.runtime.run(crops.images)
+        if not np.isfinite(out.coarse_vertices).all():
+            raise WeightsError(f"{bundle.folder}: the network's answer is not finite; get the weights again")
+        matrix = crops.crop_to_frame
+        return Estimates(
+            box_px=crops.boxes_px,
+            crop_side_px=crop_side_px(matrix, size),
+            coarse_vertices=out.coarse_vertices,
+            joints=out.joints,
+            weak_camera=out.weak_camera,
+            keypoints_px=crop_units_to_frame(out.keypoints, matrix, size),
+            joints_px=crop_units_to_frame(out.joints_2d, matrix, size),
+            joint_confidence=out.joint_confidence,
+            token_confidence=out.token_confidence,
+            pose_token_ids=out.pose_token_ids,
+            person_score=out.person_score,
+        )
+
+
+def join(parts: Sequence[Estimates]) -> Estimates:
+    """One batch of several, in their order."""
+    if len(parts) == 1:
+        return parts[0]
+    names = Estimates.__dataclass_fields__
+    return Estimates(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))

@@ -1,0 +1,87 @@
+"""The network in ONNX Runtime: CPU by default, a GPU where that build is installed."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+
+from ..errors import MocapError, WeightsError
+from ..types import Float, NetworkOutput
+from ..weights import WeightsBundle
+
+CPU = "CPUExecutionProvider"
+PROVIDERS = {
+    "cpu": CPU,
+    "cuda": "CUDAExecutionProvider",
+    "directml": "DmlExecutionProvider",
+    "coreml": "CoreMLExecutionProvider",
+}
+AUTO = ("CUDAExecutionProvider",)
+"""What `auto` tries before the CPU; the others have not been measured and run when asked for."""
+OUTPUTS = tuple(NetworkOutput.__dataclass_fields__)
+ERRORS_ONLY = 3
+
+
+class OnnxRuntime:
+    """A `Runtime`; see there."""
+
+    def __init__(self, bundle: WeightsBundle, device: str = "auto", threads: int | None = None) -> None:
+        """Load `model.onnx` on the device, or on the CPU with a notice."""
+        try:
+            import onnxruntime
+        except ImportError as error:
+            raise MocapError(
+                "onnxruntime is not installed; install onnxruntime or onnxruntime-gpu, or use --runtime torch"
+            ) from error
+        provider, options = _provider(device, onnxruntime.get_available_providers())
+        self._session = _session(onnxruntime, bundle, [(provider, options), (CPU, {})], threads)
+        used = self._session.get_providers()[0]
+        self.name = f"onnxruntime {onnxruntime.__version__}"
+        self.device = next(name for name, known in PROVIDERS.items() if known == used)
+        self.notice = ""
+        wanted = PROVIDERS.get(device.partition(":")[0], used)
+        if wanted != used:
+            self.notice = (
+                f"{device} was asked for, but this onnxruntime can't use it "
+                f"(it has {', '.join(onnxruntime.get_available_providers())}): running on the CPU; "
+                "for NVIDIA cards install onnxruntime-gpu[cuda,cudnn] in the engine's Python"
+            )
+        missing = set(OUTPUTS) - {output.name for output in self._session.get_outputs()}
+        if missing:
+            raise WeightsError(
+                f"{bundle.onnx_file}: lacks the outputs {', '.join(sorted(missing))}; export it again"
+            )
+
+    def run(self, images: Float) -> NetworkOutput:
+        """The network's reading of crops (B, 3, S, S), float32."""
+        arrays = self._session.run(list(OUTPUTS), {"image": np.ascontiguousarray(images, np.float32)})
+        return NetworkOutput(*arrays)
+
+
+def _provider(device: str, available: list[str]) -> tuple[str, dict[str, Any]]:
+    """The provider to try, and its options."""
+    match = re.fullmatch(rf"(auto|{'|'.join(PROVIDERS)})(?::(\d+))?", device)
+    if match is None:
+        raise ValueError(f"expected a device auto, {', '.join(PROVIDERS)} or cuda:N, got {device!r}")
+    name, number = match.groups()
+    wanted = [known for known in AUTO if known in available] if name == "auto" else [PROVIDERS[name]]
+    provider = next((known for known in wanted if known in available), CPU)
+    return provider, {"device_id": int(number)} if number and provider != CPU else {}
+
+
+def _session(
+    onnxruntime: Any, bundle: WeightsBundle, providers: list[tuple[str, dict[str, Any]]], threads: int | None
+) -> Any:
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = ERRORS_ONLY
+    options.intra_op_num_threads = threads or 0
+    if providers[0][0] == "CUDAExecutionProvider" and hasattr(onnxruntime, "preload_dlls"):
+        onnxruntime.preload_dlls()
+    chosen = providers[:1] if providers[0][0] == CPU else providers
+    try:
+        return onnxruntime.InferenceSession(str(bundle.onnx_file), options, providers=chosen)
+    except Exception as error:  # its errors share no base class of their own
+        first_line = str(error).splitlines()[0]
+        raise WeightsError(f"{bundle.onnx_file}: can't be loaded ({first_line}); export it again") from error

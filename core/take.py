@@ -1,0 +1,355 @@
+"""The take on disk: what the network saw, frame by frame, readable without running anything.
+
+    NAME.take/take.json             version, footage, settings, weights, body, people, how far, complete
+    NAME.take/person0_0000.npz      chunks of one person; arrays as in `Estimates`, one row a sighting
+    NAME.take/lock                  held by the run that writes
+
+A commit writes the chunks first, each under a temporary name that is then renamed, and `take.json` last: a
+kill at any moment loses what came after the last commit and nothing else, since a chunk that `take.json`
+does not count is not there. About 6 KB a person and frame.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+import zipfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .errors import TakeError
+from .output import make_folder, written_whole
+from .take_header import TakeHeader, header_from_json, header_to_json
+from .take_lock import TakeLock
+from .types import Estimates, FootageReport, Int, PersonTake
+from .upsample import LearnedSampler
+
+FORMAT_VERSION = 1
+TAKE_FILE = "take.json"
+SAMPLER_FILE = "sampler.npz"
+COMMIT_ROWS = 64
+COMMIT_EVERY_S = 5.0
+ESTIMATE_FIELDS = tuple(known.name for known in fields(Estimates))
+
+
+@dataclass(slots=True)
+class _Content:
+    """The changing part of `take.json`."""
+
+    people: list[dict[str, Any]] = field(default_factory=list)
+    next_frame: int = 0
+    tracker_state: dict[str, Any] = field(default_factory=dict)
+    is_complete: bool = False
+    report: dict[str, Any] | None = None
+    notes: list[str] = field(default_factory=list)
+
+
+class Take:
+    """A take, read.
+
+    Attributes:
+        path: the folder.
+        header: what it was made from.
+        people: ids in order of appearance.
+        next_frame: the first frame of the footage that a resumed run has to look at.
+        is_complete: whether the run came to its end.
+        report: how decoding went, once complete.
+        notes: sentences about the run, such as where a person was lost.
+    """
+
+    def __init__(self, path: Path, header: TakeHeader, content: _Content) -> None:
+        self.path = path
+        self.header = header
+        self.people: list[str] = [str(person["id"]) for person in content.people]
+        self.next_frame = content.next_frame
+        self.is_complete = content.is_complete
+        self.report = _report_of(content.report)
+        self.notes = list(content.notes)
+        self._chunks = {str(person["id"]): int(person["chunks"]) for person in content.people}
+
+    @classmethod
+    def open(cls, path: Path) -> Take:
+        """Read `take.json`; the arrays are read when they are asked for.
+
+        Raises:
+            TakeError: no take there, a damaged one, or one of a newer version.
+        """
+        return cls(Path(path), *_read(Path(path)))
+
+    def person(self, person_id: str) -> PersonTake:
+        """All sightings of one person, by frame.
+
+        Raises:
+            TakeError: a chunk is missing or damaged.
+            ValueError: nobody of that name.
+        """
+        if person_id not in self._chunks:
+            raise ValueError(f"expected a person among {', '.join(self.people)}, got {person_id!r}")
+        number = self.people.index(person_id)
+        chunks = [_read_chunk(self.path / _chunk_name(number, i)) for i in range(self._chunks[person_id])]
+        arrays = {key: np.concatenate([chunk[key] for chunk in chunks]) for key in chunks[0]}
+        rows = _last_of_each(arrays["frame_index"])
+        estimates = Estimates(*(arrays[name][rows] for name in ESTIMATE_FIELDS))
+        return PersonTake(person_id, arrays["frame_index"][rows], arrays["time_s"][rows], estimates)
+
+    def persons(self) -> list[PersonTake]:
+        """All people with all their sightings."""
+        return [self.person(person_id) for person_id in self.people]
+
+
+class TakeWriter:
+    """A take that is being written; use it as a context manager, so that its lock is given back.
+
+    Attributes:
+        path: the folder.
+        header: what the take is made from.
+        next_frame: where a run has to go on; 0 in a fresh take.
+        tracker_state: what the last commit was given, as JSON brought it back; {} in a fresh take.
+        is_complete: whether an earlier run came to the end: there is nothing left to do.
+    """
+
+    def __init__(self, path: Path, header: TakeHeader, content: _Content, lock: TakeLock) -> None:
+        """Use `TakeWriter.open`."""
+        self.path = path
+        self.header = header
+        self._content = content
+        self._lock = lock
+        self._pending: dict[str, list[tuple[int, float, Estimates]]] = {}
+        self._committed_at = time.monotonic()
+
+    @classmethod
+    def open(cls, path: Path, header: TakeHeader) -> TakeWriter:
+        """Begin a take, or go on with the one in that folder.
+
+        Raises:
+            TakeError: another run writes it, it was made from something else, it is damaged or newer.
+            OutputError: the place can't be written to, or holds something that is no take.
+        """
+        path = Path(path)
+        is_new = not (path / TAKE_FILE).is_file()
+        if is_new and path.exists() and not _is_empty(path):
+            raise TakeError(f"{path}: exists and is no take; choose another name for the take")
+        make_folder(path)
+        lock = TakeLock(path / "lock")
+        try:
+            content = _Content() if is_new else _resumed(path, header)
+            writer = cls(path, header, content, lock)
+            if is_new:
+                writer._start()
+        except BaseException:
+            lock.release()
+            if is_new:
+                shutil.rmtree(path, ignore_errors=True)
+            raise
+        return writer
+
+    def __enter__(self) -> TakeWriter:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def next_frame(self) -> int:
+        """Where a run has to go on; 0 in a fresh take."""
+        return self._content.next_frame
+
+    @property
+    def tracker_state(self) -> dict[str, Any]:
+        """What the last commit was given."""
+        return self._content.tracker_state
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether there is nothing left to do."""
+        return self._content.is_complete
+
+    @property
+    def people(self) -> list[str]:
+        """Ids of the people that have been added, in order."""
+        known = [str(person["id"]) for person in self._content.people]
+        return known + [person_id for person_id in self._pending if person_id not in known]
+
+    @property
+    def is_commit_due(self) -> bool:
+        """Whether enough rows or seconds have gathered since the last commit."""
+        rows = sum(len(rows) for rows in self._pending.values())
+        return rows >= COMMIT_ROWS or time.monotonic() - self._committed_at > COMMIT_EVERY_S
+
+    def add(self, person_id: str, frame_index: int, time_s: float, estimates: Estimates) -> None:
+        """Keep one sighting for the next commit; frames may come late and in any order.
+
+        Args:
+            person_id: any name.
+            frame_index: of the footage.
+            time_s: container time stamp.
+            estimates: a batch of one.
+        """
+        if len(estimates) != 1:
+            raise ValueError(f"expected estimates of one person, got {len(estimates)}")
+        self._pending.setdefault(person_id, []).append((frame_index, time_s, estimates))
+
+    def commit(self, next_frame: int, tracker_state: dict[str, Any] | None = None) -> None:
+        """Bring all that was added to disk.
+
+        Args:
+            next_frame: the first frame that a resumed run has to look at.
+            tracker_state: plain JSON types, handed back to a resumed run.
+
+        Raises:
+            OutputError: the disk is full or read-only; the take is as the last commit left it.
+        """
+        people = [dict(person) for person in self._content.people]
+        for person_id, rows in self._pending.items():
+            number = next((i for i, person in enumerate(people) if person["id"] == person_id), len(people))
+            if number == len(people):
+                people.append({"id": person_id, "chunks": 0, "rows": 0})
+            with written_whole(self.path / _chunk_name(number, people[number]["chunks"])) as file:
+                np.savez(file, **_chunk_of(rows))
+            people[number]["chunks"] += 1
+            people[number]["rows"] += len(rows)
+        self._write(people, next_frame, self.tracker_state if tracker_state is None else tracker_state)
+        self._pending.clear()
+        self._committed_at = time.monotonic()
+
+    def finish(self, next_frame: int, report: FootageReport, notes: Sequence[str] = ()) -> Take:
+        """Commit the rest, mark the take complete and read it back."""
+        self._content.report = asdict(report)
+        self._content.notes = list(notes)
+        self._content.is_complete = True
+        self.commit(next_frame)
+        return Take.open(self.path)
+
+    def discard(self) -> None:
+        """Give the lock back and remove the folder: for a run that found nobody."""
+        self.close()
+        shutil.rmtree(self.path, ignore_errors=True)
+
+    def close(self) -> None:
+        """Give the lock back; what was added since the last commit is forgotten."""
+        self._lock.release()
+
+    def _start(self) -> None:
+        if self.header.learned_sampler is not None:
+            with written_whole(self.path / SAMPLER_FILE) as file:
+                sampler = self.header.learned_sampler
+                np.savez(file, matrix=sampler.matrix, bias=sampler.bias)
+        self._write([], 0, {})
+
+    def _write(self, people: list[dict[str, Any]], next_frame: int, tracker_state: dict[str, Any]) -> None:
+        content = self._content
+        document = {
+            "format_version": FORMAT_VERSION,
+            "complete": content.is_complete,
+            "next_frame": next_frame,
+            "people": people,
+            **header_to_json(self.header),
+            "report": content.report,
+            "notes": content.notes,
+            "tracker_state": tracker_state,
+        }
+        with written_whole(self.path / TAKE_FILE) as file:
+            file.write(json.dumps(document, indent=1, ensure_ascii=False).encode())
+        content.people, content.next_frame, content.tracker_state = people, next_frame, tracker_state
+
+
+def _resumed(path: Path, header: TakeHeader) -> _Content:
+    old, content = _read(path)
+    before, now = old.question(), json.loads(json.dumps(header.question()))
+    changed = [name for name in sorted({*before, *now}) if before.get(name) != now.get(name)]
+    if changed:
+        told = ", ".join(
+            f"{name} ({_short(before.get(name))}, now {_short(now.get(name))})" for name in changed
+        )
+        raise TakeError(f"{path}: made with other settings: {told}; choose another name, or delete the take")
+    return content
+
+
+def _short(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value)
+    return text if len(text) <= 24 else text[:12] + "..."
+
+
+def _read(path: Path) -> tuple[TakeHeader, _Content]:
+    file = path / TAKE_FILE
+    if not file.is_file():
+        raise TakeError(f"{path}: no take there; make one: python -m core reconstruct CLIP -o {path.name}")
+    try:
+        document = json.loads(file.read_text(encoding="utf-8"))
+        version = int(document["format_version"])
+        if version > FORMAT_VERSION:
+            raise TakeError(
+                f"{path}: made by a newer version (format {version}, this one reads {FORMAT_VERSION}); "
+                "update, or reconstruct the clip again"
+            )
+        return header_from_json(document, _read_sampler(path)), _content_of(document)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise TakeError(
+            f"{file}: damaged ({error}); delete the take and reconstruct the clip again"
+        ) from error
+
+
+def _read_sampler(path: Path) -> LearnedSampler | None:
+    if not (path / SAMPLER_FILE).is_file():
+        return None
+    stored = _read_chunk(path / SAMPLER_FILE)
+    return LearnedSampler(stored["matrix"], stored["bias"])
+
+
+def _content_of(document: dict[str, Any]) -> _Content:
+    return _Content(
+        people=list(document["people"]),
+        next_frame=int(document["next_frame"]),
+        tracker_state=dict(document["tracker_state"]),
+        is_complete=bool(document["complete"]),
+        report=document["report"],
+        notes=list(document["notes"]),
+    )
+
+
+def _report_of(stored: dict[str, Any] | None) -> FootageReport | None:
+    if stored is None:
+        return None
+    return FootageReport(
+        stored["decoded"], tuple(stored["lost"]), stored["missing_at_end"], tuple(stored["warnings"])
+    )
+
+
+def _chunk_name(person: int, chunk: int) -> str:
+    return f"person{person}_{chunk:04d}.npz"
+
+
+def _chunk_of(rows: Sequence[tuple[int, float, Estimates]]) -> dict[str, Any]:
+    arrays: dict[str, Any] = {
+        "frame_index": np.array([row[0] for row in rows], np.int64),
+        "time_s": np.array([row[1] for row in rows], np.float64),
+    }
+    for name in ESTIMATE_FIELDS:
+        joined = np.concatenate([getattr(row[2], name) for row in rows])
+        arrays[name] = joined.astype(np.int32 if name == "pose_token_ids" else np.float32)
+    return arrays
+
+
+def _read_chunk(path: Path) -> dict[str, Any]:
+    try:
+        with np.load(path, allow_pickle=False) as chunk:
+            return {key: chunk[key] for key in chunk.files}
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        raise TakeError(
+            f"{path}: missing or damaged; delete the take and reconstruct the clip again"
+        ) from error
+
+
+def _last_of_each(frame_index: Int) -> Int:
+    """Rows in frame order; of rows with the same frame the one that was written last."""
+    _, from_the_end = np.unique(frame_index[::-1], return_index=True)
+    return np.asarray(len(frame_index) - 1 - from_the_end)
+
+
+def _is_empty(path: Path) -> bool:
+    return path.is_dir() and not any(path.iterdir())

@@ -1,0 +1,226 @@
+"""Weights bundles: a folder with `config.json`, `model.onnx`, `model.safetensors`; found, verified, read.
+
+`find_weights(None)` is the bundle that ships. A name is looked up in `assets/weights`, a path is a folder,
+and `owner/name@revision` is downloaded from Hugging Face, once, unless a folder of that path is there. Every file
+is checked against the sha256 in `config.json`, and the body against its digest: weights predict one body's
+vertices and no other's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .body import Body, load_body
+from .errors import WeightsError
+from .upsample import LearnedSampler
+
+WEIGHTS_FOLDER = Path(__file__).resolve().parent.parent / "assets" / "weights"
+DEFAULT_WEIGHTS = "open-tiny"
+FORMAT_VERSION = 1
+CONFIG, ONNX_MODEL, TORCH_MODEL = "config.json", "model.onnx", "model.safetensors"
+HUB_FILES = (CONFIG, ONNX_MODEL, TORCH_MODEL, "README.md")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WeightsBundle:
+    """A verified bundle.
+
+    Attributes:
+        folder: where it lies.
+        name: as its makers call it.
+        preset: of the network.
+        input_size: side S of the network's input, pixels.
+        box_factor: side of the crop against the box's longer side.
+        mean: RGB, 0 to 1.
+        std: RGB, 0 to 1.
+        body_name: whose vertices it predicts.
+        body_digest: sha256 of that body.
+        upsampler: "body" or "learned", the 431 -> 1723 step.
+        licence: as a name.
+        is_commercial: whether the licence allows commercial use.
+        scores: as measured by the makers.
+        network: the network's own configuration, for the torch runtime; {} where it isn't said.
+        digest: sha256 over the model's files and the crops' settings; names the bundle in a take.
+    """
+
+    folder: Path
+    name: str
+    preset: str
+    input_size: int
+    box_factor: float
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    body_name: str
+    body_digest: str
+    upsampler: str
+    licence: str
+    is_commercial: bool
+    scores: dict[str, Any]
+    network: dict[str, Any]
+    digest: str
+
+    @property
+    def onnx_file(self) -> Path:
+        """The network for ONNX Runtime."""
+        return self.folder / ONNX_MODEL
+
+    @property
+    def torch_file(self) -> Path:
+        """The parameters for torch."""
+        return self.folder / TORCH_MODEL
+
+    def learned_sampler(self) -> LearnedSampler | None:
+        """The trained 431 -> 1723 layer, or None where the body's sampler is used."""
+        if self.upsampler == "body":
+            return None
+        from safetensors import safe_open
+
+        with safe_open(str(self.torch_file), framework="numpy") as tensors:
+            names = [key for key in tensors.keys() if key.endswith("to_intermediate.weight")]  # noqa: SIM118
+            if len(names) != 1:
+                raise WeightsError(f"{self.torch_file}: no learned upsampler in it; get the weights again")
+            matrix = np.asarray(tensors.get_tensor(names[0]), np.float32)
+            bias_name = names[0].removesuffix("weight") + "bias"
+            has_bias = bias_name in tensors.keys()  # noqa: SIM118
+            bias = tensors.get_tensor(bias_name) if has_bias else np.zeros((len(matrix), 1))
+        if bias.ndim > 1 and bias.shape[1] != 1:
+            raise WeightsError(
+                f"{self.torch_file}: its upsampler has a bias per axis, which takes can't hold"
+            )
+        return LearnedSampler(matrix, np.asarray(bias, np.float32).reshape(-1))
+
+
+def find_weights(name_or_folder: str | Path | None = None, body: Body | None = None) -> WeightsBundle:
+    """The bundle of that name, verified.
+
+    Args:
+        name_or_folder: a name in assets/weights, a folder, `owner/name@revision`, or None for the default.
+        body: whose vertices are wanted; None is the open body, checked where the weights say that name.
+
+    Raises:
+        WeightsError: unknown, damaged, made for another body, or of a newer version.
+    """
+    bundle = read_bundle(_folder_of(name_or_folder))
+    if body is None and bundle.body_name == "open":
+        body = load_body()
+    if body is not None:
+        check_body(bundle, body)
+    return bundle
+
+
+def check_body(bundle: WeightsBundle, body: Body) -> None:
+    """Raises WeightsError where the weights predict another body's vertices."""
+    if bundle.body_digest != body.digest:
+        raise WeightsError(
+            f"{bundle.folder}: weights for the body {bundle.body_name!r} ({bundle.body_digest[:8]}), "
+            f"not for {body.name!r} ({body.digest[:8]}); choose weights for this body, or that body"
+        )
+
+
+def read_bundle(folder: Path) -> WeightsBundle:
+    """A bundle out of a folder, its files checked against their sha256.
+
+    Raises:
+        WeightsError: as `find_weights`, the body apart.
+    """
+    file = folder / CONFIG
+    try:
+        config = json.loads(file.read_text(encoding="utf-8"))
+        version = int(config["format_version"])
+    except OSError as error:
+        raise WeightsError(f"{folder}: no weights in it (no config.json); choose another folder") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise WeightsError(f"{file}: damaged ({error}); get the weights again") from error
+    if version > FORMAT_VERSION:
+        raise WeightsError(f"{folder}: weights of a newer version (format {version}); update this program")
+    try:
+        bundle = _bundle(folder, config)
+        sums = {str(name): str(known["sha256"]) for name, known in config["files"].items()}
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise WeightsError(f"{file}: damaged ({error} missing or wrong); get the weights again") from error
+    _verify(folder, sums)
+    return bundle
+
+
+def _bundle(folder: Path, config: dict[str, Any]) -> WeightsBundle:
+    upsampler = str(config["upsampler"])
+    if upsampler not in {"body", "learned"}:
+        raise ValueError(f"upsampler {upsampler!r}")
+    crops = [config[key] for key in ("input_size", "box_factor", "mean", "std", "body_digest")]
+    sums = sorted((name, known["sha256"]) for name, known in config["files"].items())
+    models = [pair for pair in sums if pair[0] in (ONNX_MODEL, TORCH_MODEL)]
+    return WeightsBundle(
+        folder=folder,
+        name=str(config["name"]),
+        preset=str(config["preset"]),
+        input_size=int(config["input_size"]),
+        box_factor=float(config["box_factor"]),
+        mean=tuple(float(value) for value in config["mean"]),
+        std=tuple(float(value) for value in config["std"]),
+        body_name=str(config["body_name"]),
+        body_digest=str(config["body_digest"]),
+        upsampler=upsampler,
+        licence=str(config["licence"]),
+        is_commercial=bool(config["commercial_use"]),
+        scores=dict(config.get("scores", {})),
+        network=dict(config.get("network", {})),
+        digest=hashlib.sha256(json.dumps([crops, models]).encode()).hexdigest(),
+    )
+
+
+def _verify(folder: Path, sums: dict[str, str]) -> None:
+    if ONNX_MODEL not in sums:
+        raise WeightsError(f"{folder / CONFIG}: names no {ONNX_MODEL}; get the weights again")
+    for name, expected in sums.items():
+        file = folder / name
+        if Path(name).name != name:
+            raise WeightsError(f"{folder / CONFIG}: names a file outside its folder ({name}); don't use it")
+        try:
+            with file.open("rb") as opened:
+                found = hashlib.file_digest(opened, "sha256").hexdigest()
+        except OSError as error:
+            raise WeightsError(f"{file}: missing ({error.strerror}); get the weights again") from error
+        if found != expected:
+            raise WeightsError(
+                f"{file}: damaged or changed (its sha256 differs from config.json); get the weights again"
+            )
+
+
+def _folder_of(name_or_folder: str | Path | None) -> Path:
+    name = str(DEFAULT_WEIGHTS if name_or_folder is None else name_or_folder)
+    for folder in (Path(name), WEIGHTS_FOLDER / name):
+        if folder.is_dir():
+            return folder
+    repository, _, revision = name.partition("@")
+    if revision and repository.count("/") == 1:
+        return _downloaded(repository, revision)
+    shipped = sorted(folder.parent.name for folder in WEIGHTS_FOLDER.glob(f"*/{CONFIG}"))
+    known = f"known names: {', '.join(shipped)}" if shipped else f"there are none in {WEIGHTS_FOLDER} either"
+    raise WeightsError(
+        f"{name}: no such weights; give a name, a folder or owner/name@revision on Hugging Face ({known})"
+    )
+
+
+def _downloaded(repository: str, revision: str) -> Path:
+    """The repository's files in Hugging Face's cache, fetched where they are not there yet."""
+    try:
+        from huggingface_hub import snapshot_download
+        from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+    except ImportError as error:
+        raise WeightsError(
+            f"{repository}: downloading needs huggingface_hub; install it, or download the folder by hand"
+        ) from error
+    try:
+        return Path(snapshot_download(repository, revision=revision, allow_patterns=list(HUB_FILES)))
+    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise WeightsError(
+            f"{repository}@{revision}: can't be downloaded ({reason}); check the name, the revision and the "
+            "connection, or give a local folder"
+        ) from error
