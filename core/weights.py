@@ -1,9 +1,9 @@
 """Weights bundles: a folder with `config.json`, `model.onnx`, `model.safetensors`; found, verified, read.
 
 `find_weights(None)` is the bundle that ships. A name is looked up in `assets/weights`, a path is a folder,
-and `owner/name@revision` is downloaded from Hugging Face, once, unless a folder of that path is there. Every file
-is checked against the sha256 in `config.json`, and the body against its digest: weights predict one body's
-vertices and no other's.
+and `owner/name@revision` is downloaded from Hugging Face, once, unless a folder of that path is there. Every
+file is checked against the sha256 in `config.json`, and the body against its digest: weights predict one
+body's vertices and no other's.
 """
 
 from __future__ import annotations

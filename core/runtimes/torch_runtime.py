@@ -1,4 +1,4 @@
-"""The network in torch, from `model.safetensors`: for research, and for GPUs that ONNX Runtime can't use here.
+"""The network in torch, from `model.safetensors`: for research, and for GPUs that ONNX Runtime can't use.
 
 The only file of the inference path that imports torch; it is loaded when `--runtime torch` asks for it.
 """
@@ -13,9 +13,6 @@ from ..body import load_body
 from ..errors import MocapError, WeightsError
 from ..types import Float, NetworkOutput
 from ..weights import WeightsBundle
-
-NOT_NEEDED = ("tokenizer.encoder", "tokenizer.quantiser")
-"""Parts of the training that an exported bundle may leave out."""
 
 
 class TorchRuntime:
@@ -75,15 +72,14 @@ def _network(bundle: WeightsBundle) -> Any:
 
 
 def _fill(network: Any, tensors: dict[str, Any], bundle: WeightsBundle) -> None:
-    """Load the parameters, fp16 ones as fp32; nothing that the network uses may be missing."""
+    """Load all parameters, those in float16 as float32."""
     import torch
 
-    state = {key.removeprefix("network."): torch.from_numpy(value) for key, value in tensors.items()}
+    state = {key: torch.from_numpy(value) for key, value in tensors.items()}
     state = {key: value.float() if value.is_floating_point() else value for key, value in state.items()}
-    missing, unknown = network.load_state_dict(state, strict=False)
-    missing = [key for key in missing if not key.startswith(NOT_NEEDED)]
-    if missing or unknown:
+    try:
+        network.load_state_dict(state)
+    except RuntimeError as error:
         raise WeightsError(
-            f"{bundle.torch_file}: made for another network (missing {missing[:3]}, unknown {unknown[:3]}); "
-            "export the weights again"
-        )
+            f"{bundle.torch_file}: doesn't fit the network of its config.json; export the weights again"
+        ) from error
