@@ -1,0 +1,93 @@
+"""boxes.json -> the boxes that the person gave, by frame.
+
+    {"file.jpg": [{"id": "a", "box_xywh": [x, y, width, height]}]}      frame pixels, from the picture's edge
+
+For a folder of pictures the key is the picture's name; for a video it is the frame's number from 0, or the
+video's own name for its first frame. A number also works for pictures.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .errors import BoxesError
+from .footage import Footage, PictureSequence
+from .types import PersonBox
+
+
+def read_boxes(path: Path) -> dict[str, list[PersonBox]]:
+    """All boxes of a file, by its keys.
+
+    Raises:
+        BoxesError: missing, not JSON, or not of the form above.
+    """
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BoxesError(f"{path}: can't be read ({error.strerror}); check the path") from error
+    except ValueError as error:
+        raise BoxesError(
+            f"{path}: not JSON ({error}); write it as in `python -m core stills --help`"
+        ) from error
+    if not isinstance(document, dict) or not document:
+        raise BoxesError(f'{path}: expected {{"file.jpg": [{{"id": "a", "box_xywh": [x, y, w, h]}}]}}')
+    return {
+        key: [_person_box(path, key, entry) for entry in _entries(path, key, value)]
+        for key, value in document.items()
+    }
+
+
+def boxes_by_frame(path: Path, footage: Footage) -> dict[int, list[PersonBox]]:
+    """The boxes of a file by frame number of the footage, all of them at least partly in the picture.
+
+    Raises:
+        BoxesError: as `read_boxes`; or a frame that is not there, or a box outside the frame.
+    """
+    clip = footage.info
+    names = {clip.path.name: 0}
+    if isinstance(footage, PictureSequence):
+        names = {file.name: index for index, file in enumerate(footage.files)}
+    found: dict[int, list[PersonBox]] = {}
+    for key, boxes in read_boxes(path).items():
+        index = names.get(key, int(key) if key.isdecimal() else -1)
+        if index < 0 or (clip.announced_frames is not None and index >= clip.announced_frames):
+            raise BoxesError(
+                f"{path}: {clip.path.name} has no frame {key!r}; use a picture's name or a number from 0"
+            )
+        for box in boxes:
+            check_inside(path, key, box, clip.width, clip.height)
+        found.setdefault(index, []).extend(boxes)
+    return found
+
+
+def check_inside(path: Path, key: str, box: PersonBox, width: int, height: int) -> None:
+    """Raises BoxesError where no part of the box is in the picture."""
+    x, y, w, h = box.box_px
+    if x >= width or y >= height or x + w <= 0 or y + h <= 0:
+        raise BoxesError(
+            f"{path}: the box of {box.person_id!r} in {key!r} lies outside the frame "
+            f"({width} x {height}); boxes are x, y, width, height in pixels"
+        )
+
+
+def _entries(path: Path, key: str, value: Any) -> list[Any]:
+    if not isinstance(value, list):
+        raise BoxesError(f"{path}: expected a list of boxes for {key!r}, got {value!r}")
+    return value
+
+
+def _person_box(path: Path, key: str, entry: Any) -> PersonBox:
+    try:
+        box = np.asarray(entry["box_xywh"], np.float64)
+        person_id = str(entry["id"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise BoxesError(
+            f'{path}: expected {{"id": "a", "box_xywh": [x, y, w, h]}} for {key!r}, got {entry!r}'
+        ) from error
+    if box.shape != (4,) or not np.isfinite(box).all() or not (box[2:] > 0).all():
+        raise BoxesError(f"{path}: the box of {person_id!r} in {key!r} has no size; give x, y, width, height")
+    return PersonBox(person_id, box)

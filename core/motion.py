@@ -1,0 +1,81 @@
+"""Motion -> motion.npz, and back: everything that Blender needs, in plain arrays without pickle.
+
+Per person `pI_frame_index`, `pI_time_s`, `pI_vertices` (T, 6890, 3), `pI_joints` (T, 14, 3), `pI_transl`,
+`pI_bone_rotations` (T, 24, 4) wxyz, `pI_bone_transl`, `pI_betas`, `pI_confidence`, `pI_is_filled`; once
+`names`, `faces`, `fps`, `focal_px`, `width`, `height`, `footage`, `format_version`.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .errors import MocapError
+from .output import written_whole
+from .types import Motion, PersonMotion
+
+FORMAT_VERSION = 1
+KINDS = {"frame_index": np.int64, "time_s": np.float64, "is_filled": np.bool_}
+"""All other arrays are float32."""
+PERSON_FIELDS = tuple(name for name in PersonMotion.__dataclass_fields__ if name != "person_id")
+
+
+def write_motion(motion: Motion, path: Path) -> None:
+    """Write the file, whole or not at all.
+
+    Raises:
+        OutputError: the place can't be written to.
+    """
+    arrays: dict[str, Any] = {
+        "format_version": np.array(FORMAT_VERSION),
+        "names": np.array(motion.names, np.str_),
+        "faces": np.asarray(motion.faces, np.int32),
+        "fps": np.array(motion.fps, np.float64),
+        "focal_px": np.array(motion.focal_px, np.float64),
+        "width": np.array(motion.width),
+        "height": np.array(motion.height),
+        "footage": np.array(str(motion.footage)),
+    }
+    for index, person in enumerate(motion.persons):
+        for name in PERSON_FIELDS:
+            arrays[f"p{index}_{name}"] = np.asarray(getattr(person, name), KINDS.get(name, np.float32))
+    with written_whole(Path(path)) as file:
+        np.savez(file, **arrays)
+
+
+def read_motion(path: Path) -> Motion:
+    """The motion that `write_motion` wrote.
+
+    Raises:
+        MocapError: missing, damaged, or of a newer version.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise MocapError(f"{path}: no such motion; make one: python -m core solve clip.take -o {path.name}")
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            if int(arrays["format_version"]) > FORMAT_VERSION:
+                raise MocapError(f"{path}: made by a newer version; update, or solve the take again")
+            return _motion(arrays)
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile, EOFError) as error:
+        raise MocapError(f"{path}: damaged or no motion ({error}); solve the take again") from error
+
+
+def _motion(arrays: Any) -> Motion:
+    names = [str(name) for name in arrays["names"]]
+    persons = [
+        PersonMotion(person_id, *(arrays[f"p{index}_{name}"] for name in PERSON_FIELDS))
+        for index, person_id in enumerate(names)
+    ]
+    return Motion(
+        persons=persons,
+        faces=arrays["faces"],
+        fps=float(arrays["fps"]),
+        focal_px=float(arrays["focal_px"]),
+        width=int(arrays["width"]),
+        height=int(arrays["height"]),
+        footage=Path(str(arrays["footage"])),
+    )
