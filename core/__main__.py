@@ -1,0 +1,232 @@
+"""The command line: reconstruct, solve, stills, doctor.
+
+Exit codes: 0 done, 1 one sentence about what is wrong, 2 wrong usage, 130 cancelled (the take stays and can
+be resumed).
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from .console import Bar, StopRequest, progress_printer
+from .errors import Cancelled, MocapError
+from .settings import ReconstructSettings, SolveSettings
+from .types import ProgressFunction
+
+DONE, FAILED, USAGE, CANCELLED = 0, 1, 2, 130
+BOXES_FORM = 'boxes.json: {"file.jpg": [{"id": "a", "box_xywh": [x, y, width, height]}]}, frame pixels'
+
+Command = Callable[[argparse.Namespace, ProgressFunction | None, StopRequest], None]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+    logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
+    options = _options(arguments)
+    printer = progress_printer(options.progress) if hasattr(options, "progress") else None
+    stop = StopRequest()
+    stop.listen()
+    command: Command = options.command
+    try:
+        command(options, printer, stop)
+    except (Cancelled, KeyboardInterrupt) as error:
+        return _ended(printer, f"cancelled: {error or 'by Ctrl-C'}", CANCELLED)
+    except (MocapError, OSError, MemoryError) as error:
+        return _ended(printer, f"error: {error or 'out of memory; use a shorter or smaller clip'}", FAILED)
+    return DONE
+
+
+def _ended(printer: ProgressFunction | None, sentence: str, code: int) -> int:
+    if isinstance(printer, Bar):
+        printer.end()
+    print(" ".join(sentence.split()), file=sys.stderr, flush=True)
+    return code
+
+
+def _reconstruct(options: argparse.Namespace, printer: ProgressFunction | None, stop: StopRequest) -> None:
+    from .pipeline import reconstruct
+
+    settings = ReconstructSettings(
+        weights=options.weights,
+        device=options.device,
+        runtime=options.runtime,
+        people=options.people,
+        boxes=options.boxes,
+        start=options.start,
+        end=options.end,
+        step=options.step,
+        focal_px=options.focal_px,
+        threads=options.threads,
+    )
+    take = reconstruct(options.footage, options.output, settings, printer, stop)
+    if isinstance(printer, Bar):
+        printer.end()
+    counted = [f"{person.person_id}: {len(person.frame_index)} frames" for person in take.persons()]
+    print(f"{take.path}: {len(counted)} {'person' if len(counted) == 1 else 'people'} ({'; '.join(counted)})")
+    if take.report is not None:
+        lost = len(take.report.lost) + take.report.missing_at_end
+        print(f"{take.report.decoded} frames decoded, {lost} lost", *take.report.warnings, sep="; ")
+    for note in take.notes:
+        print(note)
+
+
+def _solve(options: argparse.Namespace, printer: ProgressFunction | None, _stop: StopRequest) -> None:
+    from .motion import write_motion
+    from .solve import solve
+    from .take import Take
+    from .types import Progress
+
+    take = Take.open(options.take)
+    if not take.is_complete:
+        logging.warning("%s is not complete: frames up to %d are solved", take.path, take.next_frame - 1)
+    if printer is not None:
+        printer(Progress("solve", 0, 1, take.path.name))
+    motion = solve(take, SolveSettings(options.smooth, options.feet, options.fps, options.body))
+    write_motion(motion, options.output)
+    if printer is not None:
+        printer(Progress("solve", 1, 1, take.path.name))
+    if isinstance(printer, Bar):
+        printer.end()
+    counted = [f"{person.person_id}: {len(person.frame_index)} frames" for person in motion.persons]
+    print(f"{options.output}: {'; '.join(counted)}, {motion.fps:g} frames a second")
+
+
+def _stills(options: argparse.Namespace, printer: ProgressFunction | None, stop: StopRequest) -> None:
+    from .estimate import Estimator
+    from .runtimes import open_runtime
+    from .stills import estimate_stills, write_stills
+    from .weights import find_weights
+
+    bundle = find_weights(options.weights)
+    runtime = open_runtime(bundle, options.runtime, options.device, options.threads)
+    if runtime.notice:
+        logging.warning(runtime.notice)
+    stills = estimate_stills(options.folder, options.boxes, Estimator(runtime, bundle), printer, stop)
+    write_stills(stills, options.output)
+    if isinstance(printer, Bar):
+        printer.end()
+    print(f"{options.output}: {len(stills.ids)} people")
+
+
+def _doctor(options: argparse.Namespace, _printer: ProgressFunction | None, _stop: StopRequest) -> None:
+    from .doctor import examine, report
+
+    lines, is_fine = report(examine(options.weights, options.device))
+    print("\n".join(lines))
+    if not is_fine:
+        raise MocapError("something that is needed is missing; the lines above say what to do")
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    start, end = getattr(options, "start", None), getattr(options, "end", None)
+    if end is not None and end < (start or 0):
+        parser.error(f"--end {end} comes before --start {start or 0}")
+    return options
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m core", description="Footage in, motion out.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    command = commands.add_parser("reconstruct", help="footage to take: the network, once")
+    command.add_argument("footage", type=Path, help="video file, folder of pictures, or one picture")
+    command.add_argument("-o", "--output", type=Path, required=True, metavar="NAME.take")
+    _add_network_options(command)
+    command.add_argument("--people", type=_people, default="main", metavar="all|main|N")
+    command.add_argument("--boxes", type=Path, metavar="boxes.json", help="where people are in some frames")
+    command.add_argument("--start", type=_count, metavar="F", help="first frame, from 0")
+    command.add_argument("--end", type=_count, metavar="F", help="last frame, included")
+    command.add_argument("--step", type=_positive, default=1, metavar="N", help="every N-th frame")
+    command.add_argument("--focal-px", type=_positive_float, help="focal length in pixels, if known")
+    command.set_defaults(command=_reconstruct)
+
+    command = commands.add_parser("solve", help="take to motion: in seconds, as often as you like")
+    command.add_argument("take", type=Path)
+    command.add_argument("-o", "--output", type=Path, required=True, metavar="motion.npz")
+    command.add_argument("--smooth", type=_share, default=SolveSettings().smooth, metavar="0..1")
+    command.add_argument("--feet", choices=["off", "auto", "lock"], default=SolveSettings().feet)
+    command.add_argument("--fps", type=_positive_float, metavar="N", help="resample to that rate")
+    command.add_argument("--body", type=Path, help="body file in SMPL's format; the open body by default")
+    _add_progress(command)
+    command.set_defaults(command=_solve)
+
+    command = commands.add_parser("stills", help="pictures with boxes to arrays", epilog=BOXES_FORM)
+    command.add_argument("folder", type=Path, metavar="IMAGE_DIR")
+    command.add_argument("--boxes", type=Path, required=True, metavar="boxes.json")
+    command.add_argument("-o", "--output", type=Path, required=True, metavar="out.npz")
+    _add_network_options(command)
+    command.set_defaults(command=_stills)
+
+    command = commands.add_parser("doctor", help="what is installed, what is missing and what to do")
+    command.add_argument("--weights", metavar="NAME|DIR")
+    command.add_argument("--device", type=_device, default="auto")
+    command.set_defaults(command=_doctor)
+    return parser
+
+
+def _add_network_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--weights", metavar="NAME|DIR", help="or owner/name@revision on Hugging Face")
+    command.add_argument("--device", type=_device, default="auto", metavar="auto|cpu|cuda|...")
+    command.add_argument("--runtime", choices=["onnx", "torch"], default="onnx")
+    command.add_argument("--threads", type=_positive, metavar="N", help="CPU threads of the network")
+    _add_progress(command)
+
+
+def _add_progress(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--progress", choices=["auto", "json", "none"], default="auto", help="auto: a bar on a terminal"
+    )
+
+
+def _device(text: str) -> str:
+    name, _, number = text.partition(":")
+    if name not in {"auto", "cpu", "cuda", "directml", "coreml"} or (number and not number.isdecimal()):
+        raise argparse.ArgumentTypeError(f"{text!r}: expected auto, cpu, cuda, cuda:N, directml or coreml")
+    return text
+
+
+def _people(text: str) -> str:
+    if text not in {"all", "main"} and not (text.isdecimal() and int(text) > 0):
+        raise argparse.ArgumentTypeError(f"{text!r}: expected all, main or a number above 0")
+    return text
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"{text}: expected 0 or more")
+    return value
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text}: expected 1 or more")
+    return value
+
+
+def _positive_float(text: str) -> float:
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text}: expected more than 0")
+    return value
+
+
+def _share(text: str) -> float:
+    value = float(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{text}: expected 0 to 1")
+    return value
+
+
+if __name__ == "__main__":
+    sys.exit(main())
