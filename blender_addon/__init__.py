@@ -6,7 +6,7 @@ engine                                       `core` in a child process (no bpy)
 scene > camera, person, armature             Motion in, Blender objects out
 axes                                         all turns between core's axes and Blender's
 curves                                       F-curves from Blender 4.2 to 5.x
-sheet, exports, batch                        pictures over the footage, files for others, many clips
+clips, sheet, exports                        what batch.py runs: many clips, pictures, files
 bridge                                       the one door to `core`
 """
 

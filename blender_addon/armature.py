@@ -43,26 +43,16 @@ def make_armature(body: Any, person: PersonMotion, frames: Float, name: str) -> 
     Returns:
         The object, linked to the scene's own collection so that its bones can be made.
     """
-    joints = rest_joints(body, person.betas)
+    joints = body.shape(person.betas[None])[1][0]
     armature = bpy.data.objects.new(name, bpy.data.armatures.new(name))
     _make_bones(armature, axes.body_to_armature(joints), [int(parent) for parent in body.parents])
     _key_bones(armature, person, joints[0], frames)
     return armature
 
 
-def rest_vertices(body: Any, betas: Float) -> Float:
-    """(6890, 3) the body at rest in the person's shape, body axes."""
-    return np.asarray(body.v_template + body.shapedirs @ betas)
-
-
-def rest_joints(body: Any, betas: Float) -> Float:
-    """(24, 3) joints of the body at rest in the person's shape, body axes."""
-    return np.asarray(body.joint_regressor @ rest_vertices(body, betas))
-
-
 def make_skinned_body(body: Any, betas: Float, armature: bpy.types.Object, name: str) -> bpy.types.Object:
     """The body at rest in the person's shape, skinned to the armature; to be parented to it."""
-    mesh = make_mesh(axes.body_to_armature(rest_vertices(body, betas)), body.faces, name)
+    mesh = make_mesh(axes.body_to_armature(body.shape(betas[None])[0][0]), body.faces, name)
     skinned = bpy.data.objects.new(name, mesh)
     weights = np.asarray(body.skin_weights)
     for joint, bone in enumerate(BONES):
@@ -78,9 +68,7 @@ def bone_tails(heads: Float, parents: list[int]) -> Float:
     """(24, 3) where each bone ends: at its child, or some way on where it has none."""
     tails = np.array(heads, dtype=np.float64)
     for joint, parent in enumerate(parents):
-        children = [
-            child for child, its_parent in enumerate(parents) if its_parent == joint and child != joint
-        ]
+        children = [child for child, its_parent in enumerate(parents) if its_parent == joint and child != joint]
         if children:
             tails[joint] = heads[POINTS_AT.get(joint, children[0])]
         else:
@@ -115,9 +103,7 @@ def _key_bones(armature: bpy.types.Object, person: PersonMotion, pelvis: Float, 
     rest = np.array([bones[name].matrix_local.to_3x3() for name in BONES])
     rest_wxyz = np.array([bones[name].matrix_local.to_quaternion() for name in BONES], dtype=np.float64)
     turns = axes.bone_rotations_to_armature(np.asarray(person.bone_rotations, dtype=np.float64))
-    turns = axes.quaternion_product(
-        axes.quaternion_product(axes.quaternion_inverse(rest_wxyz), turns), rest_wxyz
-    )
+    turns = axes.quaternion_product(axes.quaternion_product(axes.quaternion_inverse(rest_wxyz), turns), rest_wxyz)
     curves = curves_of(armature, armature.name)
     for joint, name in enumerate(BONES):
         write_vector_curves(curves, f'pose.bones["{name}"].rotation_quaternion', frames, turns[:, joint])

@@ -62,7 +62,7 @@ def quaternion_product(left: Float, right: Float) -> Float:
 
 def quaternion_inverse(unit: Float) -> Float:
     """Inverse (..., 4) of unit quaternions wxyz."""
-    return unit * np.array([1.0, -1.0, -1.0, -1.0])
+    return np.asarray(unit * np.array([1.0, -1.0, -1.0, -1.0]))
 
 
 def bone_rotations_to_armature(rotations: Float) -> Float:

@@ -50,9 +50,7 @@ def _load_sibling(name: str, folder: Path) -> None:
     init = folder / "__init__.py"
     spec = importlib.util.spec_from_file_location(name, init, submodule_search_locations=[str(folder)])
     if spec is None or spec.loader is None or not init.is_file():
-        raise ImportError(
-            f"no {name} package at {folder}: get the whole checkout, or install the extension's zip"
-        )
+        raise ImportError(f"no {name} package at {folder}: get the whole checkout, or install the extension's zip")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     spec.loader.exec_module(module)

@@ -68,8 +68,9 @@ def load_clip(footage: Path) -> Any:
 
 def first_picture(folder: Path) -> Path | None:
     """The first picture of an image sequence's folder, by name."""
-    pictures = sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES)
-    return pictures[0] if pictures else None
+    pictures = [path for path in folder.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES]
+    numbered = sorted(pictures, key=lambda path: (len(path.name), path.name))  # 2 before 10
+    return numbered[0] if numbered else None
 
 
 def match_scene(scene: bpy.types.Scene, motion: Motion, camera: bpy.types.Object) -> None:

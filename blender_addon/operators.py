@@ -2,7 +2,7 @@
 
 import time
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import bpy
 from bpy.props import StringProperty
@@ -49,7 +49,7 @@ class MOCAP_OT_reconstruct(bpy.types.Operator):  # noqa: N801
 
     bl_idname = "mocap.reconstruct"
     bl_label = "Reconstruct from footage"
-    bl_options: ClassVar = {"REGISTER", "UNDO"}
+    bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012 Blender declares it on the instance
 
     _timer: Any = None
 
@@ -84,9 +84,7 @@ class MOCAP_OT_reconstruct(bpy.types.Operator):  # noqa: N801
             return {"PASS_THROUGH"}
         state = running.step(context.scene)
         redraw_sidebars(context)
-        return (
-            {"PASS_THROUGH"} if state == "running" else self._end(context, self._report_end(context, running))
-        )
+        return {"PASS_THROUGH"} if state == "running" else self._end(context, self._report_end(context, running))
 
     def execute(self, context: Any) -> set[Any]:
         """Run to the end: background Blender and scripts have no event loop."""
@@ -154,10 +152,10 @@ class MOCAP_OT_build_motion(bpy.types.Operator):  # noqa: N801
 
     bl_idname = "mocap.build_motion"
     bl_label = "Build from a motion file"
-    bl_options: ClassVar = {"REGISTER", "UNDO"}
+    bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012 Blender declares it on the instance
 
     filepath: StringProperty(subtype="FILE_PATH")  # type: ignore[valid-type]
-    filter_glob: StringProperty(default="*.npz", options={"HIDDEN"})  # type: ignore[valid-type]  # noqa: RUF012
+    filter_glob: StringProperty(default="*.npz", options={"HIDDEN"})  # type: ignore[valid-type]
 
     def invoke(self, context: Any, _event: bpy.types.Event) -> set[Any]:
         """Ask for the file."""

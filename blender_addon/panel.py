@@ -83,11 +83,7 @@ def draw_progress(layout: Any, running: session.Session) -> None:
     left = progress.seconds_left
     text = running.stage_text
     if left is not None:
-        text += (
-            f", {left / SECONDS_A_MINUTE:.0f} min left"
-            if left > 2 * SECONDS_A_MINUTE
-            else f", {left:.0f} s left"
-        )
+        text += f", {left / SECONDS_A_MINUTE:.0f} min left" if left > 2 * SECONDS_A_MINUTE else f", {left:.0f} s left"
     layout.progress(factor=progress.fraction, text=text)
     if progress.message:
         layout.label(text=progress.message)
@@ -100,9 +96,7 @@ def draw_result(layout: Any, ended: session.Session, width: int) -> None:
     if ended.state == "done" and ended.built is not None:
         box.label(text=f"{ended.built.collection}: {len(ended.built.people)} people", icon="CHECKMARK")
         for person in ended.built.people:
-            box.label(
-                text=f"Person {person.person_id}: frames {person.first_frame:g} to {person.last_frame:g}"
-            )
+            box.label(text=f"Person {person.person_id}: frames {person.first_frame:g} to {person.last_frame:g}")
         if not ended.built.has_footage:
             draw_text(box, "Blender can't show this footage behind the camera", width, "INFO")
         box.operator("mocap.look_through", icon="CAMERA_DATA")

@@ -92,6 +92,7 @@ def build_take(scene: bpy.types.Scene, motion: Motion, settings: BuildSettings) 
     frames = [axes.time_to_scene_frame(person.time_s, scene_fps(scene)) for person in motion.persons]
     scene_range = _take_range(frames, clip, motion.fps, scene_fps(scene))
     stage = _make_stage(motion, settings.name)
+    _adopt(collection, stage, None)
     _adopt(collection, camera, stage)
     people = tuple(
         _build_person(_Place(collection, stage, scene_range), motion, index, frames[index], settings)
@@ -112,9 +113,7 @@ class _Place:
     scene_range: tuple[int, int]
 
 
-def _build_person(
-    place: _Place, motion: Motion, index: int, frames: Float, settings: BuildSettings
-) -> BuiltPerson:
+def _build_person(place: _Place, motion: Motion, index: int, frames: Float, settings: BuildSettings) -> BuiltPerson:
     person = motion.persons[index]
     label = f"{settings.name}.{person.person_id}"
     material = make_material(index, label)
@@ -172,9 +171,7 @@ def _adopt(collection: bpy.types.Collection, item: bpy.types.Object, parent: bpy
 def _make_stage(motion: Motion, name: str) -> bpy.types.Object:
     stage = bpy.data.objects.new(name, None)
     stage.empty_display_type = "PLAIN_AXES"
-    lowest = np.concatenate(
-        [axes.height(p.vertices).min(axis=1) + axes.height(p.transl) for p in motion.persons]
-    )
+    lowest = np.concatenate([axes.height(p.vertices).min(axis=1) + axes.height(p.transl) for p in motion.persons])
     stage.location.z = -float(np.percentile(lowest, LOWEST_FEET_PERCENTILE))
     return stage
 

@@ -1,0 +1,248 @@
+"""What `batch.py` runs: each clip to its own files, and a report of them all."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from . import bridge
+from .exports import FORMATS, export_take
+from .scene import OUTPUTS, BuildSettings, BuiltTake, build_take
+from .sheet import write_sheet
+
+DONE, FAILED, CANCELLED = 0, 1, 130
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class ClipReport:
+    """What became of one clip; this is what the report file holds."""
+
+    footage: str
+    name: str
+    status: str = "failed"
+    error: str | None = None
+    files: dict[str, str] = field(default_factory=dict)
+    people: list[dict[str, Any]] = field(default_factory=list)
+    footage_facts: dict[str, Any] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the batch; returns the exit code."""
+    options = _parser().parse_args(arguments)
+    names = clip_names(options.clips, options.name)
+    try:
+        bridge.core_module("output").make_folder(options.output_folder)
+    except bridge.MocapError as error:
+        return _said(str(error), FAILED)
+    stop = bridge.core_module("console").StopRequest()
+    stop.listen()
+    reports = []
+    for clip, name in zip(options.clips, names, strict=True):
+        reports.append(run_clip(clip, name, options, stop))
+        if stop():
+            break
+    try:
+        write_report(reports, options.report or options.output_folder / "report.json")
+    except bridge.MocapError as error:
+        return _said(str(error), FAILED)
+    if stop():
+        return _said("cancelled: the same command resumes", CANCELLED)
+    return FAILED if any(report.status != "done" for report in reports) else DONE
+
+
+def clip_names(clips: Sequence[Path], name: str | None) -> list[str]:
+    """Names of the results: the clips' own, numbered where two clips share one."""
+    names: list[str] = []
+    for clip in clips:
+        base = name or clip.stem or clip.name
+        taken = sum(1 for other in names if other == base or other.startswith(f"{base}_"))
+        names.append(f"{base}_{taken + 1}" if taken else base)
+    return names
+
+
+def run_clip(clip: Path, name: str, options: argparse.Namespace, stop: Any) -> ClipReport:
+    """One clip from footage to files; what goes wrong is in the report, and said in one sentence."""
+    report = ClipReport(str(clip), name)
+    try:
+        _make_clip(clip, report, options, stop)
+    except bridge.Cancelled as error:
+        report.status, report.error = "cancelled", str(error)
+    except (bridge.MocapError, OSError, MemoryError, RuntimeError) as error:
+        report.error = " ".join(str(error).split()) or "out of memory; use a shorter or smaller clip"
+        _said(f"error: {report.error}", FAILED)
+    else:
+        report.status = "done"
+        counted = ", ".join(f"{person['id']}: {person['frames']} frames" for person in report.people)
+        print(f"{report.files['blend']}: {len(report.people)} in {clip.name} ({counted})", flush=True)
+    return report
+
+
+def write_report(reports: list[ClipReport], path: Path) -> None:
+    """Write the report file, whole or not at all.
+
+    Raises:
+        OutputError: the place can't be written to.
+    """
+    document = {
+        "format_version": 1,
+        "blender": bpy.app.version_string,
+        "clips": [{name: getattr(report, name) for name in ClipReport.__slots__} for report in reports],
+    }
+    with bridge.core_module("output").written_whole(path) as file:
+        file.write((json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode())
+
+
+def _make_clip(clip: Path, report: ClipReport, options: argparse.Namespace, stop: Any) -> None:
+    folder, name = options.output_folder, report.name
+    with _timed(report, "reconstruct"):
+        take = _reconstruct(clip, folder / f"{name}.take", options, stop)
+    report.notes += list(take.notes)
+    with _timed(report, "solve"):
+        motion = bridge.solve(take, bridge.SolveSettings(smooth=options.smooth, feet=options.feet))
+        bridge.write_motion(motion, folder / f"{name}.npz")
+    _describe(report, motion, take)
+    with _timed(report, "build"):
+        bpy.ops.wm.read_factory_settings(use_empty=True)
+        built = build_take(_scene(), motion, BuildSettings(name, options.output))
+        _save(folder / f"{name}.blend")
+    report.files |= {"take": str(take.path), "motion": f"{folder / name}.npz", "blend": f"{folder / name}.blend"}
+    with _timed(report, "export"):
+        _export(built, report, options)
+    with _timed(report, "sheet"):
+        write_sheet(_scene(), built, motion, folder / f"{name}.png")
+    report.files["sheet"] = f"{folder / name}.png"
+
+
+def _reconstruct(clip: Path, take: Path, options: argparse.Namespace, stop: Any) -> Any:
+    console = bridge.core_module("console")
+    printer = console.progress_printer(options.progress)
+    settings = bridge.ReconstructSettings(
+        weights=options.weights,
+        device=options.device,
+        people=options.people,
+        boxes=options.boxes,
+        start=options.start,
+        end=options.end,
+        step=options.step,
+        threads=options.threads,
+    )
+    try:
+        return bridge.reconstruct(clip, take, settings, printer, stop)
+    finally:
+        if isinstance(printer, console.Bar):
+            printer.end()
+
+
+def _describe(report: ClipReport, motion: Any, take: Any) -> None:
+    """What the report says of the people, and of how the footage was read."""
+    report.footage_facts = {
+        "width": motion.width,
+        "height": motion.height,
+        "fps": motion.fps,
+        "focal_px": motion.focal_px,
+    }
+    if take.report is not None:
+        report.footage_facts |= {
+            "frames_decoded": take.report.decoded,
+            "frames_lost": list(take.report.lost),
+            "frames_missing_at_end": take.report.missing_at_end,
+        }
+        report.notes += list(take.report.warnings)
+    for person in motion.persons:
+        report.people.append(
+            {
+                "id": person.person_id,
+                "frames": len(person.frame_index),
+                "frames_filled": int(person.is_filled.sum()),
+                "first_frame": int(person.frame_index[0]),
+                "last_frame": int(person.frame_index[-1]),
+                "mean_confidence": round(float(person.confidence[~person.is_filled].mean()), 3),
+                "mean_distance_m": round(float(person.transl[:, 2].mean()), 2),
+            }
+        )
+
+
+def _save(path: Path) -> None:
+    """Save the scene; the footage is named relative to the .blend, so that both can move together."""
+    for clip in bpy.data.movieclips:
+        clip.filepath = bpy.path.relpath(clip.filepath, start=str(path.parent.resolve()))
+    try:
+        bpy.ops.wm.save_as_mainfile(filepath=str(path.resolve()), compress=True, relative_remap=False)
+    except RuntimeError as error:
+        raise bridge.core_module("errors").OutputError(
+            f"{path}: can't be written ({' '.join(str(error).split())}); free space or choose another folder"
+        ) from error
+
+
+def _export(built: BuiltTake, report: ClipReport, options: argparse.Namespace) -> None:
+    for kind in options.export:
+        written = export_take(built, options.output_folder / f"{report.name}.{kind}")
+        report.files |= {kind if len(written) == 1 else f"{kind} {file.stem}": str(file) for file in written}
+
+
+def _scene() -> bpy.types.Scene:
+    scene: bpy.types.Scene = bpy.context.scene  # type: ignore[assignment]
+    return scene
+
+
+class _timed:  # noqa: N801 used like a function
+    """Adds the seconds that the block took to the report."""
+
+    def __init__(self, report: ClipReport, stage: str) -> None:
+        self._report, self._stage = report, stage
+
+    def __enter__(self) -> None:
+        self._began = time.monotonic()
+
+    def __exit__(self, *_: object) -> None:
+        self._report.seconds[self._stage] = round(time.monotonic() - self._began, 2)
+
+
+def _said(sentence: str, code: int) -> int:
+    print(sentence, file=sys.stderr, flush=True)
+    return code
+
+
+def _one_of(allowed: Sequence[str]) -> Any:
+    def parse(text: str) -> tuple[str, ...]:
+        words = tuple(word for word in text.split(",") if word)
+        unknown = [word for word in words if word not in allowed]
+        if unknown or not words:
+            raise argparse.ArgumentTypeError(f"{text!r}: expected a list of {', '.join(allowed)}")
+        return words
+
+    return parse
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="batch.py --", description="Footage to .blend, without a window.")
+    parser.add_argument("clips", type=Path, nargs="+", metavar="CLIP", help="video file or folder of pictures")
+    parser.add_argument("-o", "--output-folder", type=Path, required=True, metavar="OUT")
+    parser.add_argument("--output", type=_one_of(OUTPUTS), default=("mesh",), metavar="mesh,armature")
+    parser.add_argument("--export", type=_one_of(FORMATS), default=(), metavar=",".join(FORMATS))
+    parser.add_argument("--report", type=Path, metavar="FILE", help="OUT/report.json by default")
+    parser.add_argument("--name", help="of the results; the clip's own by default")
+    parser.add_argument("--people", default="main", metavar="main|all|N")
+    parser.add_argument("--boxes", type=Path, metavar="boxes.json")
+    parser.add_argument("--weights", metavar="NAME|DIR")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--threads", type=int, metavar="N")
+    parser.add_argument("--start", type=int, metavar="F")
+    parser.add_argument("--end", type=int, metavar="F")
+    parser.add_argument("--step", type=int, default=1, metavar="N")
+    parser.add_argument("--smooth", type=float, default=0.5, metavar="0..1")
+    parser.add_argument("--feet", choices=["off", "auto", "lock"], default="auto")
+    parser.add_argument("--progress", choices=["auto", "json", "none"], default="auto")
+    return parser
