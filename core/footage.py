@@ -3,7 +3,7 @@
 What OpenCV does to a careless reader, measured: `read()` fails at a damaged frame and goes on after it, so
 a loop that stops at the first failure loses the rest; the header's frame count is a claim; frame number / fps
 is up to a third of a second off with a variable rate, while the time stamps are right; seeking by number
-lands elsewhere; rotation in the metadata is applied by itself, so sizes come from the first frame. Hence:
+lands elsewhere; rotation in the metadata is applied when asked for, so sizes come from the first frame. Hence:
 decode in order from the start, read on after failures, take the time from the stamps.
 """
 
@@ -156,6 +156,7 @@ class VideoFile:
             raise FootageError(f"{self._path}: can't be opened ({error.strerror}); check the file") from error
         if not capture.isOpened():
             raise FootageError(f"{self._path}: {why_unreadable(self._path)}")
+        capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)  # 4.11 has it off where the backend is named
         return capture
 
 

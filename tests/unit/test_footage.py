@@ -1,0 +1,171 @@
+import wave
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from core.errors import FootageError
+from core.footage import open_footage, read_picture
+from tests import clips
+from tests.graphs import blob, write_clip
+
+
+def _half_dark(index: int) -> np.ndarray:
+    """The upper half is white, the lower black; (96, 160)."""
+    image = np.zeros((96, 160, 3), np.uint8)
+    image[:48] = 255
+    return image
+
+
+def _pictures(folder: Path, names: list[str]) -> Path:
+    folder.mkdir()
+    for shade, name in enumerate(names):
+        cv2.imwrite(str(folder / name), np.full((20, 30, 3), 10 * shade, np.uint8))
+    return folder
+
+
+def test_video_at_constant_rate_yields_all_frames_with_their_stamps(tmp_path: Path) -> None:
+    footage = open_footage(write_clip(tmp_path / "a.mp4", 12, fps=20))
+    frames = list(footage.frames())
+    assert [frame.frame_index for frame in frames] == list(range(12))
+    np.testing.assert_allclose([frame.time_s for frame in frames], np.arange(12) / 20, atol=1e-9)
+    assert (footage.info.width, footage.info.height, footage.info.fps) == (320, 240, 20)
+
+
+def test_video_read_from_start_to_end_by_step_keeps_frame_numbers(tmp_path: Path) -> None:
+    footage = open_footage(write_clip(tmp_path / "a.mp4", 20))
+    assert [frame.frame_index for frame in footage.frames(3, 14, 4)] == [3, 7, 11]
+
+
+def test_video_read_by_step_shows_the_same_pictures_as_read_whole(tmp_path: Path) -> None:
+    footage = open_footage(write_clip(tmp_path / "a.mp4", 12))
+    whole = {frame.frame_index: frame.image for frame in footage.frames()}
+    for frame in footage.frames(5, None, 3):
+        np.testing.assert_array_equal(frame.image, whole[frame.frame_index])
+
+
+def test_video_with_variable_rate_gives_the_containers_stamps(tmp_path: Path) -> None:
+    clip = clips.with_variable_rate(write_clip(tmp_path / "a.mp4", 20, fps=20), first_count=10)
+    times = [frame.time_s for frame in open_footage(clip).frames()]
+    expected = [*np.arange(11) * 0.05, *(0.5 + np.arange(1, 10) * 0.1)]
+    np.testing.assert_allclose(times, expected, atol=1e-6)
+
+
+def test_video_rotated_in_its_metadata_comes_upright(tmp_path: Path) -> None:
+    clip = clips.with_rotation(write_clip(tmp_path / "a.mp4", 3, _half_dark), coded_height=96)
+    footage = open_footage(clip)
+    assert (footage.info.width, footage.info.height) == (96, 160)
+    image = next(iter(footage.frames())).image
+    assert image[:, -20:].mean() > 240 > 15 > image[:, :20].mean()  # turned clockwise: the top is at the right
+
+
+def test_video_with_damage_is_read_past_it_and_reported(tmp_path: Path) -> None:
+    footage = open_footage(clips.with_damage(write_clip(tmp_path / "a.mp4", 60)))
+    indices = [frame.frame_index for frame in footage.frames()]
+    report = footage.report
+    assert indices[-1] == 59
+    assert report.lost and report.decoded == len(indices)
+    assert sorted([*indices, *report.lost]) == list(range(60))
+
+
+def test_video_cut_off_reports_the_frames_missing_at_its_end(tmp_path: Path) -> None:
+    footage = open_footage(clips.cut_off(write_clip(tmp_path / "a.avi", 60)))
+    decoded = len(list(footage.frames()))
+    assert 0 < decoded < 60
+    assert (footage.report.decoded, footage.report.missing_at_end) == (decoded, 60 - decoded)
+
+
+def test_video_read_up_to_a_frame_reports_nothing_missing(tmp_path: Path) -> None:
+    footage = open_footage(write_clip(tmp_path / "a.mp4", 20))
+    list(footage.frames(end=5))
+    assert (footage.report.decoded, footage.report.missing_at_end) == (6, 0)
+
+
+@pytest.mark.parametrize("name", ["mit Leerzeichen.mp4", "Übung weiß 動画.mp4"])
+def test_video_with_other_letters_in_its_name_opens(tmp_path: Path, name: str) -> None:
+    assert len(list(open_footage(write_clip(tmp_path / name, 3)).frames())) == 3
+
+
+def test_pictures_are_read_in_natural_order(tmp_path: Path) -> None:
+    footage = open_footage(_pictures(tmp_path / "é 1", ["f2.png", "f10.png", "f1.png"]))
+    assert [round(frame.image.mean()) for frame in footage.frames()] == [20, 0, 10]
+
+
+def test_picture_that_cannot_be_decoded_is_reported_and_its_number_kept(tmp_path: Path) -> None:
+    folder = _pictures(tmp_path / "p", ["1.png", "2.png", "3.png"])
+    (folder / "2.png").write_bytes(b"no picture")
+    footage = open_footage(folder)
+    assert [frame.frame_index for frame in footage.frames()] == [0, 2]
+    assert footage.report.lost == (1,)
+
+
+def test_pictures_of_different_sizes_are_an_error_that_names_the_file(tmp_path: Path) -> None:
+    folder = _pictures(tmp_path / "p", ["1.png", "2.png"])
+    cv2.imwrite(str(folder / "2.png"), np.zeros((5, 5, 3), np.uint8))
+    with pytest.raises(FootageError, match=r"2\.png: 5 x 5"):
+        list(open_footage(folder).frames())
+
+
+def test_single_picture_is_a_clip_of_one_frame(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "a.png"), blob([(50, 60)]))
+    assert len(list(open_footage(tmp_path / "a.png").frames())) == 1
+
+
+def test_picture_with_exif_orientation_comes_upright(tmp_path: Path) -> None:
+    done, encoded = cv2.imencode(".jpg", _half_dark(0))
+    orientation_6 = bytes.fromhex("ffe100224578696600004d4d002a00000008000101120003000000010006000000000000")
+    plain = encoded.tobytes()
+    file = tmp_path / "a.jpg"
+    file.write_bytes(plain[:2] + orientation_6 + plain[2:])
+    image = read_picture(file)
+    assert done and image is not None
+    assert image.shape[:2] == (160, 96)
+    assert image[:, -20:].mean() > 200 > 50 > image[:, :20].mean()
+
+
+def _sound(path: Path) -> None:
+    with wave.open(str(path), "wb") as sound:
+        sound.setnchannels(1)
+        sound.setsampwidth(2)
+        sound.setframerate(8000)
+        sound.writeframes(bytes(16000))
+
+
+def test_footage_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(FootageError, match=r"none\.mp4: no such file"):
+        open_footage(tmp_path / "none.mp4")
+
+
+def test_empty_file_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "a.mp4").write_bytes(b"")
+    with pytest.raises(FootageError, match="empty"):
+        open_footage(tmp_path / "a.mp4")
+
+
+def test_text_renamed_to_mp4_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "a.mp4").write_text("hello " * 100)
+    with pytest.raises(FootageError, match="not a video"):
+        open_footage(tmp_path / "a.mp4")
+
+
+def test_sound_alone_is_an_error(tmp_path: Path) -> None:
+    _sound(tmp_path / "a.mp4")
+    with pytest.raises(FootageError, match="sound only"):
+        open_footage(tmp_path / "a.mp4")
+
+
+def test_mp4_cut_off_before_its_index_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(FootageError, match="cut off before its index"):
+        open_footage(clips.cut_off(write_clip(tmp_path / "a.mp4", 20)))
+
+
+def test_folder_without_pictures_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(FootageError, match="no pictures"):
+        open_footage(tmp_path)
+
+
+def test_range_that_ends_before_it_starts_is_the_callers_mistake(tmp_path: Path) -> None:
+    footage = open_footage(write_clip(tmp_path / "a.mp4", 3))
+    with pytest.raises(ValueError, match="start <= end"):
+        list(footage.frames(5, 2))
