@@ -197,6 +197,23 @@ class Estimates:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Sighting:
+    """One person in one frame, as the network saw them.
+
+    Attributes:
+        person_id: the name that the user gave, or the number of the track.
+        frame_index: of the footage.
+        time_s: container time stamp.
+        estimates: a batch of one.
+    """
+
+    person_id: str
+    frame_index: int
+    time_s: float
+    estimates: Estimates
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class PersonTake:
     """All raw estimates of one person, in frame order; fields as in `Estimates`.
 
