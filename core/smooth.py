@@ -35,8 +35,7 @@ def one_euro(samples: Float, time_s: Float, min_cutoff_hz: float, openness: floa
 def _one_way(samples: Float, steps_s: Float, min_cutoff_hz: float, openness: float) -> Float:
     out = np.array(samples)
     speed = np.zeros_like(samples[0])
-    for row, step_s in enumerate(steps_s, start=1):
-        step_s = max(float(step_s), 1e-6)
+    for row, step_s in enumerate(np.maximum(steps_s, 1e-6).tolist(), start=1):
         newest = (samples[row] - samples[row - 1]) / step_s
         speed = speed + _share(DERIVATIVE_CUTOFF_HZ, step_s) * (newest - speed)
         share = _share(min_cutoff_hz + openness * np.abs(speed), step_s)

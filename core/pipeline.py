@@ -1,0 +1,202 @@
+"""The slow step, from footage to take: the only module that knows the order of the stages."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from functools import partial
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .boxes import boxes_by_frame
+from .camera import default_focal_px
+from .detect import find_people
+from .errors import BoxesError, Cancelled, FootageError
+from .estimate import Estimator
+from .footage import Footage, open_footage
+from .runtimes import open_runtime
+from .settings import ReconstructSettings
+from .take import Take, TakeWriter
+from .take_header import header_for
+from .track import Tracker
+from .types import CancelFunction, Frame, PersonBox, Progress, ProgressFunction, Sighting
+from .weights import find_weights
+
+BACKWARDS_BYTES = 192 * 2**20
+"""Of pictures in memory while a person is followed backwards from a drawn box."""
+
+
+def reconstruct(
+    footage: Path,
+    take: Path,
+    settings: ReconstructSettings | None = None,
+    progress: ProgressFunction | None = None,
+    is_cancelled: CancelFunction | None = None,
+) -> Take:
+    """Find and follow the people of a clip and keep what the network sees of them; resumes an unfinished take.
+
+    Args:
+        footage: video file, folder of pictures or one picture.
+        take: the folder to write, NAME.take.
+        settings: None for the defaults.
+        progress: told after every frame.
+        is_cancelled: asked before every frame.
+
+    Raises:
+        MocapError: the footage, the weights, the boxes or the output are not usable, or nobody was found.
+        Cancelled: the take stays and can be resumed.
+    """
+    settings = settings or ReconstructSettings()
+    clip = open_footage(Path(footage))
+    given = _on_the_steps(boxes_by_frame(settings.boxes, clip), settings) if settings.boxes else {}
+    bundle = find_weights(settings.weights)
+    runtime = open_runtime(bundle, settings.runtime, settings.device, settings.threads)
+    if runtime.notice:
+        logging.warning(runtime.notice)
+    estimate = Estimator(runtime, bundle).estimate
+    find = partial(find_people, estimate=estimate, settings=settings.track)
+    focal_px = settings.focal_px or default_focal_px(clip.info.width, clip.info.height)
+    with TakeWriter.open(Path(take), header_for(clip.info, settings, bundle, focal_px)) as writer:
+        if writer.is_complete:
+            return Take.open(writer.path)
+        tracker = Tracker(estimate, find, settings.track, settings.people, given)
+        run = _Run(clip, settings, writer, tracker, progress, is_cancelled)
+        run.forwards()
+        report = clip.report
+        run.backwards(given)
+        if not writer.people:
+            writer.discard()
+            raise FootageError(
+                f"{footage}: nobody was found in it; draw a box around the person and give it with --boxes"
+            )
+        return writer.finish(run.next_frame, report, tracker.notes)
+
+
+class _Run:
+    """One run over a clip: frames in, sightings to the take, with progress, cancel and resume."""
+
+    def __init__(
+        self,
+        clip: Footage,
+        settings: ReconstructSettings,
+        writer: TakeWriter,
+        tracker: Tracker,
+        progress: ProgressFunction | None,
+        is_cancelled: CancelFunction | None,
+    ) -> None:
+        self._clip, self._settings, self._writer, self._tracker = clip, settings, writer, tracker
+        self._progress, self._is_cancelled = progress, is_cancelled
+        self._start = settings.start or 0
+        self.next_frame = max(writer.next_frame, self._start)
+
+    def forwards(self) -> None:
+        """Follow people from where the take ends to the end of the clip."""
+        for frame in self._frames():
+            self._stop_if_asked()
+            for sighting in self._tracker.step(frame):
+                self._add(sighting)
+            self.next_frame = frame.frame_index + 1
+            if self._writer.is_commit_due:
+                self._commit()
+            self._tell("estimate", frame.frame_index)
+        self._commit()
+
+    def _frames(self) -> Iterator[Frame]:
+        """The frames to look at; those that the tracker must remember go to it first."""
+        state, step, end = self._writer.tracker_state, self._settings.step, self._settings.end
+        if not state:
+            yield from self._clip.frames(self._start, end, step)
+            return
+        resume_at = self._writer.next_frame
+        frames = self._clip.frames(_first_of(state, resume_at), end, step)
+        first_new: list[Frame] = []
+
+        def old() -> Iterator[Frame]:
+            for frame in frames:
+                if frame.frame_index >= resume_at:
+                    first_new.append(frame)
+                    return
+                yield frame
+
+        self._tracker.restore(state, old())
+        yield from chain(first_new, frames)
+
+    def backwards(self, given: dict[int, list[PersonBox]]) -> None:
+        """Follow people from their first drawn box to the start of the clip."""
+        first = {box.person_id: index for index in sorted(given, reverse=True) for box in given[index]}
+        for person_id, index in first.items():
+            seen = self._sighting(person_id, index)
+            if seen is None:
+                continue
+            for sighting in self._tracker.backwards(seen, self._frames_before(index)):
+                self._add(sighting)
+                self._tell("estimate backwards", index - sighting.frame_index)
+        self._commit()
+
+    def _sighting(self, person_id: str, frame_index: int) -> Sighting | None:
+        """What the take holds of a person in a frame; None where the frame could not be decoded."""
+        take = Take.open(self._writer.path)
+        if person_id not in take.people:
+            return None
+        person = take.person(person_id)
+        rows = np.flatnonzero(person.frame_index == frame_index)
+        if not len(rows):
+            return None
+        return Sighting(person_id, frame_index, float(person.time_s[rows[0]]), person.estimates[rows])
+
+    def _frames_before(self, index: int) -> Iterator[Frame]:
+        """Frames before `index`, the latest first; each window of them is decoded from the start again."""
+        step, info = self._settings.step, self._clip.info
+        window = max(8, BACKWARDS_BYTES // (info.width * info.height * 3)) * step
+        while index > self._start:
+            low = max(self._start, index - window)
+            for frame in reversed(list(self._clip.frames(low, index - 1, step))):
+                self._stop_if_asked()
+                yield frame
+            index = low
+
+    def _add(self, sighting: Sighting) -> None:
+        self._writer.add(sighting.person_id, sighting.frame_index, sighting.time_s, sighting.estimates)
+
+    def _commit(self) -> None:
+        next_frame, state = self._tracker.checkpoint()
+        self._writer.commit(next_frame, state)
+
+    def _stop_if_asked(self) -> None:
+        if self._is_cancelled is not None and self._is_cancelled():
+            self._commit()
+            raise Cancelled(f"{self._writer.path}: stopped before frame {self.next_frame}; the same command goes on")
+
+    def _tell(self, stage: str, frame_index: int) -> None:
+        if self._progress is None:
+            return
+        announced, end, step = self._clip.info.announced_frames, self._settings.end, self._settings.step
+        last = min((n for n in (end, None if announced is None else announced - 1) if n is not None), default=None)
+        total = None if last is None else max(0, last - self._start) // step + 1
+        done = (frame_index - self._start) // step + 1
+        if total is not None and stage == "estimate":
+            total = max(total, done)
+        self._progress(Progress(stage, done, total, self._tracker.told()))
+
+
+def _first_of(state: dict[str, Any], resume_at: int) -> int:
+    """The first frame that a resumed tracker must remember."""
+    return int(state["past"][0][0]) if state["past"] else resume_at
+
+
+def _on_the_steps(given: dict[int, list[PersonBox]], settings: ReconstructSettings) -> dict[int, list[PersonBox]]:
+    """The drawn boxes on the nearest frames that the run looks at.
+
+    Raises:
+        BoxesError: a box lies before the first or behind the last of them.
+    """
+    start, step = settings.start or 0, settings.step
+    moved: dict[int, list[PersonBox]] = {}
+    for index, boxes in given.items():
+        if index < start or (settings.end is not None and index > settings.end):
+            raise BoxesError(f"{settings.boxes}: frame {index} is not among the frames chosen with start and end")
+        moved.setdefault(start + (index - start) // step * step, []).extend(boxes)
+    return moved

@@ -1,0 +1,55 @@
+"""What finding and following people both ask of the network's readings: where, how sure, the same one?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+import numpy as np
+
+from .crop import box_of_points
+from .settings import TrackSettings
+from .types import Bool, Estimates, Float, Image
+
+Estimate: TypeAlias = Callable[[Sequence[Image] | Image, Float], Estimates]
+"""Pictures and boxes (B, 4) xywh -> readings, as `Estimator.estimate`."""
+
+LOW_CONFIDENCE = 0.08
+"""Joints below count as not seen when a box is laid around them."""
+
+
+def boxes_of(seen: Estimates) -> Float:
+    """(B, 4) boxes around the joints that the network is not quite unsure of, with the margin."""
+    is_used = seen.joint_confidence >= LOW_CONFIDENCE
+    is_used |= is_used.sum(1, keepdims=True) < 4
+    boxes = box_of_points(np.asarray(seen.joints_px, np.float64), is_used)
+    boxes[:, 2:] = np.maximum(boxes[:, 2:], 1.0)
+    return boxes
+
+
+def quality(seen: Estimates) -> Float:
+    """(B,) how sure the network is that there is a person and where, 0 to 1."""
+    return np.asarray(seen.person_score * np.sqrt(np.clip(seen.joint_confidence.mean(1), 0, 1)))
+
+
+def is_seen(seen: Estimates, settings: TrackSettings) -> Bool:
+    """(B,) whether a reading counts as a person."""
+    is_sure = seen.joint_confidence.mean(1) >= settings.min_confidence
+    return np.asarray((seen.person_score >= settings.min_person_score) & is_sure)
+
+
+def overlap(a: Float, b: Float) -> Float:
+    """(...,) IoU of the squares about two boxes (..., 4) xywh: what the network sees is square."""
+    a_side, b_side = a[..., 2:].max(-1), b[..., 2:].max(-1)
+    apart = np.abs((a[..., :2] + a[..., 2:] / 2) - (b[..., :2] + b[..., 2:] / 2))
+    common = np.minimum(np.minimum(a_side, b_side)[..., None], (a_side + b_side)[..., None] / 2 - apart)
+    inner = np.clip(common, 0, None).prod(-1)
+    return np.asarray(inner / (a_side**2 + b_side**2 - inner))
+
+
+def box_overlap(a: Float, b: Float) -> Float:
+    """(...,) IoU of two boxes (..., 4) xywh themselves."""
+    low = np.maximum(a[..., :2], b[..., :2])
+    high = np.minimum(a[..., :2] + a[..., 2:], b[..., :2] + b[..., 2:])
+    inner = np.clip(high - low, 0, None).prod(-1)
+    return np.asarray(inner / (a[..., 2:].prod(-1) + b[..., 2:].prod(-1) - inner))

@@ -1,0 +1,388 @@
+"""Frames in order -> sightings of each person: followed, lost, found again, never invented.
+
+A person is looked for where the last frames say, in a crop about the joints of the last sighting. Who is not
+seen coasts, then is lost; while somebody is missing the whole frame is searched now and then. A newcomer is
+believed after some sightings and is then followed backwards too, through the frames that are still in
+memory, so that a late search costs no frames. A cut ends everything.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Container, Iterable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import cv2
+import numpy as np
+
+from .reading import Estimate, box_overlap, boxes_of, is_seen, overlap, quality
+from .settings import TrackSettings
+from .tracklet import Tracklet, begin
+from .types import Estimates, Float, Frame, Image, PersonBox, Sighting
+
+Find: TypeAlias = Callable[[Image], Estimates | None]
+"""A picture -> readings of all people in it; None where nobody is."""
+
+MEMORY_BYTES = 192 * 2**20
+"""Of pictures kept for following newcomers backwards."""
+WELL_CENTRED = 0.8
+"""Overlap of a crop with the box that it gives, below which it is cut again about that box."""
+STILL_THE_SAME = 0.3
+"""Overlap of the box where a person should be with the one where they are; a jump is somebody else."""
+GREATEST_GROWTH = 1.8
+"""Of a box's side within one sighting."""
+SAME_JOINTS = 0.12
+"""Mean distance of two people's joints, against the box's side, below which they are one person."""
+ONE_PERSON = 0.5
+"""IoU of two boxes from which on their joints are compared."""
+NEAR = 1.0
+"""How far from the last place, in box sides and for each second more, the same person is found again."""
+
+
+@dataclass(slots=True)
+class _Past:
+    """A frame that is over, and who was where in it."""
+
+    frame: Frame
+    boxes: list[tuple[str, list[float]]]
+
+
+class Tracker:
+    """Follows people through frames that are given one after the other."""
+
+    def __init__(
+        self,
+        estimate: Estimate,
+        find: Find,
+        settings: TrackSettings,
+        people: str = "main",
+        given: dict[int, list[PersonBox]] | None = None,
+    ) -> None:
+        """Set up.
+
+        Args:
+            estimate: the network, as `Estimator.estimate`.
+            find: searches a whole frame, as `detect.find_people`.
+            settings: the thresholds.
+            people: "main", "all" or the largest number at a time.
+            given: boxes that the user drew, by frame; then nobody else is looked for.
+        """
+        self._estimate = estimate
+        self._find = find
+        self._settings = settings
+        self._limit = {"main": 1, "all": 10**6}.get(people) or int(people)
+        self._given = given or {}
+        self._active: list[Tracklet] = []
+        self._lost: list[Tracklet] = []
+        self._past: deque[_Past] = deque()
+        self._named = 0
+        self._searched_s = -np.inf
+        self._look: Float | None = None
+        self.notes: list[str] = []
+        self._safe: tuple[int, dict[str, Any]] = (0, {})
+
+    def step(self, frame: Frame) -> list[Sighting]:
+        """Who is in this frame, and who turns out to have been in earlier ones."""
+        if self._is_cut(frame):
+            self._end_all(frame)
+        self._take_given(frame)
+        seen = self._follow(frame)
+        if self._is_search_due(frame):
+            seen += self._search(frame)
+        self._forget(frame)
+        here = [
+            (s.person_id, boxes_of(s.estimates)[0].tolist())
+            for s in seen
+            if s.person_id and s.frame_index == frame.frame_index
+        ]
+        self._remember(frame, here)
+        seen = [s for s in seen if s.person_id] + self._believe()
+        if not any(not track.person_id for track in self._active):
+            self._safe = (frame.frame_index + 1, self._state())
+        return seen
+
+    def backwards(self, sighting: Sighting, frames: Iterable[Frame]) -> Iterable[Sighting]:
+        """Follow a person from a sighting through earlier frames, the latest first, until they are lost."""
+        track = begin(sighting.person_id, boxes_of(sighting.estimates)[0], sighting.frame_index, sighting.time_s)
+        track.sightings = 1
+        look = None
+        for frame in frames:
+            before, look = look, _look_of(frame.image)
+            if before is not None and _difference(before, look) > self._settings.cut_threshold:
+                return
+            if abs(frame.time_s - track.seen_s) > self._settings.max_misses_s:
+                return
+            seen = self._seen_again([track], frame)[0]
+            if seen is not None:
+                track.follow(boxes_of(seen)[0], frame.frame_index, frame.time_s)
+                yield Sighting(track.person_id, frame.frame_index, frame.time_s, seen)
+
+    def told(self) -> str:
+        """Who is being followed, in words."""
+        names = [track.person_id for track in self._active if track.person_id]
+        return f"following {', '.join(names)}" if names else "looking for people"
+
+    # resuming
+
+    def checkpoint(self) -> tuple[int, dict[str, Any]]:
+        """The first frame that a resumed run has to look at, and the state for it, in plain JSON types."""
+        return self._safe
+
+    def restore(self, state: dict[str, Any], frames: Iterable[Frame]) -> None:
+        """Go on from a checkpoint's state; `frames` are those just before it, in order."""
+        if not state:
+            return
+        self._active = [Tracklet.from_json(stored) for stored in state["active"]]
+        self._lost = [Tracklet.from_json(stored) for stored in state["lost"]]
+        self._named, self.notes = state["named"], list(state["notes"])
+        self._searched_s = -np.inf if state["searched_s"] is None else state["searched_s"]
+        boxes = {int(index): [(name, box) for name, box in kept] for index, kept in state["past"]}
+        for frame in frames:
+            self._look = _look_of(frame.image)
+            self._remember(frame, boxes.get(frame.frame_index, []))
+
+    def _state(self) -> dict[str, Any]:
+        return {
+            "active": [track.to_json() for track in self._active],
+            "lost": [track.to_json() for track in self._lost],
+            "named": self._named,
+            "notes": list(self.notes),
+            "searched_s": None if np.isinf(self._searched_s) else float(self._searched_s),
+            "past": [[past.frame.frame_index, list(past.boxes)] for past in self._past],
+        }
+
+    # following
+
+    def _follow(self, frame: Frame) -> list[Sighting]:
+        """Sightings of those who are followed; those who share another's joints are not seen."""
+        drawn = {given.person_id for given in self._given.get(frame.frame_index, [])}
+        found = self._seen_again(self._active, frame, drawn)
+        self._part_doubles(found, frame)
+        sightings = []
+        for track, seen in zip(self._active, found, strict=True):
+            if seen is None:
+                continue
+            track.follow(boxes_of(seen)[0], frame.frame_index, frame.time_s)
+            sightings.append(self._sighting(track, seen, frame))
+        return sightings
+
+    def _sighting(self, track: Tracklet, seen: Estimates, frame: Frame) -> Sighting:
+        sighting = Sighting(track.person_id, frame.frame_index, frame.time_s, seen)
+        if not track.person_id:
+            track.unbelieved.append(sighting)
+        return sighting
+
+    def _seen_again(self, tracks: list[Tracklet], frame: Frame, drawn: Container[str] = ()) -> list[Estimates | None]:
+        """For each track its reading in a frame, cut again where the first crop was not about the person.
+
+        Where the user drew a box there is a person, whatever the network makes of it.
+        """
+        if not tracks:
+            return []
+        wanted = np.stack([track.predicted(frame.time_s) for track in tracks])
+        first = self._estimate(frame.image, wanted)
+        best = [first[[row]] for row in range(len(tracks))]
+        again = np.flatnonzero(
+            (overlap(boxes_of(first), first.box_px) < WELL_CENTRED)
+            & (overlap(boxes_of(first), wanted) > STILL_THE_SAME)
+        )
+        if len(again):
+            second = self._estimate(frame.image, boxes_of(first)[again])
+            better = quality(second) >= 0.9 * quality(first)[again]
+            for place, row in enumerate(again):
+                if better[place]:
+                    best[row] = second[[place]]
+        return [
+            seen if track.person_id in drawn or self._is_same(seen, box, frame.image) else None
+            for track, seen, box in zip(tracks, best, wanted, strict=True)
+        ]
+
+    def _is_same(self, seen: Estimates, wanted: Float, image: Image) -> bool:
+        box = boxes_of(seen)[0]
+        growth = box[2:].max() / wanted[2:].max()
+        centre = box[:2] + box[2:] / 2
+        is_in = bool((centre > 0).all() and (centre < [image.shape[1], image.shape[0]]).all())
+        is_near = float(overlap(box, wanted)) > STILL_THE_SAME
+        is_alike = 1 / GREATEST_GROWTH < growth < GREATEST_GROWTH
+        return bool(is_seen(seen, self._settings)[0]) and is_in and is_near and is_alike
+
+    def _part_doubles(self, found: list[Estimates | None], frame: Frame) -> None:
+        """Where two tracks read the same joints, the one that was expected elsewhere is not seen."""
+        for i in range(len(found)):
+            for j in range(i):
+                a, b = found[i], found[j]
+                if a is None or b is None or not _are_one(a, b):
+                    continue
+                wanted = [self._active[row].predicted(frame.time_s) for row in (i, j)]
+                fits = [float(overlap(boxes_of(s)[0], w)) for s, w in zip((a, b), wanted, strict=True)]
+                known = [bool(self._active[row].person_id) for row in (i, j)]
+                found[i if (known[0], fits[0]) < (known[1], fits[1]) else j] = None
+
+    # finding
+
+    def _is_search_due(self, frame: Frame) -> bool:
+        settings = self._settings
+        if self._given:
+            missing = bool(self._lost)
+            pause = settings.search_every_s
+        else:
+            missing = len(self._active) < self._limit
+            pause = settings.new_people_every_s if self._active else settings.search_every_s
+            if any(frame.time_s - track.seen_s > settings.max_misses_s / 2 for track in self._active):
+                missing, pause = True, settings.search_every_s
+        return missing and frame.time_s - self._searched_s >= pause - 1e-6
+
+    def _search(self, frame: Frame) -> list[Sighting]:
+        self._searched_s = frame.time_s
+        found = self._find(frame.image)
+        if found is None:
+            return []
+        sightings: list[Sighting] = []
+        order = np.argsort(-quality(found) * np.sqrt(boxes_of(found)[:, 2:].max(1)), kind="stable")
+        for row in order:
+            seen, box = found[[int(row)]], boxes_of(found)[row]
+            track = self._whose(box, frame)
+            if track is None:
+                continue
+            unseen_since = track.last_frame
+            track.follow(box, frame.frame_index, frame.time_s)
+            sightings.append(self._sighting(track, seen, frame))
+            if track.person_id:
+                sightings += self._before(sightings[-1], unseen_since)
+        return sightings
+
+    def _whose(self, box: Float, frame: Frame) -> Tracklet | None:
+        """The track that a found person belongs to: a missing one, a lost one or a new one; None if known."""
+        for track in self._active:
+            if box_overlap(box, track.predicted(frame.time_s)) > 0.4 and track.last_frame == frame.frame_index:
+                return None
+        missing = [track for track in self._active if track.last_frame != frame.frame_index]
+        for track in sorted(missing + self._lost, key=lambda track: _distance(track, box)):
+            if _is_within_reach(track, box, frame.time_s):
+                if track not in self._active:
+                    self._lost.remove(track)
+                    self._active.append(track)
+                track.velocity_px = np.zeros(2)
+                return track
+        if self._given or len(self._active) >= self._limit:
+            return None
+        track = begin("", box, frame.frame_index, frame.time_s)
+        self._active.append(track)
+        return track
+
+    def _take_given(self, frame: Frame) -> None:
+        """Boxes that the user drew on this frame begin or correct a track."""
+        for given in self._given.get(frame.frame_index, []):
+            self._lost = [track for track in self._lost if track.person_id != given.person_id]
+            known = [track for track in self._active if track.person_id == given.person_id]
+            track = known[0] if known else begin(given.person_id, given.box_px, frame.frame_index, frame.time_s)
+            track.box_px, track.velocity_px = np.array(given.box_px, np.float64), np.zeros(2)
+            track.seen_s = frame.time_s
+            if not known:
+                self._active.append(track)
+
+    def _believe(self) -> list[Sighting]:
+        """Sightings of newcomers that have been seen often enough, and of the frames before."""
+        told: list[Sighting] = []
+        for track in self._active:
+            if track.person_id or track.sightings < self._settings.confirm_frames:
+                continue
+            self._named += 1
+            track.person_id = str(self._named)
+            own = [Sighting(track.person_id, s.frame_index, s.time_s, s.estimates) for s in track.unbelieved]
+            track.unbelieved = []
+            for sighting in own:
+                self._note_box(sighting)
+            told += own + self._before(own[0])
+        return told
+
+    def _before(self, first: Sighting, after: int = -1) -> list[Sighting]:
+        """Sightings in the frames that are still in memory, before a first one and after a frame."""
+        earlier = [p for p in reversed(self._past) if after < p.frame.frame_index < first.frame_index]
+        told = []
+        for sighting in self.backwards(first, (past.frame for past in earlier)):
+            past = next(p for p in earlier if p.frame.frame_index == sighting.frame_index)
+            box = boxes_of(sighting.estimates)[0]
+            if any(box_overlap(box, np.array(other)) > ONE_PERSON for _, other in past.boxes):
+                break
+            told.append(sighting)
+            self._note_box(sighting)
+        return told
+
+    # ending
+
+    def _forget(self, frame: Frame) -> None:
+        """Move those unseen for too long to the lost, and the lost into oblivion."""
+        settings = self._settings
+        gone = [t for t in self._active if frame.time_s - t.seen_s > settings.max_misses_s]
+        gone += [t for t in self._active if not t.person_id and frame.frame_index - t.last_frame > 0 and t not in gone]
+        for track in gone:
+            self._active.remove(track)
+            if track.person_id:
+                self._lost.append(track)
+                self.notes.append(
+                    f"person {track.person_id} lost after frame {track.last_frame} ({track.seen_s:.2f} s)"
+                )
+                self._searched_s = -np.inf
+        if not self._given:
+            self._lost = [t for t in self._lost if frame.time_s - t.seen_s <= settings.relink_s]
+
+    def _end_all(self, frame: Frame) -> None:
+        self.notes.append(f"cut at frame {frame.frame_index} ({frame.time_s:.2f} s)")
+        self._active, self._lost = [], []
+        self._past.clear()
+        self._searched_s = -np.inf
+
+    def _is_cut(self, frame: Frame) -> bool:
+        before, self._look = self._look, _look_of(frame.image)
+        return before is not None and _difference(before, self._look) > self._settings.cut_threshold
+
+    # memory
+
+    def _remember(self, frame: Frame, boxes: list[tuple[str, list[float]]]) -> None:
+        self._past.append(_Past(frame, boxes))
+        keep_s = self._settings.new_people_every_s + 0.5
+        while len(self._past) > 1 and (
+            frame.time_s - self._past[0].frame.time_s > keep_s or len(self._past) * frame.image.nbytes > MEMORY_BYTES
+        ):
+            self._past.popleft()
+
+    def _note_box(self, sighting: Sighting) -> None:
+        for past in self._past:
+            if past.frame.frame_index == sighting.frame_index:
+                past.boxes.append((sighting.person_id, boxes_of(sighting.estimates)[0].tolist()))
+
+
+def _are_one(a: Estimates, b: Estimates) -> bool:
+    """Whether two readings of one frame are of the same person."""
+    boxes = boxes_of(a)[0], boxes_of(b)[0]
+    if float(box_overlap(*boxes)) < ONE_PERSON:
+        return False
+    apart = np.linalg.norm(a.joints_px[0] - b.joints_px[0], axis=-1).mean()
+    return bool(apart < SAME_JOINTS * max(box[2:].max() for box in boxes))
+
+
+def _distance(track: Tracklet, box: Float) -> float:
+    """From a track's last place to a box, in sides of the larger of the two."""
+    apart = (track.box_px[:2] + track.box_px[2:] / 2) - (box[:2] + box[2:] / 2)
+    return float(np.hypot(*apart) / max(track.box_px[2:].max(), box[2:].max()))
+
+
+def _is_within_reach(track: Tracklet, box: Float, time_s: float) -> bool:
+    growth = box[2:].max() / track.box_px[2:].max()
+    reach = NEAR * (0.5 + abs(time_s - track.seen_s))
+    return _distance(track, box) < reach and 1 / GREATEST_GROWTH < growth < GREATEST_GROWTH
+
+
+def _look_of(image: Image) -> Float:
+    """Histogram (16, 16) of hue and brightness that tells shots apart, sum 1."""
+    small = cv2.resize(image, (64, 48), interpolation=cv2.INTER_AREA)
+    hsv = cv2.cvtColor(small, cv2.COLOR_BGR2HSV)
+    counts = cv2.calcHist([hsv], [0, 2], None, [16, 16], [0, 180, 0, 256])
+    return np.asarray(counts / counts.sum())
+
+
+def _difference(a: Float, b: Float) -> float:
+    """0 for equal histograms, 1 for disjoint ones."""
+    return float(1 - np.minimum(a, b).sum())
