@@ -1,0 +1,107 @@
+"""A weights bundle on disk: model.onnx, model.safetensors, config.json, README.md; whole or not there at all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from core.body import Body
+from core.crop import BOX_FACTOR, IMAGENET_MEAN, IMAGENET_STD
+from core.nets import NetConfig
+from core.types import COCO_KEYPOINTS, LSP_JOINTS
+
+FORMAT_VERSION = 1
+ONNX, SAFETENSORS, CONFIG, CARD = "model.onnx", "model.safetensors", "config.json", "README.md"
+TRAINING_DATA = (
+    {
+        "name": "People rendered by training/pictures: procedural clothes, backgrounds and lights",
+        "licence": "CC0-1.0",
+        "credit": "the MakeHuman community (body); Blender's studio lights (panoramas)",
+    },
+    {
+        "name": "CMU motion capture database (poses)",
+        "licence": "free for all uses, also in products; the data itself may not be resold",
+        "credit": "The data used in this project was obtained from mocap.cs.cmu.edu. "
+        "The database was created with funding from NSF EIA-0196217.",
+    },
+    {"name": "Mesh2Motion (poses)", "licence": "CC0-1.0", "credit": "Mesh2Motion"},
+    {"name": "DeepMimic (poses)", "licence": "MIT", "credit": "Copyright (c) 2018 Xue Bin Peng"},
+)
+
+
+def bundle_config(
+    name: str, network: NetConfig, body: Body, scores: Mapping[str, Any], training_data: object = TRAINING_DATA
+) -> dict[str, Any]:
+    """config.json but for its `files`.
+
+    Args:
+        name: of the bundle.
+        network: sizes and switches of the network.
+        body: whose vertices the network predicts.
+        scores: as `training.evaluate --json` wrote them.
+        training_data: name, licence and credit of everything that was learned from.
+    """
+    return {
+        "format_version": FORMAT_VERSION,
+        "name": name,
+        "preset": network.preset,
+        "input_size": network.input_size,
+        "box_factor": BOX_FACTOR,
+        "mean": list(IMAGENET_MEAN),
+        "std": list(IMAGENET_STD),
+        "body_name": body.name,
+        "body_digest": body.digest,
+        "joint_sets": {"lsp": list(LSP_JOINTS), "coco": list(COCO_KEYPOINTS)},
+        "upsampler": network.upsampler,
+        "licence": "CC0-1.0",
+        "commercial_use": True,
+        "training_data": training_data,
+        "scores": dict(scores),
+        "network": network.to_dict(),
+    }
+
+
+def sha256(path: Path) -> str:
+    """Hex digest of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def finish(folder: Path, config: Mapping[str, Any], card: str) -> int:
+    """Adds card and config, with the digests of all other files, to a folder that holds the models.
+
+    Returns:
+        Bytes of the whole bundle.
+    """
+    (folder / CARD).write_text(card, encoding="utf-8")
+    files = {
+        path.name: {"sha256": sha256(path), "bytes": path.stat().st_size}
+        for path in sorted(folder.iterdir())
+        if path.name != CONFIG
+    }
+    (folder / CONFIG).write_text(json.dumps({**config, "files": files}, indent=1) + "\n", encoding="utf-8")
+    return sum(path.stat().st_size for path in folder.iterdir())
+
+
+def put_in_place(finished: Path, target: Path) -> None:
+    """Makes a finished folder the bundle, in place of an older one.
+
+    Args:
+        finished: on the same disk as the target.
+        target: where the bundle goes.
+
+    Raises:
+        ValueError: the target is something else than a bundle.
+    """
+    if target.exists() and not (target / CONFIG).is_file() and any(target.iterdir()):
+        raise ValueError(f"{target} is not a weights bundle: expected an empty folder or one with {CONFIG}")
+    old = target.with_name(target.name + ".old")
+    shutil.rmtree(old, ignore_errors=True)
+    if target.exists():
+        target.rename(old)
+    finished.rename(target)
+    shutil.rmtree(old, ignore_errors=True)

@@ -1,0 +1,222 @@
+"""A run as a weights bundle: `python -m training.export RUN -o assets/weights/NAME [--scores FILE...]`.
+
+The averaged weights are rounded to float16 first; the safetensors hold them so, the ONNX file holds the same
+numbers as float32, and the two are compared on sixteen crops before anything appears under the target's name.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import shutil
+import sys
+import warnings
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+import onnxruntime
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from core.body import Body, load_body
+from core.crop import normalise
+from core.nets import DeployedNetwork, DeployedOutput, network_for_body, preset
+from core.nets.network import Network
+from training import bundle, checkpoint
+from training.model_card import model_card
+from training.runlog import first_line
+
+OPSET = 18
+CROPS = 16
+LARGEST_BATCH = 256
+TOLERANCE = 1e-4  # float32 noise, absolute and relative to the array's largest value
+SHARE_OF_IDS = 0.002  # of 544 token ids one may fall the other way where two codes tie
+LARGEST_MB = 40.0
+logger = logging.getLogger("training.export")
+
+
+def network_of_run(run: Path, body: Body) -> Network:
+    """The network of a run's latest checkpoint with averaged weights rounded to float16, ready to answer.
+
+    Args:
+        run: of the stages backbone, classifier or mesh.
+        body: whose vertices it predicts.
+
+    Raises:
+        ValueError: no checkpoint, or one that lacks parts of the network.
+    """
+    config = first_line(run)["config"]
+    network = network_for_body(replace(preset(config["preset"]), input_size=int(config["size"])), body)
+    tensors = checkpoint.averaged_weights(run)
+    named = {name.removeprefix("net."): value for name, value in tensors.items() if name.startswith("net.")}
+    missing = sorted(set(network.state_dict()) - set(named))
+    if missing:
+        raise ValueError(f"{run} does not fit today's network: it lacks {len(missing)} tensors, {missing[0]} first")
+    network.load_state_dict({name: rounded(value) for name, value in named.items()})
+    return network.eval()
+
+
+def rounded(value: Tensor) -> Tensor:
+    """A float tensor at float16's precision; others as they are.
+
+    Raises:
+        ValueError: a number that float16 cannot hold.
+    """
+    if not value.is_floating_point():
+        return value
+    half = value.half()
+    if not bool(half.isfinite().all()):
+        raise ValueError(f"expected weights within float16's range, got up to {float(value.abs().max()):.3g}")
+    return half.to(value.dtype)
+
+
+def write_safetensors(network: Network, path: Path) -> None:
+    """Every parameter and buffer of the network, floats as float16."""
+    tensors = {
+        name: (value.half() if value.is_floating_point() else value).contiguous()
+        for name, value in network.state_dict().items()
+    }
+    save_file(tensors, path)
+    path.chmod(0o644)  # safetensors makes it private
+
+
+def write_onnx(network: Network, path: Path) -> None:
+    """The deployed network as one float32 file with a free batch; nothing of this machine stays in it."""
+    size = network.config.input_size
+    with warnings.catch_warnings():  # torch's own: deprecations within the exporter
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            DeployedNetwork(network).eval(),
+            (torch.zeros(2, 3, size, size),),
+            path,
+            input_names=["image"],
+            output_names=list(DeployedOutput._fields),
+            dynamo=True,
+            dynamic_shapes={"image": {0: torch.export.Dim("batch", min=1, max=LARGEST_BATCH)}},
+            opset_version=OPSET,
+            external_data=False,
+            verbose=False,
+        )
+    model = onnx.load(path)
+    _forget_sources(model.graph)
+    for function in model.functions:
+        _forget_sources(function)
+    onnx.checker.check_model(model)
+    onnx.save(model, path)
+
+
+def _forget_sources(graph: Any) -> None:
+    """Drops the exporter's stack traces: they name files of the machine that ran it."""
+    graph.doc_string = ""
+    del graph.metadata_props[:]
+    for node in graph.node:
+        node.doc_string = ""
+        del node.metadata_props[:]
+    for value in [*graph.value_info, *getattr(graph, "initializer", [])]:
+        value.doc_string = ""
+        del value.metadata_props[:]
+
+
+def probe_crops(size: int, count: int = CROPS, seed: int = 0) -> npt.NDArray[np.float32]:
+    """Smooth random pictures (N, 3, S, S), normalised: as varied as crops, and made without data."""
+    rng = np.random.default_rng(seed)
+    coarse = torch.from_numpy(rng.random((count, 3, 9, 9), np.float32))
+    smooth = torch.nn.functional.interpolate(coarse, (size, size), mode="bicubic").clamp(0, 1)
+    noisy = smooth.numpy() * 255 + rng.normal(0, 12, (count, 3, size, size))
+    return np.asarray(normalise(noisy.clip(0, 255).astype(np.uint8).transpose(0, 2, 3, 1)), np.float32)
+
+
+def deviations(folder: Path, network: Network) -> dict[str, float]:
+    """How far the bundle's two models are apart, as multiples of what is tolerated, per array.
+
+    Args:
+        folder: with both models.
+        network: of the right sizes; takes the weights of the safetensors.
+    """
+    network.load_state_dict(load_file(folder / bundle.SAFETENSORS))
+    images = probe_crops(network.config.input_size)
+    with torch.no_grad():
+        wanted = [value.numpy() for value in DeployedNetwork(network).eval()(torch.from_numpy(images))]
+    session = onnxruntime.InferenceSession(folder / bundle.ONNX, providers=["CPUExecutionProvider"])
+    together = session.run(None, {"image": images})
+    alone = [
+        np.concatenate(parts) for parts in zip(*(session.run(None, {"image": i[None]}) for i in images), strict=True)
+    ]
+    found = {}
+    for name, a, b, c in zip(DeployedOutput._fields, wanted, together, alone, strict=True):
+        if a.dtype.kind == "i":
+            found[name] = max(float((a != b).mean()), float((a != c).mean())) / SHARE_OF_IDS
+            continue
+        largest = max(float(np.abs(a - b).max()), float(np.abs(a - c).max()))
+        found[name] = largest / (TOLERANCE * (1 + float(np.abs(a).max())))
+    return found
+
+
+def export(run: Path, target: Path, name: str, scores: Sequence[Path] = ()) -> bool:
+    """Writes the bundle; False, and nothing written, when its two models disagree.
+
+    Args:
+        run: whose latest checkpoint is shipped.
+        target: folder of the bundle.
+        name: of the bundle.
+        scores: files that `training.evaluate --json` wrote, for config and card.
+
+    Raises:
+        ValueError: the run, the scores or the target are not what they should be, or the bundle is too large.
+    """
+    body = load_body()
+    network = network_of_run(run, body)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    folder = target.with_name(target.name + ".unfinished")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    try:
+        write_safetensors(network, folder / bundle.SAFETENSORS)
+        write_onnx(network, folder / bundle.ONNX)
+        found = deviations(folder, network)
+        for array, value in found.items():
+            logger.info("%-18s %.3f of the tolerated deviation", array, value)
+        if max(found.values()) > 1:
+            return False
+        numbers = {key: value for path in scores for key, value in json.loads(path.read_text()).items()}
+        config = bundle.bundle_config(name, network.config, body, numbers)
+        size_mb = bundle.finish(folder, config, model_card(run, config)) / 1e6
+        if size_mb > LARGEST_MB:
+            raise ValueError(f"expected a bundle of at most {LARGEST_MB:.0f} MB, got {size_mb:.1f}")
+        bundle.put_in_place(folder, target)
+        logger.info("%s: %.1f MB", target, size_mb)
+        return True
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs the command line and returns its exit code."""
+    parser = argparse.ArgumentParser(prog="python -m training.export", description=__doc__)
+    parser.add_argument("run", type=Path, help="folder of a run")
+    parser.add_argument("-o", "--output", type=Path, required=True, help="folder of the bundle")
+    parser.add_argument("--name", help="name of the bundle; the folder's where not given")
+    parser.add_argument("--scores", type=Path, nargs="*", default=[], help="JSON of training.evaluate")
+    given = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
+    for noisy in ("torch.onnx", "onnxscript", "onnx_ir"):
+        logging.getLogger(noisy).setLevel(logging.ERROR)
+    try:
+        is_equal = export(given.run, given.output, given.name or given.output.name, given.scores)
+    except (ValueError, OSError) as error:
+        print(f"training.export: {error}", file=sys.stderr)
+        return 1
+    if not is_equal:
+        print("training.export: ONNX and torch disagree, nothing was written", file=sys.stderr)
+    return 0 if is_equal else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

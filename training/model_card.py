@@ -1,0 +1,129 @@
+"""The README of a weights bundle: how it was trained, what it scores, what it cannot do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from training.evaluation.report import SetScores
+from training.runlog import first_line, read_events
+
+SHOWN = (
+    ("hard_mpjpe_mesh", "MPJPE hard"),
+    ("hard_pa_mesh", "PA hard"),
+    ("hard_mpjpe_joints", "MPJPE hard, direct head"),
+    ("hard_pa_joints", "PA hard, direct head"),
+    ("hard_left_right_joints", "left-right"),
+    ("hard_facing_joints", "facing"),
+    ("lspet_pck_points", "LSPET PCK"),
+    ("error_percent_of_box", "error, % of box"),
+    ("perplexity", "perplexity"),
+)
+CURVE_POINTS = 8
+UNTOLD = ("output", "resume", "log_steps", "checkpoint_minutes", "evaluate_minutes", "init")
+
+CARD = """# {name}
+
+Weights of preset `{preset}` for {input_size} px crops: pose tokens, joints, 431 coarse vertices and a camera from a
+picture of a person (PostoMETRO, WACV 2025). For the body `{body_name}` (digest `{body_short}`).
+**Licence: {licence}; commercial use: {commercial}.** Trained on rendered people alone; no photograph was learned from.
+
+| file | what |
+|---|---|
+| `model.onnx` | float32, any batch: `image` (B, 3, {input_size}, {input_size}) in, nine named arrays out |
+| `model.safetensors` | the same numbers as float16, for torch |
+| `config.json` | sizes, normalisation, body, scores, sha256 of every file |
+
+## Scores
+{scores}
+
+## Learned from
+{sources}
+
+## How it was trained
+{stages}
+Random numbers are functions of (seed, process, step). Columns are scores of the averaged weights during the
+training, on 320 rendered people ("hard": occluded, truncated, badly lit) and 200 photographs; left-right is the
+share of people whose left and right come out the right way round (chance .5), facing the share within 45 degrees.
+
+## Limits
+- One person a crop; a second person near the middle confuses it.
+- Never saw a photograph, skirts, coats, bags, seated crowds, children, or animals.
+- Rare poses (upside down, rolled up) and strong occlusion: expect wrong limbs; the confidences say so only partly.
+- Hands and faces have no pose of their own. Feet and head orientation are coarse at this resolution.
+- Lengths are those of the rendered adults (1.5 to 2 m); the scale along the line of sight is a guess.
+"""
+
+
+def model_card(run: Path, config: Mapping[str, Any]) -> str:
+    """The card's text.
+
+    Args:
+        run: whose weights they are; the runs that it started from are told as well, while they exist.
+        config: config.json's content.
+    """
+    tables = [SetScores.from_dict(name, values).markdown() for name, values in config["scores"].items()]
+    told = "\n\n".join(tables) if tables else "Not measured. `python -m training.evaluate` measures them."
+    sources = "\n".join(f"- {d['name']}. {d['licence']}. {d['credit']}" for d in config["training_data"])
+    return CARD.format(
+        name=config["name"],
+        preset=config["preset"],
+        input_size=config["input_size"],
+        body_name=config["body_name"],
+        body_short=config["body_digest"][:12],
+        licence=config["licence"],
+        commercial="yes" if config["commercial_use"] else "no",
+        scores=told,
+        sources=sources,
+        stages="\n".join(_stage(each) for each in lineage(run)),
+    )
+
+
+def lineage(run: Path) -> list[Path]:
+    """The run and those that it started from, first things first; runs that are gone are left out."""
+    found: list[Path] = []
+    if not (run / "log.jsonl").is_file():
+        return found
+    for source in first_line(run)["config"].get("init", []):
+        found += [path for path in lineage(Path(source)) if path not in found]
+    return [*found, run]
+
+
+def _stage(run: Path) -> str:
+    events = read_events(run)
+    start = first_line(run)
+    name = start.get("stage", "backbone")
+    measured = [event for event in events if event["event"] == "evaluate"]
+    last = [event for event in events if event["event"] in ("step", "evaluate")][-1:]
+    minutes = f"{last[0]['elapsed_s'] / 60:.0f} minutes" if last else "no time"
+    samples = f"{last[0]['samples']:,} samples" if last else "no samples"
+    lines = [f"### {run.name}: {samples}, {minutes}", "", f"    {command(name, start['config'], run)}", ""]
+    return "\n".join(lines + _curve(measured))
+
+
+def command(stage: str, config: Mapping[str, Any], run: Path) -> str:
+    """The command line of a run; folders by their names alone."""
+    parts = [f"python -m training.train {stage} --output runs/{run.name}"]
+    for key, value in config.items():
+        if key in UNTOLD or value in (None, 0, 0.0, ""):
+            continue
+        shown = Path(value).name if isinstance(value, str) and "/" in value else value
+        parts.append(f"--{key.replace('_', '-')} {shown}")
+    started = [f"runs/{Path(source).name}" for source in config.get("init", [])]
+    return " ".join([*parts, *(["--init", *started] if started else [])])
+
+
+def _curve(measured: list[dict[str, Any]]) -> list[str]:
+    """A few lines of the evaluations, as a table."""
+    if not measured:
+        return []
+    step = max(1, -(-len(measured) // CURVE_POINTS))
+    rows = [*measured[:-1:step], measured[-1]]
+    columns = [(key, title) for key, title in SHOWN if any(key in row for row in rows)]
+    lines = ["| samples | minutes | " + " | ".join(title for _, title in columns) + " |"]
+    lines.append("|---" * (2 + len(columns)) + "|")
+    for row in rows:
+        cells = [f"{row[key]:.3g}" if key in row else "-" for key, _ in columns]
+        lines.append(f"| {row['samples']:,} | {row['elapsed_s'] / 60:.1f} | " + " | ".join(cells) + " |")
+    return [*lines, ""]
