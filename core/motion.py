@@ -56,7 +56,7 @@ def read_motion(path: Path) -> Motion:
     if not path.is_file():
         raise MocapError(f"{path}: no such motion; make one: python -m core solve clip.take -o {path.name}")
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             if int(arrays["format_version"]) > FORMAT_VERSION:
                 raise MocapError(f"{path}: made by a newer version; update, or solve the take again")
             return _motion(arrays)

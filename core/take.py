@@ -263,9 +263,7 @@ def _resumed(path: Path, header: TakeHeader) -> _Content:
     before, now = old.question(), json.loads(json.dumps(header.question()))
     changed = [name for name in sorted({*before, *now}) if before.get(name) != now.get(name)]
     if changed:
-        told = ", ".join(
-            f"{name} ({_short(before.get(name))}, now {_short(now.get(name))})" for name in changed
-        )
+        told = ", ".join(f"{name} ({_short(before.get(name))}, now {_short(now.get(name))})" for name in changed)
         raise TakeError(f"{path}: made with other settings: {told}; choose another name, or delete the take")
     return content
 
@@ -289,9 +287,7 @@ def _read(path: Path) -> tuple[TakeHeader, _Content]:
             )
         return header_from_json(document, _read_sampler(path)), _content_of(document)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise TakeError(
-            f"{file}: damaged ({error}); delete the take and reconstruct the clip again"
-        ) from error
+        raise TakeError(f"{file}: damaged ({error}); delete the take and reconstruct the clip again") from error
 
 
 def _read_sampler(path: Path) -> LearnedSampler | None:
@@ -315,9 +311,7 @@ def _content_of(document: dict[str, Any]) -> _Content:
 def _report_of(stored: dict[str, Any] | None) -> FootageReport | None:
     if stored is None:
         return None
-    return FootageReport(
-        stored["decoded"], tuple(stored["lost"]), stored["missing_at_end"], tuple(stored["warnings"])
-    )
+    return FootageReport(stored["decoded"], tuple(stored["lost"]), stored["missing_at_end"], tuple(stored["warnings"]))
 
 
 def _chunk_name(person: int, chunk: int) -> str:
@@ -337,12 +331,10 @@ def _chunk_of(rows: Sequence[tuple[int, float, Estimates]]) -> dict[str, Any]:
 
 def _read_chunk(path: Path) -> dict[str, Any]:
     try:
-        with np.load(path, allow_pickle=False) as chunk:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as chunk:
             return {key: chunk[key] for key in chunk.files}
     except (OSError, ValueError, zipfile.BadZipFile) as error:
-        raise TakeError(
-            f"{path}: missing or damaged; delete the take and reconstruct the clip again"
-        ) from error
+        raise TakeError(f"{path}: missing or damaged; delete the take and reconstruct the clip again") from error
 
 
 def _last_of_each(frame_index: Int) -> Int:

@@ -1,0 +1,70 @@
+from dataclasses import fields
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core.errors import MocapError, OutputError
+from core.motion import read_motion, write_motion
+from core.types import Motion, PersonMotion
+
+KEYS_OF_DESIGN = {
+    *(f"p1_{name}" for name in ("frame_index", "time_s", "vertices", "joints", "transl")),
+    *("p1_bone_rotations", "p1_betas", "p1_confidence", "faces", "fps", "focal_px", "width", "height"),
+}
+
+
+def _person(name: str, frames: int) -> PersonMotion:
+    rng = np.random.default_rng(frames)
+    shapes = [(6890, 3), (14, 3), (3,), (24, 4), (3,)]
+    arrays = [rng.normal(size=(frames, *shape)).astype(np.float32) for shape in shapes]
+    index = np.arange(frames)
+    betas, confidence = rng.normal(size=10).astype(np.float32), rng.random((frames, 14)).astype(np.float32)
+    return PersonMotion(name, index, index / 25, *arrays, betas, confidence, index % 2 == 0)
+
+
+def _motion() -> Motion:
+    people = [_person("1", 2), _person("Änne", 3)]
+    faces = np.arange(9, dtype=np.int32).reshape(3, 3)
+    return Motion(people, faces, 25.0, 800.0, 640, 360, Path("a b é.mp4"))
+
+
+def test_motion_read_is_the_motion_written(tmp_path: Path) -> None:
+    write_motion(_motion(), tmp_path / "m ü.npz")
+    read = read_motion(tmp_path / "m ü.npz")
+    assert read.names == ["1", "Änne"]
+    assert (read.fps, read.focal_px, read.width, read.height, read.footage) == (25, 800, 640, 360, Path("a b é.mp4"))
+    for got, wanted in zip(read.persons, _motion().persons, strict=True):
+        for field in fields(PersonMotion):
+            np.testing.assert_array_equal(getattr(got, field.name), getattr(wanted, field.name))
+
+
+def test_motion_file_has_the_keys_that_scripts_rely_on(tmp_path: Path) -> None:
+    write_motion(_motion(), tmp_path / "motion")
+    with np.load(tmp_path / "motion") as arrays:
+        assert set(arrays.files) >= KEYS_OF_DESIGN
+
+
+def test_missing_motion_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(MocapError, match="no such motion"):
+        read_motion(tmp_path / "m.npz")
+
+
+def test_damaged_motion_is_an_error(tmp_path: Path) -> None:
+    write_motion(_motion(), tmp_path / "m.npz")
+    content = (tmp_path / "m.npz").read_bytes()
+    (tmp_path / "m.npz").write_bytes(content[: len(content) // 2])
+    with pytest.raises(MocapError, match="damaged or no motion"):
+        read_motion(tmp_path / "m.npz")
+
+
+def test_other_npz_is_an_error(tmp_path: Path) -> None:
+    np.savez(tmp_path / "m.npz", x=1)
+    with pytest.raises(MocapError, match="damaged or no motion"):
+        read_motion(tmp_path / "m.npz")
+
+
+def test_motion_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(OutputError):
+        write_motion(_motion(), tmp_path / "none" / "m.npz")
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,219 @@
+import errno
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from core import take as take_module
+from core.errors import OutputError, TakeError
+from core.take import Take, TakeWriter
+from core.take_header import TakeHeader
+from core.types import Estimates, FootageInfo, FootageReport
+from core.upsample import LearnedSampler
+
+BYTES_PER_PERSON_FRAME = 6500  # DESIGN.md: about 6 KB
+REPORT = FootageReport(9, (4,), 0, ())
+
+
+def _header(**changes: Any) -> TakeHeader:
+    header = TakeHeader(
+        footage=FootageInfo(Path("Übung 1.mp4"), "video", 320, 240, 25.0, 10),
+        footage_bytes=1234,
+        settings={"people": "main", "step": 1},
+        weights_name="blob",
+        weights_digest="w" * 64,
+        body_name="open",
+        body_digest="b" * 64,
+        focal_px=400.0,
+    )
+    return replace(header, **changes)
+
+
+def _estimates(seed: int) -> Estimates:
+    rng = np.random.default_rng(seed)
+    shapes = [(4,), (), (431, 3), (14, 3), (3,), (17, 2), (14, 2), (14,), (34,), (34,), ()]
+    arrays = [rng.normal(size=(1, *shape)).astype(np.float32) for shape in shapes]
+    arrays[9] = rng.integers(0, 1024, (1, 34))
+    return Estimates(*arrays)
+
+
+def _fill(writer: TakeWriter, frames: range, person: str = "1") -> None:
+    for index in frames:
+        writer.add(person, index, index / 25, _estimates(index))
+
+
+def test_take_written_and_read_is_what_was_added(tmp_path: Path) -> None:
+    with TakeWriter.open(tmp_path / "a b é.take", _header()) as writer:
+        _fill(writer, range(5))
+        writer.commit(5)
+        _fill(writer, range(5, 9))
+        take = writer.finish(9, REPORT, ["person 1: not seen in frame 9"])
+    person = take.person("1")
+    assert person.frame_index.tolist() == list(range(9))
+    np.testing.assert_allclose(person.time_s, np.arange(9) / 25)
+    for row in range(9):
+        wanted = _estimates(row)
+        for name in Estimates.__dataclass_fields__:
+            np.testing.assert_array_equal(getattr(person.estimates, name)[row], getattr(wanted, name)[0])
+
+
+def test_take_read_knows_its_origin(tmp_path: Path) -> None:
+    with TakeWriter.open(tmp_path / "a.take", _header()) as writer:
+        take = writer.finish(9, REPORT, ["a note"])
+    assert take.is_complete
+    assert take.report is not None
+    assert (take.next_frame, take.notes, take.report.lost) == (9, ["a note"], REPORT.lost)
+    assert take.header.question() == _header().question()
+
+
+def test_take_with_several_people_keeps_them_apart(tmp_path: Path) -> None:
+    with TakeWriter.open(tmp_path / "a.take", _header()) as writer:
+        _fill(writer, range(2, 6), "anna")
+        _fill(writer, range(3), "../bob")
+        take = writer.finish(9, REPORT)
+    assert [(p.person_id, p.frame_index.tolist()) for p in take.persons()] == [
+        ("anna", [2, 3, 4, 5]),
+        ("../bob", [0, 1, 2]),
+    ]
+
+
+def test_frames_that_come_late_are_put_in_order(tmp_path: Path) -> None:
+    with TakeWriter.open(tmp_path / "a.take", _header()) as writer:
+        _fill(writer, range(4, 6))
+        writer.commit(6)
+        _fill(writer, range(4))
+        take = writer.finish(6, REPORT)
+    assert take.person("1").frame_index.tolist() == list(range(6))
+
+
+def test_take_left_in_the_middle_resumes_from_its_last_commit(tmp_path: Path) -> None:
+    with TakeWriter.open(tmp_path / "a.take", _header()) as writer:
+        _fill(writer, range(4))
+        writer.commit(4, {"tracks": [{"id": "1", "box": [1.5, 2, 3, 4]}]})
+        _fill(writer, range(4, 6))  # never committed: the run was killed
+    with TakeWriter.open(tmp_path / "a.take", _header()) as writer:
+        assert (writer.next_frame, writer.people) == (4, ["1"])
+        assert writer.tracker_state == {"tracks": [{"id": "1", "box": [1.5, 2, 3, 4]}]}
+        _fill(writer, range(4, 9))
+        take = writer.finish(9, REPORT)
+    assert take.person("1").frame_index.tolist() == list(range(9))
+
+
+def test_chunk_without_its_commit_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    writer = TakeWriter.open(tmp_path / "a.take", _header())
+    _fill(writer, range(3))
+    writer.commit(3)
+    _fill(writer, range(3, 6))
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(writer, "_write", killed)  # the chunk is on disk, take.json is not
+    with pytest.raises(KeyboardInterrupt):
+        writer.commit(6)
+    writer.close()
+    assert (tmp_path / "a.take" / "person0_0001.npz").exists()
+    assert Take.open(tmp_path / "a.take").person("1").frame_index.tolist() == [0, 1, 2]
+
+
+def test_take_with_other_settings_is_refused_by_their_names(tmp_path: Path) -> None:
+    TakeWriter.open(tmp_path / "a.take", _header()).close()
+    other = _header(settings={"people": "all", "step": 1}, weights_digest="x" * 64)
+    with pytest.raises(TakeError, match=r"people \(main, now all\), weights \(w+\.\.\., now x+\.\.\.\)"):
+        TakeWriter.open(tmp_path / "a.take", other)
+
+
+def test_take_of_moved_footage_resumes(tmp_path: Path) -> None:
+    TakeWriter.open(tmp_path / "a.take", _header()).close()
+    moved = replace(_header().footage, path=Path("elsewhere.mp4"))
+    TakeWriter.open(tmp_path / "a.take", _header(footage=moved)).close()
+
+
+def test_second_run_on_a_take_is_refused(tmp_path: Path) -> None:
+    with TakeWriter.open(tmp_path / "a.take", _header()), pytest.raises(TakeError, match="another run"):
+        TakeWriter.open(tmp_path / "a.take", _header())
+
+
+def test_take_of_a_newer_version_is_refused(tmp_path: Path) -> None:
+    TakeWriter.open(tmp_path / "a.take", _header()).close()
+    file = tmp_path / "a.take" / "take.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "format_version": 99}))
+    with pytest.raises(TakeError, match="newer version"):
+        Take.open(tmp_path / "a.take")
+
+
+def test_damaged_take_is_an_error_that_names_the_file(tmp_path: Path) -> None:
+    TakeWriter.open(tmp_path / "a.take", _header()).close()
+    (tmp_path / "a.take" / "take.json").write_text('{"format_version": 1')
+    with pytest.raises(TakeError, match=r"take\.json: damaged"):
+        Take.open(tmp_path / "a.take")
+
+
+def test_damaged_chunk_is_an_error_that_names_the_file(tmp_path: Path) -> None:
+    with TakeWriter.open(tmp_path / "a.take", _header()) as writer:
+        _fill(writer, range(3))
+        take = writer.finish(3, REPORT)
+    (tmp_path / "a.take" / "person0_0000.npz").write_bytes(b"PK no zip")
+    with pytest.raises(TakeError, match=r"person0_0000\.npz: missing or damaged"):
+        take.person("1")
+
+
+def test_folder_that_is_no_take_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "holiday.jpg").write_bytes(b"mine")
+    with pytest.raises(TakeError, match="no take"):
+        TakeWriter.open(tmp_path, _header())
+    assert [file.name for file in tmp_path.iterdir()] == ["holiday.jpg"]
+
+
+def test_discarded_take_leaves_nothing(tmp_path: Path) -> None:
+    TakeWriter.open(tmp_path / "a.take", _header()).discard()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_full_disk_during_a_commit_leaves_the_last_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with TakeWriter.open(tmp_path / "a.take", _header()) as writer:
+        _fill(writer, range(3))
+        writer.commit(3)
+        before = sorted(file.name for file in (tmp_path / "a.take").iterdir())
+        _fill(writer, range(3, 6))
+
+        def full(*_: object, **__: object) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        monkeypatch.setattr(take_module.np, "savez", full)
+        with pytest.raises(OutputError, match="disk is full"):
+            writer.commit(6)
+    assert sorted(file.name for file in (tmp_path / "a.take").iterdir()) == before
+    assert Take.open(tmp_path / "a.take").next_frame == 3
+
+
+def test_take_under_a_file_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match="can't be written"):
+        TakeWriter.open(tmp_path / "file" / "a.take", _header())
+
+
+def test_take_stays_small(tmp_path: Path) -> None:
+    with TakeWriter.open(tmp_path / "a.take", _header()) as writer:
+        _fill(writer, range(64))
+        writer.finish(64, REPORT)
+    size = sum(file.stat().st_size for file in (tmp_path / "a.take").iterdir())
+    assert size / 64 < BYTES_PER_PERSON_FRAME
+
+
+def test_learned_sampler_of_the_weights_comes_with_the_take(tmp_path: Path) -> None:
+    sampler = LearnedSampler(np.ones((1723, 431), np.float32), np.ones(1723, np.float32))
+    with TakeWriter.open(tmp_path / "a.take", _header(learned_sampler=sampler)) as writer:
+        take = writer.finish(0, REPORT)
+    assert take.header.learned_sampler is not None
+    np.testing.assert_array_equal(take.header.learned_sampler.matrix, sampler.matrix)
+
+
+def test_person_whom_nobody_knows_is_the_callers_mistake(tmp_path: Path) -> None:
+    with TakeWriter.open(tmp_path / "a.take", _header()) as writer:
+        take = writer.finish(0, REPORT)
+    with pytest.raises(ValueError, match="expected a person"):
+        take.person("2")
