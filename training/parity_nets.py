@@ -15,11 +15,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from core.nets.config import LAYERS_OF_DEPTH, NetConfig, QuantiserConfig, TokenizerConfig
+from core.nets.config import NetConfig
 from core.nets.hrnet import HRNetW48
 from core.nets.keymap import translate
 from core.nets.network import Network, build_network
-from core.nets.pose_classifier import FlattenClassifier, soft_tokens, token_confidence
+from core.nets.pose_classifier import soft_tokens, token_confidence
 from core.nets.pose_tokenizer import PoseTokenizer, joint_loss
 from core.nets.postometro import MeshOutput
 from core.nets.resnet import ResNet50
@@ -34,8 +34,8 @@ from .parity_rule import (
     synthetic_adjacency,
     synthetic_upsample,
 )
+from .upstream import PctParts, body_config, tokenizer_config
 
-UPSTREAM_CODEBOOK = QuantiserConfig(start="upstream", restart_after=0)
 COMMITMENT_WEIGHT = 15.0  # PCT's latent_loss_weight
 GUIDE_STRIDE = 32
 
@@ -52,6 +52,11 @@ class Fixture:
     def salt(self) -> str:
         """What every value of this fixture is keyed by."""
         return str(self.meta["salt"])
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Shapes of the upstream weights, by name."""
+        return {key: tuple(shape) for key, (shape, *_) in self.keys.items()}
 
     def image(self) -> Tensor:
         """The recipe "make_image('name', batch, size, salt)"."""
@@ -123,25 +128,10 @@ def _backbone(fixture: Fixture) -> dict[str, Array]:
     return {"out_s": out[:, ::8], "digest_out": digest(out), "out_shape": np.array(out.shape)}
 
 
-def body_config(keys: Mapping[str, Any]) -> tuple[NetConfig, str]:
-    """The configuration behind a body network's keys, and the kind of key map."""
-    has_pose = "token_mixer.ff.0.weight" in keys
-    is_fastmetro = "backbone.0.weight" in keys
-    layers = len({key.split(".")[3] for key in keys if key.startswith("transformer_1.encoder.layers.")})
-    depth = next(name for name, count in LAYERS_OF_DEPTH.items() if count == layers)
-    config = NetConfig(
-        backbone="hrnet_w48" if "backbone.transition1.0.0.weight" in keys else "resnet50",
-        pose_tokens=has_pose,
-        tokenizer=TokenizerConfig(quantiser=UPSTREAM_CODEBOOK),
-    )
-    return config.with_depth(depth), "fastmetro" if is_fastmetro else "postometro"
-
-
 @torch.no_grad()
 def _body_net(fixture: Fixture) -> dict[str, Array]:
-    config, kind = body_config(fixture.keys)
-    network = build_network(config, synthetic_adjacency(), synthetic_upsample()).eval()
-    fill_network(network, fixture, kind)
+    network = build_network(body_config(fixture.shapes), synthetic_adjacency(), synthetic_upsample()).eval()
+    fill_network(network, fixture, "fastmetro" if "backbone.0.weight" in fixture.keys else "postometro")
     reading = network.read_pose(fixture.image())
     tokens = confidence = None
     answers: dict[str, Array] = {}
@@ -201,11 +191,6 @@ def _mesh_answers(network: Network, mesh: MeshOutput) -> dict[str, Array]:
     }
 
 
-def _tokenizer_config(fixture: Fixture, prefix: str = "") -> TokenizerConfig:
-    ratio = 0.5 if f"{prefix}start_img_embed.weight" in fixture.keys else 0.0
-    return TokenizerConfig(drop_joint=0.0, guide_ratio=ratio, quantiser=UPSTREAM_CODEBOOK)
-
-
 def _hidden(joints: Array, text: str) -> Array:
     """Joints with visibility 1 but for the entries "[person,joint]" or "[person,:joints]" in a recipe's
     text.
@@ -229,7 +214,7 @@ def _pixels(tokenizer: PoseTokenizer, keypoints: Tensor) -> Array:
 
 
 def _tokenizer(fixture: Fixture) -> dict[str, Array]:
-    tokenizer = PoseTokenizer(_tokenizer_config(fixture)).eval()
+    tokenizer = PoseTokenizer(replace(tokenizer_config(fixture.shapes), drop_joint=0.0)).eval()
     fill_network(tokenizer, fixture, "tokenizer")
     recipe = str(fixture.meta["joints"])
     joints = _crop_units(_hidden(fixture.array(recipe), recipe))
@@ -281,18 +266,9 @@ def _tokenizer_step(
     }
 
 
-class _Head(nn.Module):
-    """PCT's stage 2 without its backbone, under one roof for the key map."""
-
-    def __init__(self, config: NetConfig) -> None:
-        super().__init__()
-        self.classifier = FlattenClassifier(SwinV2Base.channels, config.classifier, config.tokenizer)
-        self.tokenizer = PoseTokenizer(config.tokenizer)
-
-
 def _head(fixture: Fixture) -> dict[str, Array]:
-    config = replace(NetConfig(), tokenizer=_tokenizer_config(fixture, "tokenizer."))
-    head = _Head(config).eval()
+    config = NetConfig(tokenizer=tokenizer_config(fixture.shapes, "tokenizer."))
+    head = PctParts(config, has_backbone=False).eval()
     fill_network(head, fixture, "head")
     feature = torch.from_numpy(fixture.array(str(fixture.meta["input"])))
     with torch.no_grad():
@@ -312,7 +288,7 @@ def _head(fixture: Fixture) -> dict[str, Array]:
 
 
 @torch.no_grad()
-def _head_step(head: _Head, feature: Tensor, fixture: Fixture) -> dict[str, Array]:
+def _head_step(head: PctParts, feature: Tensor, fixture: Fixture) -> dict[str, Array]:
     """The classifier's losses with batch statistics in its BatchNorm, and the tokenizer's labels."""
     recipe = str(fixture.meta["train"])
     joints_text, extra_text = recipe.split("extra feature map")

@@ -169,9 +169,7 @@ class NetConfig:
         if not (self.image_tokens or self.pose_tokens):
             raise ValueError("expected image_tokens, pose_tokens or both, got neither")
         if self.classifier.kind == "pooled" and self.backbone != "small":
-            raise ValueError(
-                f"the pooled classifier needs heatmaps, which only 'small' has, got {self.backbone!r}"
-            )
+            raise ValueError(f"the pooled classifier needs heatmaps, which only 'small' has, got {self.backbone!r}")
 
     def with_depth(self, depth: str) -> NetConfig:
         """The same network with S, M or L transformers."""

@@ -35,9 +35,7 @@ class HRNetW48(nn.Module):
         self.transition2 = _new_branch(2)
         self.stage3 = nn.Sequential(*(FusedBranches(3, range(3)) for _ in range(4)))
         self.transition3 = _new_branch(3)
-        self.stage4 = nn.Sequential(
-            FusedBranches(4, range(4)), FusedBranches(4, range(4)), FusedBranches(4, [3])
-        )
+        self.stage4 = nn.Sequential(FusedBranches(4, range(4)), FusedBranches(4, range(4)), FusedBranches(4, [3]))
 
     def forward(self, image: Tensor) -> Tensor:
         """(B, 3, S, S) to (B, 384, S / 32, S / 32)."""

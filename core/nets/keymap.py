@@ -185,8 +185,8 @@ def translate(upstream: Mapping[str, Tensor], network: nn.Module, kind: str) -> 
         if own.endswith("quantiser.is_started"):  # a loaded codebook is a started one
             found.state[own] = torch.tensor(True)
     own_counters = ("quantiser.unused_steps", "num_batches_tracked")
-    absent = (own for own in wanted if own not in found.state and not own.endswith(own_counters))
-    found.missing.extend(absent)
+    seen = {*found.state, *(text.split(":")[0] for text in found.mismatched)}
+    found.missing.extend(own for own in wanted if own not in seen and not own.endswith(own_counters))
     return found
 
 

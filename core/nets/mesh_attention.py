@@ -73,9 +73,7 @@ class MeshAttentionPattern(nn.Module):
         return torch.cat([joints, vertices], dim=1)
 
 
-def attend(
-    q: Tensor, k: Tensor, v: Tensor, *, heads: int, dropout: float, bias: Tensor | None = None
-) -> Tensor:
+def attend(q: Tensor, k: Tensor, v: Tensor, *, heads: int, dropout: float, bias: Tensor | None = None) -> Tensor:
     """Multi-head attention on projected tokens.
 
     On a CPU in training this is spelled out: the fused kernel's backward pass takes twice as long there.

@@ -27,9 +27,7 @@ class MixerMlp(nn.Module):
 class MixerLayer(nn.Module):
     """One mixer layer with PCT's residuals: y = tokens(LN1(x)); z = channels(LN2(x + y)); x + y + z."""
 
-    def __init__(
-        self, width: int, channel_hidden: int, tokens: int, token_hidden: int, dropout: float = 0.0
-    ) -> None:
+    def __init__(self, width: int, channel_hidden: int, tokens: int, token_hidden: int, dropout: float = 0.0) -> None:
         super().__init__()
         self.token_norm = nn.LayerNorm(width)
         self.token_mlp = MixerMlp(tokens, token_hidden, dropout)
@@ -48,9 +46,7 @@ class Mixer(nn.Module):
 
     def __init__(self, layers: int, width: int, channel_hidden: int, tokens: int, token_hidden: int) -> None:
         super().__init__()
-        self.layers = nn.ModuleList(
-            MixerLayer(width, channel_hidden, tokens, token_hidden) for _ in range(layers)
-        )
+        self.layers = nn.ModuleList(MixerLayer(width, channel_hidden, tokens, token_hidden) for _ in range(layers))
         self.norm = nn.LayerNorm(width)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -83,9 +83,7 @@ class NetOutput(NamedTuple):
 class Network(nn.Module):
     """Backbones, classifier, tokenizer, modulator and mesh regressor of one `NetConfig`."""
 
-    def __init__(
-        self, config: NetConfig, mesh: MeshRegressor, backbone: nn.Module, parts: dict[str, Any]
-    ) -> None:
+    def __init__(self, config: NetConfig, mesh: MeshRegressor, backbone: nn.Module, parts: dict[str, Any]) -> None:
         """Put the parts together; `build_network` makes them."""
         super().__init__()
         self.config = config
@@ -100,9 +98,7 @@ class Network(nn.Module):
         self.to_intermediate: nn.Module = parts["to_intermediate"]
         self.to_fine: nn.Module | None = parts.get("to_fine")
 
-    def forward(
-        self, image: Tensor, pose_tokens: Tensor | None = None, confidence: Tensor | None = None
-    ) -> NetOutput:
+    def forward(self, image: Tensor, pose_tokens: Tensor | None = None, confidence: Tensor | None = None) -> NetOutput:
         """Everything, for a batch of crops.
 
         Args:

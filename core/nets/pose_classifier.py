@@ -58,9 +58,7 @@ class PooledClassifier(nn.Module):
     def __init__(self, channels: int, config: ClassifierConfig, tokenizer: TokenizerConfig) -> None:
         super().__init__()
         self.embed = nn.Linear(channels + 3, config.width)
-        self.mixers = Mixer(
-            config.layers, config.width, config.channel_hidden, HEATMAP_JOINTS, config.token_hidden
-        )
+        self.mixers = Mixer(config.layers, config.width, config.channel_hidden, HEATMAP_JOINTS, config.token_hidden)
         self.to_tokens = TokenLinear(HEATMAP_JOINTS, tokenizer.tokens)
         self.expand = FullyConnected(config.width, config.width)
         self.logits = nn.Linear(config.width, tokenizer.quantiser.codes)

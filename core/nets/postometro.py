@@ -80,9 +80,7 @@ class MeshRegressor(nn.Module):
 
     template: Tensor
 
-    def __init__(
-        self, config: NetConfig, channels: int, adjacency: Tensor, template: Tensor | None = None
-    ) -> None:
+    def __init__(self, config: NetConfig, channels: int, adjacency: Tensor, template: Tensor | None = None) -> None:
         """Build the two transformers.
 
         Args:
@@ -120,13 +118,11 @@ class MeshRegressor(nn.Module):
         self.register_buffer("template", template.float(), persistent=False)
         nn.init.normal_(self.joint_tokens, std=0.2)
         nn.init.normal_(self.vertex_tokens, std=0.2)
-        nn.init.normal_(self.to_xyz.weight, std=0.01)
+        nn.init.normal_(self.to_xyz.weight, std=0.003)
         nn.init.zeros_(self.to_xyz.bias)
-        nn.init.normal_(self.to_camera.weight, std=0.01)
+        nn.init.normal_(self.to_camera.weight, std=0.003)
         with torch.no_grad():
-            self.to_camera.bias.copy_(
-                torch.tensor([0.9, 0.0, 0.0])
-            )  # a standing person of 1.7 m fills the crop
+            self.to_camera.bias.copy_(torch.tensor([0.9, 0.0, 0.0]))  # a standing person of 1.7 m fills the crop
 
     def forward(self, features: Tensor | None, pose_tokens: Tensor | None) -> MeshOutput:
         """Regress the mesh.

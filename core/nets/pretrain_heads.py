@@ -56,6 +56,4 @@ class PretrainHeads(nn.Module):
             pooled = reading.features.float().mean((2, 3))
             facing = self.facing(torch.cat([pooled, mixed.mean(1)], dim=1))
             joints = self.joints(mixed.flatten(1)).reshape(-1, LSP_JOINTS, 3)
-        return PretrainOutput(
-            dense[:, :PART_CLASSES].float(), dense[:, PART_CLASSES:].float(), facing, joints
-        )
+        return PretrainOutput(dense[:, :PART_CLASSES].float(), dense[:, PART_CLASSES:].float(), facing, joints)

@@ -73,9 +73,7 @@ class EmaQuantiser(nn.Module):
             commitment = F.mse_loss(codes, z)
             straight = z + (codes - z).detach()
         shape = latents.shape[:-1]
-        return Quantised(
-            straight.reshape(*shape, -1), indices.reshape(shape), commitment, _perplexity(counts)
-        )
+        return Quantised(straight.reshape(*shape, -1), indices.reshape(shape), commitment, _perplexity(counts))
 
     def nearest(self, latents: Tensor) -> Tensor:
         """Index of the code with the smallest squared distance: (N, D) to (N,) int64."""

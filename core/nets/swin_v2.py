@@ -47,7 +47,7 @@ class SwinV2Base(nn.Module):
         super().__init__()
         self.patch_embed = PatchEmbed(STAGES[0].width)
         depth = sum(stage.depth for stage in STAGES)
-        rates = torch.linspace(0.0, drop_path, depth).tolist()
+        rates = [drop_path * index / (depth - 1) for index in range(depth)]
         layers = []
         for index, stage in enumerate(STAGES):
             is_last = index == len(STAGES) - 1

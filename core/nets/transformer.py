@@ -31,9 +31,7 @@ class Attention(nn.Module):
         nn.init.xavier_uniform_(self.in_proj_weight)
         nn.init.zeros_(self.out_proj.bias)
 
-    def to_self(
-        self, x: Tensor, position: Tensor | None = None, pattern: MeshAttentionPattern | None = None
-    ) -> Tensor:
+    def to_self(self, x: Tensor, position: Tensor | None = None, pattern: MeshAttentionPattern | None = None) -> Tensor:
         """Self-attention: (B, N, d); position (1, N, d) joins queries and keys; no pattern sees all."""
         q, k, v = F.linear(x, self.in_proj_weight, self.in_proj_bias).chunk(3, dim=-1)
         if position is not None:
@@ -114,9 +112,7 @@ class DecoderLayer(nn.Module):
     ) -> Tensor:
         """Queries (1 or B, N, d): with one row for the whole batch, self-attention runs once."""
         x = x + self.dropout(self.self_attention.to_self(self.norm1(x), None, pattern))
-        x = x + self.dropout(
-            self.cross_attention.to_memory(self._for_each(self.norm2(x), memory), memory, position)
-        )
+        x = x + self.dropout(self.cross_attention.to_memory(self._for_each(self.norm2(x), memory), memory, position))
         out: Tensor = x + self.dropout(self.feedforward(self.norm3(x)))
         return out
 

@@ -58,9 +58,7 @@ class DenseSampler(nn.Module):
     def __init__(self, triplets: Triplets) -> None:
         super().__init__()
         matrix = np.zeros((INTERMEDIATE_VERTICES, COARSE_VERTICES), np.float32)
-        np.add.at(
-            matrix, (np.asarray(triplets.rows), np.asarray(triplets.columns)), np.asarray(triplets.values)
-        )
+        np.add.at(matrix, (np.asarray(triplets.rows), np.asarray(triplets.columns)), np.asarray(triplets.values))
         self.register_buffer("matrix", torch.from_numpy(matrix), persistent=False)
 
     def forward(self, coarse: Tensor) -> Tensor:
