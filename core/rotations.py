@@ -1,0 +1,80 @@
+"""Quaternions wxyz over time: between frames, without spikes, steady."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from .smooth import one_euro
+from .types import Float
+
+SPIKE_RAD = 0.6
+"""A bone that turns by more for one frame, and back, was misread: 0.6 in 1/30 s is 18 rad/s, a hard throw."""
+SPIKE_RATIO = 3.0
+
+
+def matrices_of(quaternions: Float) -> Float:
+    """(..., 3, 3) rotations of quaternions (..., 4)."""
+    flat = Rotation.from_quat(np.roll(quaternions, -1, axis=-1).reshape(-1, 4)).as_matrix()
+    return np.asarray(flat.reshape(*quaternions.shape[:-1], 3, 3))
+
+
+def at_times(quaternions: Float, time_s: Float, wanted_s: Float) -> Float:
+    """Rotations (N, J, 4) at wanted times, on the great arc between neighbours; held beyond both ends.
+
+    Args:
+        quaternions: (T, J, 4) unit, any signs.
+        time_s: (T,) ascending.
+        wanted_s: (N,).
+    """
+    after = np.clip(np.searchsorted(time_s, wanted_s, side="right"), 1, max(1, len(time_s) - 1))
+    before, after = after - 1, np.minimum(after, len(time_s) - 1)
+    span = np.maximum(time_s[after] - time_s[before], 1e-9)
+    share = np.clip((wanted_s - time_s[before]) / span, 0, 1)
+    return slerp(quaternions[before], quaternions[after], share[:, None])
+
+
+def slerp(a: Float, b: Float, share: Float) -> Float:
+    """Between a and b (..., 4), `share` (...,) of the shorter way."""
+    dot = (a * b).sum(-1)
+    b = np.where(dot[..., None] < 0, -b, b)
+    angle = np.arccos(np.clip(np.abs(dot), 0, 1))[..., None]
+    part = np.asarray(share)[..., None]
+    is_near = angle < 1e-4
+    sine = np.where(is_near, 1, np.sin(angle))
+    from_a = np.where(is_near, 1 - part, np.sin((1 - part) * angle) / sine)
+    from_b = np.where(is_near, part, np.sin(part * angle) / sine)
+    return _unit(from_a * a + from_b * b)
+
+
+def without_spikes(quaternions: Float) -> Float:
+    """(T, J, 4) with rotations that leave and return within one frame put between their neighbours."""
+    if len(quaternions) < 3:
+        return quaternions
+    middle = slerp(quaternions[:-2], quaternions[2:], np.full(quaternions[1:-1].shape[:2], 0.5))
+    off = _angle(quaternions[1:-1], middle)
+    is_spike = off > np.maximum(SPIKE_RAD, SPIKE_RATIO * _angle(quaternions[:-2], quaternions[2:]))
+    out = quaternions.copy()
+    out[1:-1] = np.where(is_spike[..., None], middle, out[1:-1])
+    return out
+
+
+def smooth_rotations(quaternions: Float, time_s: Float, min_cutoff_hz: float, openness: float) -> Float:
+    """One-Euro over the components of sign-continuous quaternions (T, J, 4), units again afterwards."""
+    return _unit(one_euro(continuous(quaternions), time_s, min_cutoff_hz, openness))
+
+
+def continuous(quaternions: Float) -> Float:
+    """The same rotations, each with the sign that is nearer to the frame before."""
+    flips = np.where((quaternions[1:] * quaternions[:-1]).sum(-1) < 0, -1.0, 1.0)
+    out = quaternions.copy()
+    out[1:] *= np.cumprod(flips, axis=0)[..., None]
+    return np.asarray(out)
+
+
+def _angle(a: Float, b: Float) -> Float:
+    return np.asarray(2 * np.arccos(np.clip(np.abs((a * b).sum(-1)), 0, 1)))
+
+
+def _unit(quaternions: Float) -> Float:
+    return np.asarray(quaternions / np.linalg.norm(quaternions, axis=-1, keepdims=True))
