@@ -40,7 +40,7 @@ NEAR = 1.0
 """How far from the last place, in box sides and for each second more, the same person is found again."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Past:
     """A frame that is over, and who was where in it."""
 

@@ -16,7 +16,7 @@ COAST_S = 0.3
 """A person who is not seen is taken to go on for that long, then to stand."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Tracklet:
     """A person, or what may become one.
 

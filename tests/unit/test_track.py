@@ -1,0 +1,197 @@
+"""Following people whose true boxes are known."""
+
+import json
+from collections import defaultdict
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from core.settings import TrackSettings
+from core.track import Tracker
+from core.types import PersonBox, Sighting
+from tests.fake_people import FPS, FakePeople, Truth
+
+SETTINGS = TrackSettings()
+NEAR_PX = 3.0
+"""The fake network is exact; boxes lag by the steadying of their size only."""
+
+
+def person(x: float, y: float = 100, w: float = 60, h: float = 160) -> tuple[float, float, float, float]:
+    return (x, y, w, h)
+
+
+def walk(count: int, start: float = 60, step: float = 4) -> list[Truth]:
+    return [{"a": person(start + step * i)} for i in range(count)]
+
+
+def run(scene: FakePeople, people: str = "all", **options: object) -> dict[str, list[Sighting]]:
+    tracker = Tracker(scene.estimate, scene.find, SETTINGS, people, **options)  # type: ignore[arg-type]
+    told: dict[str, list[Sighting]] = defaultdict(list)
+    for frame in scene.frames():
+        for sighting in tracker.step(frame):
+            told[sighting.person_id].append(sighting)
+    return {name: sorted(seen, key=lambda s: s.frame_index) for name, seen in told.items()}
+
+
+def frames_of(seen: list[Sighting]) -> list[int]:
+    return [s.frame_index for s in seen]
+
+
+def centres(seen: list[Sighting]) -> np.ndarray:
+    return np.array([(s.estimates.joints_px[0].min(0) + s.estimates.joints_px[0].max(0)) / 2 for s in seen])
+
+
+def test_one_who_walks_is_followed_in_every_frame() -> None:
+    told = run(FakePeople(walk(60)))
+    assert {name: frames_of(seen) for name, seen in told.items()} == {"1": list(range(60))}
+
+
+def test_one_who_walks_is_where_the_truth_is() -> None:
+    seen = run(FakePeople(walk(60)))["1"]
+    true = [60 + 4 * i + 30 for i in range(60)]
+    np.testing.assert_allclose(centres(seen)[:, 0], true, atol=NEAR_PX)
+
+
+def test_empty_clip_gives_nobody() -> None:
+    assert run(FakePeople([{} for _ in range(50)])) == {}
+
+
+def test_someone_seen_for_three_frames_is_not_believed() -> None:
+    truth: list[Truth] = [{} for _ in range(30)]
+    for index in (10, 11, 12):
+        truth[index] = {"a": person(100)}
+    assert run(FakePeople(truth)) == {}
+
+
+def test_late_search_loses_no_frame_of_a_newcomer() -> None:
+    truth = [{} if i < 13 else {"a": person(100 + i)} for i in range(60)]
+    assert frames_of(run(FakePeople(truth))["1"]) == list(range(13, 60))
+
+
+def test_second_person_is_found_while_the_first_is_followed() -> None:
+    truth = [{"a": person(60), **({"b": person(400)} if i >= 20 else {})} for i in range(100)]
+    told = run(FakePeople(truth))
+    assert frames_of(told["2"]) == list(range(20, 100))
+
+
+def test_main_follows_one_of_two() -> None:
+    truth = [{"a": person(60), "b": person(400, y=40, w=100, h=260)} for _ in range(40)]
+    told = run(FakePeople(truth), people="main")
+    assert list(told) == ["1"]
+    assert centres(told["1"])[:, 0].min() > 300, "the larger one is the main person"
+
+
+def test_number_limits_people_at_a_time() -> None:
+    truth = [{"a": person(40), "b": person(240), "c": person(440)} for _ in range(60)]
+    assert sorted(run(FakePeople(truth), people="2")) == ["1", "2"]
+
+
+def test_short_gap_keeps_the_name() -> None:
+    truth = walk(60)
+    for index in range(20, 26):
+        truth[index] = {}
+    told = run(FakePeople(truth))
+    assert {name: frames_of(seen) for name, seen in told.items()} == {
+        "1": [i for i in range(60) if not 20 <= i < 26]
+    }
+
+
+def test_return_within_the_relink_time_keeps_the_name() -> None:
+    truth = walk(80, step=1)
+    for index in range(20, 40):
+        truth[index] = {}
+    assert list(run(FakePeople(truth))) == ["1"]
+
+
+def test_return_after_long_is_somebody_else() -> None:
+    truth = [{} if 30 <= i < 90 else {"a": person(100)} for i in range(130)]
+    told = run(FakePeople(truth))
+    assert {name: frames_of(seen) for name, seen in told.items()} == {
+        "1": list(range(30)),
+        "2": list(range(90, 130)),
+    }
+
+
+def test_lost_person_is_noted_with_the_frame() -> None:
+    scene = FakePeople([{"a": person(100)} if i < 30 else {} for i in range(60)])
+    tracker = Tracker(scene.estimate, scene.find, SETTINGS, "all")
+    for frame in scene.frames():
+        tracker.step(frame)
+    assert tracker.notes == ["person 1 lost after frame 29 (1.16 s)"]
+
+
+def test_crossing_keeps_names() -> None:
+    truth = [{"a": person(60 + 5 * i), "b": person(460 - 5 * i, y=110)} for i in range(80)]
+    told = run(FakePeople(truth))
+    ends = {name: centres(seen)[[0, -1], 0] for name, seen in told.items()}
+    moves = {name: float(end[1] - end[0]) for name, end in ends.items()}
+    assert sorted(round(move / 100) for move in moves.values()) == [-4, 4]
+
+
+def test_cut_ends_tracks_and_starts_new_ones() -> None:
+    truth = [{"a": person(100)} if i < 40 else {"b": person(110)} for i in range(80)]
+    told = run(FakePeople(truth, cuts=[40]))
+    assert {name: frames_of(seen) for name, seen in told.items()} == {
+        "1": list(range(40)),
+        "2": list(range(40, 80)),
+    }
+
+
+def test_drawn_box_is_followed_under_its_name_and_nobody_else() -> None:
+    truth = [{"a": person(60), "b": person(400)} for _ in range(40)]
+    given = {10: [PersonBox("bob", np.array([395.0, 95, 70, 170]))]}
+    told = run(FakePeople(truth), given=given)
+    assert {name: frames_of(seen) for name, seen in told.items()} == {"bob": list(range(10, 40))}
+
+
+def test_backwards_follows_to_where_the_person_came_in() -> None:
+    scene = FakePeople([{} if i < 7 else {"a": person(60 + 4 * i)} for i in range(40)])
+    tracker = Tracker(scene.estimate, scene.find, SETTINGS, "all")
+    start = next(iter(scene.frames([30])))
+    box = np.array(scene.truth[30]["a"])
+    first = Sighting("a", 30, 30 / FPS, scene.estimate(start.image, box[None]))
+    earlier = list(tracker.backwards(first, scene.frames(range(29, -1, -1))))
+    assert frames_of(earlier) == list(range(29, 6, -1))
+
+
+@pytest.mark.parametrize("stop", [1, 7, 22, 45, 61])
+def test_restored_tracker_tells_the_same_as_an_undisturbed_one(stop: int) -> None:
+    truth = [
+        {
+            **({"a": person(60 + 3 * i)} if not 30 <= i < 36 else {}),
+            **({"b": person(420 - i)} if i >= 20 else {}),
+        }
+        for i in range(90)
+    ]
+    scene = FakePeople(truth)
+    undisturbed = run(scene)
+    first = Tracker(scene.estimate, scene.find, SETTINGS, "all")
+    told: dict[tuple[str, int], Sighting] = {}
+    for frame in scene.frames(range(stop)):
+        told |= {(s.person_id, s.frame_index): s for s in first.step(frame)}
+    resume_at, state = first.checkpoint()
+    second = Tracker(scene.estimate, scene.find, SETTINGS, "all")
+    state = json.loads(json.dumps(state))
+    if state:
+        second.restore(state, scene.frames(range(state["past"][0][0], resume_at)))
+    for frame in scene.frames(range(resume_at, 90)):
+        told |= {(s.person_id, s.frame_index): s for s in second.step(frame)}
+    expected = {(s.person_id, s.frame_index): s for seen in undisturbed.values() for s in seen}
+    assert sorted(told) == sorted(expected)
+    assert all((told[key].estimates.box_px == expected[key].estimates.box_px).all() for key in told)
+
+
+def test_steady_person_costs_one_crop_a_frame() -> None:
+    scene = FakePeople([{"a": person(100)} for _ in range(100)])
+    tracker = Tracker(scene.estimate, scene.find, SETTINGS, "main")
+    for frame in scene.frames():
+        tracker.step(frame)
+    assert scene.crops <= 100
+
+
+def test_unsure_reading_is_no_sighting() -> None:
+    scene = FakePeople([{"a": person(100)} for _ in range(30)])
+    strict = replace(SETTINGS, min_person_score=1.01)
+    tracker = Tracker(scene.estimate, lambda image: None, strict, "all")
+    assert [s for frame in scene.frames() for s in tracker.step(frame)] == []
