@@ -101,9 +101,7 @@ def _network(weights: str | None, device: str) -> Iterator[Finding]:
         yield Finding(False, "weights", str(error))
         return
     use = "commercial use allowed" if bundle.is_commercial else "NO commercial use"
-    yield Finding(
-        True, "weights", f"{bundle.name} ({bundle.preset}), {bundle.licence}, {use}, {bundle.folder}"
-    )
+    yield Finding(True, "weights", f"{bundle.name} ({bundle.preset}), {bundle.licence}, {use}, {bundle.folder}")
     import numpy as np
 
     from .runtimes import open_runtime
@@ -118,6 +116,4 @@ def _network(weights: str | None, device: str) -> Iterator[Finding]:
     except MocapError as error:
         yield Finding(False, "network", str(error))
         return
-    yield Finding(
-        True, "network", f"{runtime.name} on {runtime.device}, {took_ms:.0f} ms a person", runtime.notice
-    )
+    yield Finding(True, "network", f"{runtime.name} on {runtime.device}, {took_ms:.1f} ms a person", runtime.notice)

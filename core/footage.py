@@ -118,6 +118,7 @@ class VideoFile:
                 self._lost.append(index)
                 if self._is_over(index, failures):
                     self._is_at_end = True
+                    _check_start(self._path, start, self._last + 1)
                     return
                 continue
             failures = 0
@@ -190,6 +191,7 @@ class PictureSequence:
         """Pictures by number; skipped ones are not read."""
         _check_range(start, end, step)
         self._decoded, self._lost = 0, []
+        _check_start(self.info.path, start, len(self.files))
         last = len(self.files) - 1 if end is None else min(end, len(self.files) - 1)
         for index in range(start, last + 1, step):
             image = read_picture(self.files[index])
@@ -236,15 +238,18 @@ def _same_size(image: Image, clip: FootageInfo) -> Image:
 def _pixel_aspect_warnings(capture: cv2.VideoCapture) -> tuple[str, ...]:
     wide, high = capture.get(cv2.CAP_PROP_SAR_NUM), capture.get(cv2.CAP_PROP_SAR_DEN)
     if wide > 0 and high > 0 and wide != high:
-        return (
-            f"pixels are not square ({wide:g}:{high:g}) and people look squeezed; export with square pixels",
-        )
+        return (f"pixels are not square ({wide:g}:{high:g}) and people look squeezed; export with square pixels",)
     return ()
 
 
 def _check_range(start: int, end: int | None, step: int) -> None:
     if start < 0 or step < 1 or (end is not None and end < start):
         raise ValueError(f"expected 0 <= start <= end and step >= 1, got {start}, {end} and {step}")
+
+
+def _check_start(path: Path, start: int, frame_count: int) -> None:
+    if start >= frame_count:
+        raise FootageError(f"{path}: has {frame_count} frames, from 0; choose a first frame before {frame_count}")
 
 
 def _natural_order(file: Path) -> list[tuple[int, str]]:

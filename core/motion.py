@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from .errors import MocapError
-from .output import written_whole
+from .output import write_arrays
 from .types import Motion, PersonMotion
 
 FORMAT_VERSION = 1
@@ -42,8 +42,7 @@ def write_motion(motion: Motion, path: Path) -> None:
     for index, person in enumerate(motion.persons):
         for name in PERSON_FIELDS:
             arrays[f"p{index}_{name}"] = np.asarray(getattr(person, name), KINDS.get(name, np.float32))
-    with written_whole(Path(path)) as file:
-        np.savez(file, **arrays)
+    write_arrays(Path(path), arrays)
 
 
 def read_motion(path: Path) -> Motion:

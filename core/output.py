@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
+import zipfile
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
+
+import numpy as np
 
 from .errors import OutputError
 
@@ -33,6 +36,21 @@ def written_whole(path: Path) -> Iterator[IO[bytes]]:
         raise output_error(path, error) from error
     finally:
         _remove(temporary)
+
+
+def write_arrays(path: Path, arrays: Mapping[str, Any]) -> None:
+    """An .npz file, whole or not at all; the same arrays give the same bytes.
+
+    Not by `np.savez`, which leaves its archive half open when the disk is full, and Python then complains
+    about it in a traceback of its own.
+
+    Raises:
+        OutputError: as `written_whole`.
+    """
+    with written_whole(path) as file, zipfile.ZipFile(file, "w") as archive:
+        for name, value in arrays.items():
+            with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, np.asanyarray(value), allow_pickle=False)
 
 
 def _remove(temporary: Path) -> None:

@@ -14,11 +14,12 @@ from .boxes import check_inside, read_boxes
 from .errors import BoxesError, Cancelled, FootageError
 from .estimate import Estimator, join
 from .footage import read_picture
-from .output import written_whole
+from .output import write_arrays
 from .types import CancelFunction, Estimates, Float, Image, PersonBox, Progress, ProgressFunction
 from .upsample import upsample
 
 PEOPLE_AT_ONCE = 8
+ARRAYS = ("keypoints_px", "joints_px", "joints", "vertices", "confidence")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,21 +95,11 @@ def write_stills(stills: Stills, path: Path) -> None:
     Raises:
         OutputError: the place can't be written to.
     """
-    with written_whole(path) as file:
-        np.savez(
-            file,
-            ids=np.array(stills.ids, np.str_),
-            keypoints_px=stills.keypoints_px.astype(np.float32),
-            joints_px=stills.joints_px.astype(np.float32),
-            joints=stills.joints.astype(np.float32),
-            vertices=stills.vertices.astype(np.float32),
-            confidence=stills.confidence.astype(np.float32),
-        )
+    arrays = {name: getattr(stills, name).astype(np.float32) for name in ARRAYS}
+    write_arrays(path, {"ids": np.array(stills.ids, np.str_), **arrays})
 
 
-def _people(
-    folder: Path, boxes: Path, wanted: dict[str, list[PersonBox]]
-) -> Iterator[tuple[Image, PersonBox]]:
+def _people(folder: Path, boxes: Path, wanted: dict[str, list[PersonBox]]) -> Iterator[tuple[Image, PersonBox]]:
     for name, people in wanted.items():
         image = read_picture(folder / name) if people else None
         if people and image is None:

@@ -22,8 +22,8 @@ from typing import Any
 
 import numpy as np
 
-from .errors import TakeError
-from .output import make_folder, written_whole
+from .errors import Cancelled, TakeError
+from .output import make_folder, write_arrays, written_whole
 from .take_header import TakeHeader, header_from_json, header_to_json
 from .take_lock import TakeLock
 from .types import Estimates, FootageReport, Int, PersonTake
@@ -151,7 +151,10 @@ class TakeWriter:
     def __enter__(self) -> TakeWriter:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        has_nothing = self._content.next_frame == 0 and not self._content.people
+        if isinstance(error, Exception) and not isinstance(error, Cancelled) and has_nothing:
+            self.discard()
         self.close()
 
     @property
@@ -209,8 +212,7 @@ class TakeWriter:
             number = next((i for i, person in enumerate(people) if person["id"] == person_id), len(people))
             if number == len(people):
                 people.append({"id": person_id, "chunks": 0, "rows": 0})
-            with written_whole(self.path / _chunk_name(number, people[number]["chunks"])) as file:
-                np.savez(file, **_chunk_of(rows))
+            write_arrays(self.path / _chunk_name(number, people[number]["chunks"]), _chunk_of(rows))
             people[number]["chunks"] += 1
             people[number]["rows"] += len(rows)
         self._write(people, next_frame, self.tracker_state if tracker_state is None else tracker_state)
@@ -236,9 +238,8 @@ class TakeWriter:
 
     def _start(self) -> None:
         if self.header.learned_sampler is not None:
-            with written_whole(self.path / SAMPLER_FILE) as file:
-                sampler = self.header.learned_sampler
-                np.savez(file, matrix=sampler.matrix, bias=sampler.bias)
+            sampler = self.header.learned_sampler
+            write_arrays(self.path / SAMPLER_FILE, {"matrix": sampler.matrix, "bias": sampler.bias})
         self._write([], 0, {})
 
     def _write(self, people: list[dict[str, Any]], next_frame: int, tracker_state: dict[str, Any]) -> None:

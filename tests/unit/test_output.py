@@ -1,10 +1,11 @@
 import errno
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from core.errors import OutputError
-from core.output import written_whole
+from core.output import write_arrays, written_whole
 
 
 def test_file_is_there_after_the_block(tmp_path: Path) -> None:
@@ -29,3 +30,17 @@ def test_error_of_the_system_becomes_a_sentence_that_names_the_file(tmp_path: Pa
         file.write(b"new")
         raise OSError(code, "said by the system")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_arrays_written_are_the_arrays_read(tmp_path: Path) -> None:
+    arrays = {"a": np.arange(6.0).reshape(2, 3), "name": np.array(["é", "b"]), "number": np.array(3)}
+    write_arrays(tmp_path / "a.npz", arrays)
+    with np.load(tmp_path / "a.npz", allow_pickle=False) as read:
+        for name, value in arrays.items():
+            np.testing.assert_array_equal(read[name], value)
+
+
+def test_arrays_written_twice_are_the_same_bytes(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        write_arrays(tmp_path / name, {"x": np.arange(5)})
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
