@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from training.pictures import raster
+from training.pictures.jit import compiled
 from training.pictures.raster import Float, Int
 
 SHADOW_TEXELS, AMBIENT_TEXELS, AMBIENT_SIDES = 224, 56, 10
@@ -41,9 +42,11 @@ class GBuffer:
     Attributes:
         side: samples a side of the picture.
         covered: (K,) flat sample numbers.
+        covered_pixel: (K,) flat pixel numbers of the same.
         depth: (K,) metres along z.
         part: (K,) 1 to 24.
         index: (N,) flat sample numbers of those that get a colour.
+        pixel: (N,) flat pixel numbers of the same.
         rest: (N, 3) rest coordinate, metres.
         normal: (N, 3) unit, camera frame, towards the camera.
         shadow: (N,) share of the key light that arrives.
@@ -53,9 +56,11 @@ class GBuffer:
 
     side: int
     covered: Int
+    covered_pixel: Int
     depth: Float
     part: Int
     index: Int
+    pixel: Int
     rest: Float
     normal: Float
     shadow: Float
@@ -63,14 +68,26 @@ class GBuffer:
     material: Int
 
 
-def to_colour(covered: Int, side: int) -> npt.NDArray[np.bool_]:
-    """Which covered samples (K,) get a colour: the pixel's diagonal, and all of a pixel that lacks it."""
-    row, column = covered // side, covered % side
-    diagonal = (row + column) % 2 == 0
-    pixel = (row // 2) * (side // 2) + column // 2
-    has_diagonal = np.zeros((side // 2) ** 2, np.bool_)
-    has_diagonal[pixel[diagonal]] = True
-    return np.asarray(diagonal | ~has_diagonal[pixel])
+@compiled
+def pixels_of(covered: Int, side: int) -> tuple[Int, npt.NDArray[np.bool_]]:
+    """The pixel of each covered sample (K,), and whether the sample gets a colour (K,).
+
+    A pixel's colour comes from its diagonal; where the diagonal is empty, from all that it has.
+    """
+    half = side // 2
+    pixel = np.empty(covered.shape[0], np.int32)
+    diagonal = np.zeros(half * half, np.bool_)
+    chosen = np.empty(covered.shape[0], np.bool_)
+    for k in range(covered.shape[0]):
+        row, column = covered[k] // side, covered[k] % side
+        pixel[k] = (row // 2) * half + column // 2
+        chosen[k] = (row + column) % 2 == 0
+        if chosen[k]:
+            diagonal[pixel[k]] = True
+    for k in range(covered.shape[0]):
+        if not diagonal[pixel[k]]:
+            chosen[k] = True
+    return pixel, chosen
 
 
 def _sphere(count: int) -> Float:
@@ -119,23 +136,29 @@ def draw(surface: Surface, focal: float, side: int, key_direction: Float) -> GBu
     weights = raster.barycentric(screen, faces, triangle, covered)
     nearest = raster.nearest_vertex(faces, triangle, covered, weights)
     depth = 1 / nearness.ravel()[covered]
-    chosen = np.flatnonzero(to_colour(covered, side))
+    pixel, gets_colour = pixels_of(covered, side)
+    chosen = np.flatnonzero(gets_colour)
     index = covered[chosen]
     attribute = np.concatenate([surface.rest, normals, seen, ambient[:, None]], 1).astype(np.float32)
     values = raster.interpolate(attribute, faces, triangle, index, weights[chosen])
-    normal = _facing(values[:, 3:6], index, focal, side)
+    normal = _facing(np.ascontiguousarray(values[:, 3:6]), index, focal, side)
     shadow = raster.lit_share(shadow_map, values[:, 6:9], 3.0 * radius / SHADOW_TEXELS)
     return GBuffer(
-        side, covered, depth, surface.part[nearest], index, values[:, :3], normal, shadow, values[:, 9],
-        surface.material[nearest[chosen]],
+        side, covered, pixel, depth, surface.part[nearest], index, pixel[chosen], values[:, :3], normal, shadow,
+        values[:, 9], surface.material[nearest[chosen]],
     )  # fmt: skip
 
 
+@compiled
 def _facing(normal: Float, index: Int, focal: float, side: int) -> Float:
     """Unit normals turned towards the camera."""
-    normal = normal / (np.linalg.norm(normal, axis=1, keepdims=True) + 1e-9)
-    x = (index % side + 0.5 - side / 2) / focal
-    y = (index // side + 0.5 - side / 2) / focal
-    away = normal[:, 0] * x + normal[:, 1] * y + normal[:, 2] > 0
-    normal[away] *= -1
-    return normal.astype(np.float32)
+    out = np.empty_like(normal)
+    for n in range(normal.shape[0]):
+        x = (index[n] % side + np.float32(0.5) - side / 2) / focal
+        y = (index[n] // side + np.float32(0.5) - side / 2) / focal
+        length = np.sqrt(normal[n, 0] ** 2 + normal[n, 1] ** 2 + normal[n, 2] ** 2) + np.float32(1e-9)
+        if normal[n, 0] * x + normal[n, 1] * y + normal[n, 2] > 0:
+            length = -length
+        for k in range(3):
+            out[n, k] = normal[n, k] / length
+    return out

@@ -24,7 +24,7 @@ class Samples:
 
     Attributes:
         picture: (N,) int64, which picture.
-        index: (N,) int64, flat sample number in its picture.
+        pixel: (N,) int64, flat pixel number over all pictures.
         rest: (N, 3) rest coordinate, metres.
         normal: (N, 3) camera frame.
         shadow: (N,)
@@ -32,11 +32,11 @@ class Samples:
         material: (N,) int64.
         side: samples a side of every picture.
         pictures: B.
-        covered: (K,) int64, flat numbers over all pictures of the samples that show a person.
+        covered: (K,) int64, flat pixel numbers over all pictures of all samples that show a person.
     """
 
     picture: Tensor
-    index: Tensor
+    pixel: Tensor
     rest: Tensor
     normal: Tensor
     shadow: Tensor
@@ -55,20 +55,23 @@ class Samples:
             return torch.from_numpy(np.ascontiguousarray(values)).to(device, kind)
 
         counts = torch.tensor([len(buffer.index) for buffer in buffers])
-        grid = buffers[0].side ** 2
-        covered = np.concatenate([buffer.covered.astype(np.int64) + n * grid for n, buffer in enumerate(buffers)])
-        return cls(
-            torch.repeat_interleave(torch.arange(len(buffers)), counts).to(device),
-            join("index", torch.int64), join("rest", torch.float32), join("normal", torch.float32),
-            join("shadow", torch.float32), join("ambient", torch.float32), join("material", torch.int64),
-            buffers[0].side, len(buffers), torch.from_numpy(covered).to(device),
-        )  # fmt: skip
+        grid = (buffers[0].side // 2) ** 2
 
+        def pixels(name: str) -> Tensor:
+            numbers = [getattr(buffer, name).astype(np.int64) + n * grid for n, buffer in enumerate(buffers)]
+            return torch.from_numpy(np.concatenate(numbers)).to(device)
+
+        return cls(
+            torch.repeat_interleave(torch.arange(len(buffers)), counts).to(device), pixels("pixel"),
+            join("rest", torch.float32), join("normal", torch.float32), join("shadow", torch.float32),
+            join("ambient", torch.float32), join("material", torch.int64), buffers[0].side, len(buffers),
+            pixels("covered_pixel"),
+        )  # fmt: skip
 
     def take(self, chosen: Tensor) -> Samples:
         """Some of the samples, by their numbers (K,)."""
         return Samples(
-            self.picture[chosen], self.index[chosen], self.rest[chosen], self.normal[chosen], self.shadow[chosen],
+            self.picture[chosen], self.pixel[chosen], self.rest[chosen], self.normal[chosen], self.shadow[chosen],
             self.ambient[chosen], self.material[chosen], self.side, self.pictures, self.covered,
         )  # fmt: skip
 
@@ -77,13 +80,14 @@ class Looks:
     """Looks of B people as tensors; `self[name]` gives each sample of the current selection its value."""
 
     def __init__(self, looks: list[Look], device: str = "cpu") -> None:
-        self._values = {
-            name: torch.from_numpy(np.stack([np.asarray(getattr(look, name), np.float32) for look in looks])).to(device)
-            for name in LOOK_FIELDS
+        rows = [[getattr(look, name) for name in LOOK_FIELDS] for look in looks]
+        columns = {
+            name: np.array([row[n] for row in rows], np.float32) for n, name in enumerate(LOOK_FIELDS)
         }
+        self._values = {name: torch.from_numpy(column).to(device) for name, column in columns.items()}
+        self._used = {name for name, column in columns.items() if column.any()}
         self._picture: Tensor | None = None
         self._count = len(looks)
-        self._used = {name for name in LOOK_FIELDS if any(np.any(getattr(look, name)) for look in looks)}
 
     def at(self, picture: Tensor) -> Looks:
         """The same looks, read at the given samples."""
@@ -172,14 +176,7 @@ def resolve(samples: Samples, colour: Tensor, exposure: Tensor) -> Tensor:
     bent = torch.where(linear > 0.75, 0.75 + 0.25 * torch.tanh((linear - 0.75) / 0.5), linear)
     display = 1.055 * bent.clamp(1e-5, 1) ** (1 / 2.4) - 0.055
     total = torch.zeros(samples.pictures * size * size, 4, device=colour.device)
-    pixel = _pixel(samples.picture * samples.side**2 + samples.index, samples.side)
-    total.index_add_(0, pixel, torch.cat([display.clamp_min(0), torch.ones_like(display[:, :1])], -1))
-    cover = torch.bincount(_pixel(samples.covered, samples.side), minlength=len(total))[:, None] * (255 / 4)
+    total.index_add_(0, samples.pixel, torch.cat([display.clamp_min(0), torch.ones_like(display[:, :1])], -1))
+    cover = torch.bincount(samples.covered, minlength=len(total))[:, None] * (255 / 4)
     picture = torch.cat([total[:, :3] / total[:, 3:].clamp_min(1) * cover, cover], -1)
     return (picture + 0.5).to(torch.uint8).view(samples.pictures, size, size, 4)
-
-
-def _pixel(sample: Tensor, side: int) -> Tensor:
-    """Flat pixel numbers of flat sample numbers, both counted over all pictures."""
-    row, column = sample // side, sample % side
-    return (row // 2) * (side // 2) + column // 2

@@ -60,7 +60,7 @@ def worn(samples: Samples, look: Looks, marks: Landmarks) -> Tensor:
     lower = ~arm & (y < marks.waist_y + 0.2)
 
     def put(where: Tensor, which: int) -> None:
-        garment[where] = which
+        garment.masked_fill_(where, which)
 
     put(lower & (y < look["sock_top"]), looks.SOCKS)
     put(lower & (y < look["waist"]) & (y > look["leg_hem"]), looks.BOTTOM)
