@@ -20,7 +20,7 @@ class Ema:
         self.decay = decay
         self.steps = 0
         self.names = [name for name, p in module.named_parameters() if p.requires_grad]
-        self.source = [p for p in module.parameters() if p.requires_grad]
+        self.source: list[Tensor] = [p for p in module.parameters() if p.requires_grad]
         self.average = [p.detach().clone() for p in self.source]
 
     @torch.no_grad()

@@ -161,7 +161,10 @@ class Trainer:
         """Trains to the end, or to SIGTERM or Ctrl-C; returns 0 or 130, with a checkpoint written."""
         if self.config.samples <= 0 and self.config.minutes <= 0:
             raise ValueError("expected --samples or --minutes, got neither")
-        self.stop.listen()
+        with self.stop.listening():
+            return self._run()
+
+    def _run(self) -> int:
         plain = {key: _plain(value) for key, value in asdict(self.config).items()}
         stage = type(self.stage).__name__.removesuffix("Stage").lower()
         self.log.write("start", {"stage": stage, "step": self.step, "samples": self.samples, "config": plain})

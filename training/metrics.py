@@ -151,9 +151,7 @@ def pck(predicted: Float, true: Float, visible: Bool, side: Float, threshold: fl
     return np.where(count > 0, hit.sum(1) / np.maximum(count, 1), np.nan)
 
 
-def pck_better_side(
-    predicted: Float, true: Float, visible: Bool, side: Float, threshold: float = 0.1
-) -> Float:
+def pck_better_side(predicted: Float, true: Float, visible: Bool, side: Float, threshold: float = 0.1) -> Float:
     """As `pck`, with the better of the two left-right assignments of each person.
 
     Args:

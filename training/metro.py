@@ -86,7 +86,8 @@ def crop(image: npt.NDArray[Any], center: Float, scale: float, size: int, rotati
     if rotation_deg:
         rows, columns = patch.shape[:2]
         about = ((columns - 1) * 0.5, (rows - 1) * 0.5)
-        patch = cv2.warpAffine(patch, cv2.getRotationMatrix2D(about, rotation_deg, 1.0), (columns, rows))
+        turn = cv2.getRotationMatrix2D(about, rotation_deg, 1.0)
+        patch = np.asarray(cv2.warpAffine(patch, turn, (columns, rows)), np.float64)
         patch = patch[padding : rows - padding, padding : columns - padding]
     return np.asarray(cv2.resize(patch, (size, size), interpolation=cv2.INTER_LINEAR))
 

@@ -11,15 +11,16 @@ from __future__ import annotations
 import os
 import signal
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
 import torch
 import torch.distributed as dist
-import torch.multiprocessing as multiprocessing
 from torch import Tensor, nn
+from torch.multiprocessing.spawn import spawn
 
 CANCELLED = 130  # exit code after Ctrl-C or SIGTERM
 
@@ -47,10 +48,16 @@ class StopRequest:
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
         self.is_set = True
 
-    def listen(self) -> None:
-        """Installs the handlers; only the main thread of a process may."""
-        signal.signal(signal.SIGTERM, self._on_signal)
-        signal.signal(signal.SIGINT, self._on_signal)
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """The handlers are in place for the length of a with block; only a process's main thread may."""
+        numbers = (signal.SIGTERM, signal.SIGINT)
+        previous = [signal.signal(number, self._on_signal) for number in numbers]
+        try:
+            yield
+        finally:
+            for number, handler in zip(numbers, previous, strict=True):
+                signal.signal(number, handler)
 
 
 class FlatGradients:
@@ -80,7 +87,7 @@ class FlatGradients:
 
     def clip(self, limit: float) -> Tensor:
         """Scales the gradients so that their norm is at most the limit; returns the norm before."""
-        norm = self.gradients.norm()
+        norm: Tensor = torch.linalg.vector_norm(self.gradients)
         if limit > 0:
             self.gradients.mul_((limit / (norm + 1e-6)).clamp(max=1.0))
         return norm
@@ -173,14 +180,10 @@ def _spawn(function: Callable[..., int], config: Any, processes: int, device_nam
     os.environ.setdefault("MASTER_ADDR", "127.0.0.1")
     os.environ["MASTER_PORT"] = str(_free_port())
     stop = StopRequest()
-    previous = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
-    stop.listen()
     arguments = (processes, device_name, function, config)
-    context = multiprocessing.start_processes(
-        _run, arguments, nprocs=processes, join=False, start_method="spawn"
-    )
-    is_passed_on = False
-    try:
+    with stop.listening():
+        context = spawn(_run, arguments, nprocs=processes, join=False)  # type: ignore[no-untyped-call]
+        is_passed_on = False
         while any(process.is_alive() for process in context.processes):
             context.processes[0].join(timeout=0.5)
             if stop.is_set and not is_passed_on:
@@ -190,9 +193,6 @@ def _spawn(function: Callable[..., int], config: Any, processes: int, device_nam
             if any(process.exitcode not in (None, 0, CANCELLED) for process in context.processes):
                 break
         return _exit_code(context)
-    finally:
-        signal.signal(signal.SIGTERM, previous[0])
-        signal.signal(signal.SIGINT, previous[1])
 
 
 def _exit_code(context: Any) -> int:

@@ -41,12 +41,12 @@ def train(config: LoopConfig, world: World) -> int:
         world: this process among its peers.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stdout)
-    return Trainer(STAGES[type(config)](config, world), config, world).run()  # type: ignore[arg-type]
+    return Trainer(STAGES[type(config)](config, world), config, world).run()
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs the command line and returns its exit code."""
-    config = tyro.cli(StageConfig, args=arguments, description=__doc__)  # type: ignore[call-overload]
+    config = tyro.cli(StageConfig, args=arguments, description=__doc__)
     return launch(train, config, config.processes, config.device)
 
 

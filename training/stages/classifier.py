@@ -67,9 +67,8 @@ def token_terms(
     cross_entropy = (each.view(len(person), -1).mean(1) * person).sum() / person.sum().clamp_min(1)
     return {
         "tokens": TOKEN_WEIGHT * cross_entropy,
-        "keypoints": KEYPOINT_WEIGHT * losses.smooth_l1_2d(
-            keypoints, batch.coco_2d[..., :2], (batch.coco_2d[..., 2] > 0).float()
-        ),
+        "keypoints": KEYPOINT_WEIGHT
+        * losses.smooth_l1_2d(keypoints, batch.coco_2d[..., :2], (batch.coco_2d[..., 2] > 0).float()),
     }
 
 

@@ -34,6 +34,9 @@ class MeshConfig(PicturedConfig):
 class MeshModule(PicturedModule):
     """The whole network and its heads; the tokenizer is frozen."""
 
+    regressor: Tensor
+    edges: Tensor
+
     def __init__(self, config: MeshConfig) -> None:
         super().__init__(config)
         self.config = config
@@ -65,7 +68,10 @@ class MeshModule(PicturedModule):
         regressed = self.regressed(out)
         coarse = losses.vertex_loss(out.coarse_vertices, batch.coarse_vertices, person)
         intermediate = losses.vertex_loss(out.intermediate_vertices, batch.intermediate_vertices, person)
-        flat = [losses.masked_l1(project(j, out.weak_camera), batch.lsp_2d[..., :2], inside) for j in (out.joints, regressed)]
+        flat = [
+            losses.masked_l1(project(j, out.weak_camera), batch.lsp_2d[..., :2], inside)
+            for j in (out.joints, regressed)
+        ]
         edges = losses.edge_length_loss(out.coarse_vertices[person], batch.coarse_vertices[person], self.edges)
         return {
             "vertices": config.vertex_weight * (coarse + intermediate) / 2,

@@ -17,7 +17,7 @@ from core.crop import IMAGENET_MEAN, IMAGENET_STD
 from core.nets import PretrainHeads, network_for_body, preset
 from core.nets.config import LSP_FROM_HEATMAPS
 from core.nets.heatmaps import global_soft_argmax
-from core.nets.network import Network, NetOutput, PoseReading
+from core.nets.network import NetOutput, Network, PoseReading
 from training import checkpoint, losses, metrics
 from training.loop import LoopConfig
 from training.lspet import Photographs, load_validation
@@ -66,7 +66,7 @@ def normalised(image: Tensor) -> Tensor:
 
 def to_device(batch: PictureBatch, device: torch.device) -> PictureBatch:
     """The batch with every tensor on a device."""
-    names = PictureBatch.__slots__  # type: ignore[attr-defined]
+    names = PictureBatch.__slots__
     return PictureBatch(**{name: getattr(batch, name).to(device, non_blocking=True) for name in names})
 
 
@@ -130,9 +130,7 @@ class PicturedStage:
             _start_from(self.module, source)
         self.is_hard = 0.0
         store = PictureStore.open(config.store)
-        self.composer = Composer(
-            store, config.size, config.seed, world.rank, world.size, lambda _step: self.is_hard
-        )
+        self.composer = Composer(store, config.size, config.seed, world.rank, world.size, lambda _step: self.is_hard)
         is_scored = world.is_first and config.test_store is not None
         self.tests = {name: self._test(hard) for name, hard in (("clean", 0.0), ("hard", 1.0))} if is_scored else {}
         is_scored = world.is_first and config.lspet is not None
@@ -174,7 +172,7 @@ class PicturedStage:
     def _photograph_scores(self, photographs: Photographs) -> dict[str, float]:
         crops, crop_to_frame = photographs.crops(self.config.size)
         image = torch.from_numpy(np.ascontiguousarray(crops.transpose(0, 3, 1, 2)))
-        said = [self.read(part.to(self.world.device)) for part in image.split(TEST_BATCH)]
+        said = [self.read(part.to(self.world.device)) for part in torch.split(image, TEST_BATCH)]
         scores = {}
         for key in said[0]:
             if key.startswith("points"):
@@ -190,7 +188,7 @@ def _scores(said: list[dict[str, Tensor]], batches: list[PictureBatch]) -> dict[
     people = torch.cat([batch.has_person for batch in batches]).numpy()
 
     def all_of(key: str) -> metrics.Float:
-        return torch.cat([one[key] for one in said]).float().cpu().numpy()[people]
+        return np.asarray(torch.cat([one[key] for one in said]).float().cpu().numpy()[people])
 
     true = torch.cat([batch.lsp_3d for batch in batches]).numpy()[people]
     flat = torch.cat([batch.lsp_2d for batch in batches]).numpy()[people]
