@@ -41,19 +41,18 @@ def evaluate(
         ValueError: a set lacks its folder.
         MocapError: the bundle cannot be used.
     """
-    body = load_body()
-    bundle = find_weights(weights)
+    if "lspet" in sets and lspet is None:
+        raise ValueError("the set lspet needs --lspet, the folder with images.tar, joints.npz, split.json")
+    if store is None and set(sets) & set(DIFFICULTY):
+        raise ValueError("rendered sets need --store, a test split of python -m training.pictures render")
+    body, bundle = load_body(), find_weights(weights)
     network = open_runtime(bundle, runtime, "cpu", threads=1)
     found = []
     for name in sets:
-        if name == "lspet":
-            if lspet is None:
-                raise ValueError("the set lspet needs --lspet, the folder with images.tar, joints.npz, split.json")
+        if name == "lspet" and lspet is not None:
             found.append(score_photographs(network, bundle, body, lspet))
-            continue
-        if store is None:
-            raise ValueError(f"the set {name} needs --store, a test split of python -m training.pictures render")
-        found.append(score_rendered(network, bundle, body, PictureStore.open(store), name, people))
+        elif store is not None:
+            found.append(score_rendered(network, bundle, body, PictureStore.open(store), name, people))
     return found
 
 
