@@ -59,7 +59,7 @@ def read_motion(path: Path) -> Motion:
             if int(arrays["format_version"]) > FORMAT_VERSION:
                 raise MocapError(f"{path}: made by a newer version; update, or solve the take again")
             return _motion(arrays)
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile, EOFError) as error:
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile, EOFError, TypeError) as error:
         raise MocapError(f"{path}: damaged or no motion ({error}); solve the take again") from error
 
 
