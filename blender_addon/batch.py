@@ -39,6 +39,8 @@ def _package_name() -> str:
 
 
 def _run() -> None:
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")  # read when cv2 is first imported
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     arguments = sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else sys.argv[1:]
     clips = importlib.import_module(f"{_package_name()}.clips")
     exit_code = clips.main(arguments)

@@ -58,7 +58,7 @@ def load_clip(footage: Path) -> Any:
         logger.warning("%s: not there, so the camera has no footage behind it", footage)
         return None
     try:
-        clip: Any = bpy.data.movieclips.load(str(first), check_existing=True)
+        clip: Any = bpy.data.movieclips.load(str(first.resolve()), check_existing=True)
     except RuntimeError as error:
         logger.warning("%s: Blender can't show it behind the camera (%s)", footage, error)
         return None

@@ -77,7 +77,7 @@ def run_clip(clip: Path, name: str, options: argparse.Namespace, stop: Any) -> C
     report = ClipReport(str(clip), name)
     try:
         _make_clip(clip, report, options, stop)
-    except bridge.Cancelled as error:
+    except bridge.core_module("errors").Cancelled as error:
         report.status, report.error = "cancelled", str(error)
     except (bridge.MocapError, OSError, MemoryError, RuntimeError) as error:
         report.error = " ".join(str(error).split()) or "out of memory; use a shorter or smaller clip"

@@ -109,6 +109,13 @@ def _select(items: list[bpy.types.Object]) -> None:
     layer.objects.active = items[-1]
 
 
+def _restore_selection(selected: list[bpy.types.Object], active: bpy.types.Object | None) -> None:
+    layer: Any = bpy.context.view_layer
+    for item in layer.objects:
+        item.select_set(item in selected)
+    layer.objects.active = active
+
+
 @contextmanager
 def _relative_bodies(built: BuiltTake) -> Iterator[list[bpy.types.Object]]:
     """Temporary copies of the bodies with relative keys; the originals lend them their names meanwhile."""
@@ -134,6 +141,7 @@ def _all_visible(built: BuiltTake) -> Iterator[None]:
     scene: Any = bpy.context.scene
     items = _people_objects(built, with_bodies=True)
     curves = [c for item in items for c in existing_curves(item) if c.data_path.startswith("hide_")]
+    hidden = [(item, item.hide_viewport, item.hide_render) for item in items]
     frame, selected = scene.frame_current, list(bpy.context.selected_objects)
     active = bpy.context.view_layer.objects.active  # type: ignore[union-attr]
     try:
@@ -143,10 +151,12 @@ def _all_visible(built: BuiltTake) -> Iterator[None]:
             item.hide_viewport = item.hide_render = False
         yield
     finally:
+        for item, hide_viewport, hide_render in hidden:
+            item.hide_viewport, item.hide_render = hide_viewport, hide_render
         for curve in curves:
             curve.mute = False
         scene.frame_set(frame)
-        _select([*selected, active] if active else selected) if selected or active else None
+        _restore_selection(selected, active)
 
 
 @contextmanager

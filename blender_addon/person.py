@@ -68,7 +68,7 @@ def make_mesh(vertices: Float, faces: Any, name: str) -> bpy.types.Mesh:
 
 def make_material(index: int, name: str) -> bpy.types.Material:
     """A plain material in the person's own colour, the same in solid view and in a render."""
-    colour = (*colorsys.hsv_to_rgb((0.07 + index * GOLDEN_ANGLE) % 1.0, 0.55, 0.9), 1.0)
+    colour = (*colorsys.hsv_to_rgb((0.07 + index * GOLDEN_ANGLE) % 1.0, 0.75, 0.9), 1.0)
     material = bpy.data.materials.new(name)
     material.diffuse_color = colour  # type: ignore[assignment]
     if material.node_tree is None:

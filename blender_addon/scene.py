@@ -130,6 +130,9 @@ def _build_person(place: _Place, motion: Motion, index: int, frames: Float, sett
             data: Any = mesh.data
             data.materials.append(material)
             key_presence(mesh, frames, place.scene_range)
+    if body and skinned:  # two bodies in one place: the one with shape keys is shown
+        skinned.animation_data_clear()
+        skinned.hide_viewport = skinned.hide_render = True
     return BuiltPerson(
         person_id=person.person_id,
         root=root.name,

@@ -28,8 +28,8 @@ COLUMNS = {True: 4, False: 6}
 """Of cells that are wider than high, and of the others."""
 CELL_LONGER_SIDE_PX = 480
 BODY_OPACITY = 0.8  # the person stays visible beneath the body
-SAMPLES = 12  # smooth enough at this size, 0.3 s a cell on two cores
-SUN_STRENGTH, SKY_STRENGTH = 2.5, 0.7
+SAMPLES = 6  # noise is below what a cell shows
+SUN_STRENGTH, SKY_STRENGTH = 2.0, 0.4
 SUN_EULER = (0.9, 0.2, -0.5)  # from above, behind the camera's left shoulder
 GAP_PX, LABEL_PX = 4, 22
 

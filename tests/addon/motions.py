@@ -35,9 +35,7 @@ def capsule() -> tuple[np.ndarray, np.ndarray]:
     return vertices, np.array(faces)
 
 
-def person(
-    frame_count: int = 12, fps: float = 25.0, first: int = 0, seed: int = 0, name: str = "1"
-) -> PersonMotion:
+def person(frame_count: int = 12, fps: float = 25.0, first: int = 0, seed: int = 0, name: str = "1") -> PersonMotion:
     """A capsule that wobbles and walks to the right, downwards and away."""
     rng = np.random.default_rng(seed)
     base, _ = capsule()
@@ -69,9 +67,7 @@ def person(
     )
 
 
-def motion(
-    persons: list[PersonMotion] | None = None, fps: float = 25.0, footage: Path = Path("missing.mp4")
-) -> Motion:
+def motion(persons: list[PersonMotion] | None = None, fps: float = 25.0, footage: Path = Path("missing.mp4")) -> Motion:
     """A motion of capsules, one by default."""
     return Motion(
         persons=[person(fps=fps)] if persons is None else persons,

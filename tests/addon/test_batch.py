@@ -1,0 +1,123 @@
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import pytest
+
+bpy = pytest.importorskip("bpy", reason="no bpy in this Python")
+
+from blender_addon import clips, sheet
+from tests.graphs import write_clip
+
+ROOT = Path(__file__).parent.parent.parent
+BLENDER_S = 400
+LOOK = """
+import sys, json, bpy
+bpy.ops.wm.open_mainfile(filepath=sys.argv[1])
+print(json.dumps({
+    "objects": sorted(item.name for item in bpy.data.objects),
+    "keys": [len(keys.key_blocks) for keys in bpy.data.shape_keys],
+    "clips": [clip.filepath for clip in bpy.data.movieclips],
+    "lights": len(bpy.data.lights),
+}))
+"""
+
+
+def run_batch(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """The command as a person types it."""
+    command = [sys.executable, str(ROOT / "blender_addon" / "batch.py"), "--", *map(str, arguments)]
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=BLENDER_S)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory, blob_weights: Path) -> tuple[Path, subprocess.CompletedProcess[str]]:
+    """A batch of a good clip between two bad ones, in a folder with a space and other letters."""
+    folder = tmp_path_factory.mktemp("Höhe ü 空")
+    write_clip(folder / "läufer 1.mp4", 24)
+    (folder / "notes.mp4").write_text("not a video")
+    done = run_batch(
+        "notes.mp4", "läufer 1.mp4", "gone.mp4", "-o", "out", "--weights", blob_weights,
+        "--output", "mesh,armature", "--export", "glb,bvh", cwd=folder,
+    )  # fmt: skip
+    return folder / "out", done
+
+
+def test_good_clip_gets_all_its_files(made) -> None:
+    out, done = made
+    names = {path.name for path in out.iterdir()}
+    expected = {f"läufer 1.{suffix}" for suffix in ("blend", "png", "npz", "take", "glb", "bvh")} | {"report.json"}
+    assert names == expected, done.stderr
+
+
+def test_bad_clips_get_one_sentence_each_and_exit_code_1(made) -> None:
+    _, done = made
+    errors = [line for line in done.stderr.splitlines() if line.startswith("error:")]
+    assert done.returncode == 1
+    assert [error.split(":")[1].strip() for error in errors] == ["notes.mp4", "gone.mp4"]
+    assert "Traceback" not in done.stderr + done.stdout
+
+
+def test_report_tells_each_clips_fate(made) -> None:
+    report = json.loads((made[0] / "report.json").read_text(encoding="utf-8"))
+    assert [(clip["name"], clip["status"]) for clip in report["clips"]] == [
+        ("notes", "failed"), ("läufer 1", "done"), ("gone", "failed"),
+    ]  # fmt: skip
+    person = report["clips"][1]["people"][0]
+    assert person["frames"] >= 20 and report["clips"][1]["footage_facts"]["frames_decoded"] == 24
+
+
+def test_blend_holds_the_take_and_nothing_of_the_sheet(made, tmp_path) -> None:
+    script = tmp_path / "look.py"
+    script.write_text(LOOK)
+    done = subprocess.run(
+        [sys.executable, str(script), str(made[0] / "läufer 1.blend")],
+        capture_output=True, text=True, timeout=BLENDER_S,
+    )  # fmt: skip
+    held = json.loads(next(line for line in done.stdout.splitlines() if line.startswith("{")))
+    label = "läufer 1.1"
+    names = ["läufer 1", "läufer 1 camera", *(f"{label} {part}" for part in ("body", "root", "skeleton", "skinned"))]
+    assert held["objects"] == sorted(names)
+    assert held["keys"][0] >= 20 and held["clips"] == ["//../läufer 1.mp4"] and held["lights"] == 0
+
+
+def test_sheet_shows_the_body_over_the_footage(made) -> None:
+    picture = cv2.imdecode(__import__("numpy").fromfile(made[0] / "läufer 1.png", "uint8"), cv2.IMREAD_COLOR)
+    assert picture.shape == (3 * (240 + sheet.LABEL_PX + sheet.GAP_PX) + 4, 4 * (320 + 4) + 4, 3)
+    first_cell = picture[4:244, 4:324].astype(int)
+    coloured = (first_cell.max(axis=2) - first_cell.min(axis=2)) > 40  # footage is grey, the body is not
+    rows, columns = coloured.nonzero()
+    assert abs(columns.mean() - 90) < 12 and abs(rows.mean() - 125) < 20  # the blob's place in frame 0
+
+
+def test_wrong_usage_ends_with_2(tmp_path) -> None:
+    assert run_batch("clip.mp4", "-o", "out", "--export", "obj", cwd=tmp_path).returncode == 2
+
+
+def test_output_folder_that_is_a_file_is_one_sentence(tmp_path) -> None:
+    (tmp_path / "out").touch()
+    done = run_batch("clip.mp4", "-o", "out", cwd=tmp_path)
+    assert (done.returncode, "Traceback" in done.stderr) == (1, False)
+    assert "choose another place" in done.stderr
+
+
+def test_clips_of_one_name_do_not_overwrite_each_other() -> None:
+    assert clips.clip_names([Path("a/x.mp4"), Path("b/x.mp4"), Path("y.mov")], None) == ["x", "x_2", "y"]
+
+
+def test_overlay_keeps_the_footage_where_there_is_no_body() -> None:
+    import numpy as np
+
+    footage = np.full((2, 2, 3), 100, np.uint8)
+    body = np.zeros((2, 2, 4), np.uint8)
+    body[0, 0] = (0, 0, 200, 255)
+    mixed = sheet.overlaid(footage, body)
+    assert mixed[1, 1].tolist() == [100, 100, 100] and mixed[0, 0].tolist() == [20, 20, 180]
+
+
+def test_portrait_cells_are_no_higher_than_landscape_ones_are_wide() -> None:
+    assert sheet.cell_size(1080, 1920) == (270, 480)
+    assert sheet.cell_size(320, 240) == (320, 240)

@@ -1,0 +1,111 @@
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("bpy", reason="no bpy in this Python")
+
+from blender_addon import bridge, engine
+from tests.addon import fake_engine
+
+CANCEL_S = 2.0
+"""A cancel takes effect within two seconds (users.md, section 8)."""
+GIVE_UP_S = 30
+
+
+def _run(job: engine.EngineJob, until=lambda job: job.state != "running") -> engine.EngineJob:
+    """Poll as the timer does."""
+    began = time.monotonic()
+    while not until(job):
+        job.poll()
+        assert time.monotonic() - began < GIVE_UP_S, job.progress
+        time.sleep(0.01)
+    return job
+
+
+def _job(tmp_path: Path, monkeypatch, mode: str, motion: Path | None = None) -> engine.EngineJob:
+    python = fake_engine.install(tmp_path, monkeypatch, mode, motion)
+    return engine.EngineJob(python, [["reconstruct", "a"], ["solve", "b", "-o", str(tmp_path / "m")]], dict(os.environ))
+
+
+def test_commands_run_one_after_the_other(tmp_path, monkeypatch) -> None:
+    source = tmp_path / "source"
+    source.write_text("motion")
+    job = _run(_job(tmp_path, monkeypatch, "good", source))
+    assert (job.state, job.progress.stage, (tmp_path / "m").read_text()) == ("done", "solve", "motion")
+
+
+def test_progress_says_stage_and_share(tmp_path, monkeypatch) -> None:
+    job = _run(_job(tmp_path, monkeypatch, "hang"), lambda job: job.progress.done == 4)
+    assert (job.progress.stage, job.progress.fraction) == ("estimate", 0.4)
+    assert job.progress.seconds_left is not None
+    job.close()
+
+
+@pytest.mark.parametrize("mode", ["hang", "deaf"])
+def test_cancel_ends_the_child_in_time(tmp_path, monkeypatch, mode: str) -> None:
+    job = _run(_job(tmp_path, monkeypatch, mode), lambda job: job.progress.done == 4)
+    began = time.monotonic()
+    job.cancel()
+    assert job.is_cancelling
+    _run(job)
+    assert job.state == "cancelled" and time.monotonic() - began < CANCEL_S
+    assert not _is_alive(job.pid)
+
+
+def test_close_ends_a_deaf_child_at_once(tmp_path, monkeypatch) -> None:
+    job = _run(_job(tmp_path, monkeypatch, "deaf"), lambda job: job.progress.done == 4)
+    job.close()
+    assert job.state == "cancelled" and not _is_alive(job.pid)
+
+
+def _is_alive(pid: int | None) -> bool:
+    return Path(f"/proc/{pid}").exists()
+
+
+def test_refusal_is_the_engines_own_sentence(tmp_path, monkeypatch) -> None:
+    job = _run(_job(tmp_path, monkeypatch, "refuse"))
+    assert (job.state, job.error) == ("failed", "clip.mp4: nobody in it; draw a box")
+
+
+@pytest.mark.parametrize(
+    ("mode", "said"),
+    [
+        ("killed", "memory runs out"),
+        ("segfault", "crashed (signal 11)"),
+        ("segfault", "loading the network"),
+        ("traceback", "ZeroDivisionError: a bug"),
+    ],
+)
+def test_crash_says_what_happened_with_the_last_lines(tmp_path, monkeypatch, mode: str, said: str) -> None:
+    job = _run(_job(tmp_path, monkeypatch, mode))
+    assert job.state == "failed" and said in job.error
+
+
+def test_python_that_is_not_there_is_one_sentence(tmp_path) -> None:
+    job = engine.EngineJob(tmp_path / "python", [["doctor"]], {})
+    assert job.poll() == "failed" and "choose another Python in the preferences" in job.error
+
+
+def test_own_python_is_the_one_that_runs() -> None:
+    version = subprocess.run(
+        [engine.own_python(), "-c", "import sys; print(sys.version)"], capture_output=True, text=True
+    )
+    assert version.stdout.strip() == sys.version
+
+
+def test_child_finds_core_and_its_packages(tmp_path) -> None:
+    code = "import core.types, numpy, cv2, scipy, onnxruntime; print(core.__file__)"
+    environment = engine.child_environment(bridge.core_root(), is_own_python=True)
+    done = subprocess.run(
+        [engine.own_python(), "-c", code], env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=60
+    )
+    assert (Path(done.stdout.strip()).parent, done.returncode) == (bridge.core_root() / "core", 0), done.stderr
+
+
+def test_foreign_python_brings_its_own_packages() -> None:
+    environment = engine.child_environment(Path("/somewhere"), is_own_python=False)
+    assert environment["PYTHONPATH"] == "/somewhere"
