@@ -34,6 +34,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
     options = _options(arguments)
+    logging.getLogger("huggingface_hub").setLevel(logging.CRITICAL)  # its failures are told in our words
+    if not sys.stderr.isatty():
+        os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     printer = progress_printer(options.progress) if hasattr(options, "progress") else None
     stop = StopRequest()
     stop.listen()

@@ -74,7 +74,7 @@ def crop_side_px(crop_to_frame: Float, size: int) -> Float:
 def crop_units_to_frame(points: Float, crop_to_frame: Float, size: int) -> Float:
     """Points (B, J, 2) in crop units -> frame pixels."""
     crop_px = (points + 1) * (size / 2)
-    return crop_px * crop_to_frame[:, None, [0, 1], [0, 1]] + crop_to_frame[:, None, :, 2]
+    return np.asarray(crop_px * crop_to_frame[:, None, [0, 1], [0, 1]] + crop_to_frame[:, None, :, 2])
 
 
 def frame_to_crop_units(points_px: Float, crop_to_frame: Float, size: int) -> Float:

@@ -43,5 +43,5 @@ class OutputError(MocapError):
     """The output cannot be written."""
 
 
-class Cancelled(MocapError):
+class Cancelled(MocapError):  # noqa: N818 no error: the person asked for it
     """The run was cancelled; what is written so far is kept."""

@@ -50,7 +50,7 @@ def write_arrays(path: Path, arrays: Mapping[str, Any]) -> None:
     with written_whole(path) as file, zipfile.ZipFile(file, "w") as archive:
         for name, value in arrays.items():
             with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as member:
-                np.lib.format.write_array(member, np.asanyarray(value), allow_pickle=False)
+                np.save(member, np.asanyarray(value), allow_pickle=False)
 
 
 def _remove(temporary: Path) -> None:

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -90,9 +92,7 @@ class WeightsBundle:
             has_bias = bias_name in tensors.keys()  # noqa: SIM118
             bias = tensors.get_tensor(bias_name) if has_bias else np.zeros((len(matrix), 1))
         if bias.ndim > 1 and bias.shape[1] != 1:
-            raise WeightsError(
-                f"{self.torch_file}: its upsampler has a bias per axis, which takes can't hold"
-            )
+            raise WeightsError(f"{self.torch_file}: its upsampler has a bias per axis, which takes can't hold")
         return LearnedSampler(matrix, np.asarray(bias, np.float32).reshape(-1))
 
 
@@ -216,11 +216,26 @@ def _downloaded(repository: str, revision: str) -> Path:
         raise WeightsError(
             f"{repository}: downloading needs huggingface_hub; install it, or download the folder by hand"
         ) from error
+    fetch = partial(snapshot_download, repository, revision=revision, allow_patterns=list(HUB_FILES))
     try:
-        return Path(snapshot_download(repository, revision=revision, allow_patterns=list(HUB_FILES)))
+        if (cached := _cached(fetch)) is not None:
+            return cached
+        return Path(fetch())
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise WeightsError(
             f"{repository}@{revision}: can't be downloaded ({reason}); check the name, the revision and the "
             "connection, or give a local folder"
         ) from error
+
+
+def _cached(fetch: Callable[..., str]) -> Path | None:
+    """The folder of an earlier download that came to its end: without asking the network, which can be slow."""
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    try:
+        folder = Path(fetch(local_files_only=True))
+        names = json.loads((folder / CONFIG).read_text(encoding="utf-8"))["files"]
+    except (LocalEntryNotFoundError, OSError, ValueError, KeyError):
+        return None
+    return folder if all((folder / name).is_file() for name in names) else None

@@ -183,7 +183,7 @@ def test_full_disk_during_a_commit_leaves_the_last_commit(tmp_path: Path, monkey
         def full(*_: object, **__: object) -> None:
             raise OSError(errno.ENOSPC, "No space left on device")
 
-        monkeypatch.setattr(output.np.lib.format, "write_array", full)
+        monkeypatch.setattr(output.np, "save", full)
         with pytest.raises(OutputError, match="disk is full"):
             writer.commit(6)
     assert sorted(file.name for file in (tmp_path / "a.take").iterdir()) == before
