@@ -39,7 +39,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     printer = progress_printer(options.progress) if hasattr(options, "progress") else None
     stop = StopRequest()
-    stop.listen()
+    if options.is_stopped_between_frames:
+        stop.listen()
+    else:
+        stop.interrupt()
     command: Command = options.command
     try:
         command(options, printer, stop)
@@ -154,7 +157,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--end", type=_count, metavar="F", help="last frame, included")
     command.add_argument("--step", type=_positive, default=1, metavar="N", help="every N-th frame")
     command.add_argument("--focal-px", type=_positive_float, help="focal length in pixels, if known")
-    command.set_defaults(command=_reconstruct)
+    command.set_defaults(command=_reconstruct, is_stopped_between_frames=True)
 
     command = commands.add_parser("solve", help="take to motion: in seconds, as often as you like")
     command.add_argument("take", type=Path)
@@ -164,19 +167,19 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--fps", type=_positive_float, metavar="N", help="resample to that rate")
     command.add_argument("--body", type=Path, help="body file in SMPL's format; the open body by default")
     _add_progress(command)
-    command.set_defaults(command=_solve)
+    command.set_defaults(command=_solve, is_stopped_between_frames=False)
 
     command = commands.add_parser("stills", help="pictures with boxes to arrays", epilog=BOXES_FORM)
     command.add_argument("folder", type=Path, metavar="IMAGE_DIR")
     command.add_argument("--boxes", type=Path, required=True, metavar="boxes.json")
     command.add_argument("-o", "--output", type=Path, required=True, metavar="out.npz")
     _add_network_options(command)
-    command.set_defaults(command=_stills)
+    command.set_defaults(command=_stills, is_stopped_between_frames=True)
 
     command = commands.add_parser("doctor", help="what is installed, what is missing and what to do")
     command.add_argument("--weights", metavar="NAME|DIR")
     command.add_argument("--device", type=_device, default="auto")
-    command.set_defaults(command=_doctor)
+    command.set_defaults(command=_doctor, is_stopped_between_frames=False)
     return parser
 
 

@@ -35,6 +35,12 @@ class StopRequest:
         for number in STOP_SIGNALS:
             signal.signal(number, self._heard)
 
+    @staticmethod
+    def interrupt() -> None:
+        """Let both signals end what runs at once, as Ctrl-C does: for commands that have nothing to keep."""
+        for number in STOP_SIGNALS:
+            signal.signal(number, signal.default_int_handler)
+
     def _heard(self, number: int, _frame: FrameType | None) -> None:
         self._event.set()
         default = signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL

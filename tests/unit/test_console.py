@@ -2,6 +2,7 @@ import io
 import json
 import os
 import signal
+from collections.abc import Iterator
 
 import pytest
 
@@ -36,15 +37,24 @@ def test_nothing_is_drawn_where_there_is_no_terminal() -> None:
     assert progress_printer("auto", io.StringIO()) is None
 
 
-def test_stop_signal_is_heard_once_and_then_ends_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    stop = StopRequest()
-    try:
-        stop.listen()
-        assert not stop()
+def test_signal_interrupts_a_command_that_has_nothing_to_keep(restored_signals: None) -> None:
+    StopRequest.interrupt()
+    with pytest.raises(KeyboardInterrupt):
         os.kill(os.getpid(), signal.SIGTERM)
-        assert stop()
-        assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+
+
+@pytest.fixture
+def restored_signals() -> Iterator[None]:
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def test_stop_signal_is_heard_once_and_then_ends_the_process(restored_signals: None) -> None:
+    stop = StopRequest()
+    stop.listen()
+    assert not stop()
+    os.kill(os.getpid(), signal.SIGTERM)
+    assert stop()
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
