@@ -7,24 +7,23 @@ from typing import Any
 
 import pytest
 
-if importlib.util.find_spec("bpy") is None:
+HAS_BPY = importlib.util.find_spec("bpy") is not None
+if HAS_BPY:
+    import bpy  # before any test: it is what puts Blender's own modules, such as addon_utils, in place
+else:
     collect_ignore_glob = ["test_*.py"]
 
 
 def pytest_report_header() -> str:
     """Say which Blender the tests of the add-on run in."""
-    if importlib.util.find_spec("bpy") is None:
+    if not HAS_BPY:
         return "tests/addon: skipped, no bpy in this Python (pip install bpy)"
-    import bpy
-
     return f"tests/addon: Blender {bpy.app.version_string}"
 
 
 @pytest.fixture
 def scene() -> Any:
     """An empty scene at 25 frames a second in a fresh file."""
-    import bpy
-
     bpy.ops.wm.read_factory_settings(use_empty=True)
     bpy.context.scene.render.fps = 25
     return bpy.context.scene

@@ -2,8 +2,6 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-pytest.importorskip("bpy", reason="no bpy in this Python")
-
 from blender_addon import axes
 
 EXACT = 1e-12

@@ -1,11 +1,9 @@
 from dataclasses import replace
 
+import addon_utils
+import bpy
 import numpy as np
 import pytest
-
-bpy = pytest.importorskip("bpy", reason="no bpy in this Python")
-
-import addon_utils
 
 from blender_addon import axes, bridge, exports
 from blender_addon.scene import BuildSettings, build_take

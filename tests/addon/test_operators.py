@@ -1,9 +1,8 @@
 import json
 import time
 
+import bpy
 import pytest
-
-bpy = pytest.importorskip("bpy", reason="no bpy in this Python")
 
 import blender_addon
 from blender_addon import bridge, operators, panel, readiness, session

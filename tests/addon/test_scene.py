@@ -1,10 +1,8 @@
 from dataclasses import replace
 
+import bpy
 import numpy as np
 import pytest
-
-bpy = pytest.importorskip("bpy", reason="no bpy in this Python")
-
 from bpy_extras.object_utils import world_to_camera_view
 from mathutils import Vector
 
