@@ -112,6 +112,22 @@ def write_onnx(network: Network, path: Path) -> None:
     onnx.save(model, path)
 
 
+def reuse_onnx(old: Path, folder: Path) -> bool:
+    """Copies the ONNX file of an older bundle of the same weights, as when only its scores are new.
+
+    Args:
+        old: the bundle in place, if any.
+        folder: the one in the making, with its safetensors.
+    """
+    names = (bundle.SAFETENSORS, bundle.ONNX)
+    if not all((old / name).is_file() for name in names):
+        return False
+    if bundle.sha256(old / bundle.SAFETENSORS) != bundle.sha256(folder / bundle.SAFETENSORS):
+        return False
+    shutil.copyfile(old / bundle.ONNX, folder / bundle.ONNX)
+    return True
+
+
 def _forget_sources(graph: Any) -> None:
     """Drops the exporter's stack traces: they name files of the machine that ran it."""
     graph.doc_string = ""
@@ -179,7 +195,8 @@ def export(run: Path, target: Path, name: str, scores: Sequence[Path] = ()) -> b
     folder.mkdir()
     try:
         write_safetensors(network, folder / bundle.SAFETENSORS)
-        write_onnx(network, folder / bundle.ONNX)
+        if not reuse_onnx(target, folder):
+            write_onnx(network, folder / bundle.ONNX)
         found = deviations(folder, network)
         for array, value in found.items():
             logger.info("%-18s %.3f of the tolerated deviation", array, value)

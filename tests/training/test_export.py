@@ -87,6 +87,17 @@ def test_export_of_models_that_disagree_writes_nothing(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["other"]
 
 
+def test_export_with_new_scores_keeps_the_models_of_the_same_weights(
+    run: Path, exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = tmp_path / "micro"
+    shutil.copytree(exported, copy)
+    monkeypatch.setattr(export, "write_onnx", lambda *_: pytest.fail("exported again"))
+    assert export.export(run, copy, "micro")
+    assert find_weights(copy).scores == {}
+    assert (copy / bundle.ONNX).read_bytes() == (exported / bundle.ONNX).read_bytes()
+
+
 def test_export_over_a_folder_that_is_no_bundle_is_refused(tmp_path: Path) -> None:
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "one.jpg").write_text("mine")
