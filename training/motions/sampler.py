@@ -57,10 +57,17 @@ def runs_through_itself(pose: Float) -> bool:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PoseSampler:
-    """Draws poses; without a library every pose comes from the joint limits."""
+    """Draws poses; without a library every pose comes from the joint limits.
+
+    Attributes:
+        library: captured motion, of one split.
+        limits_share: poses drawn from joint limits, of all.
+        is_mixed: captured poses are also recombined, jittered and turned upside down; False leaves them as they are.
+    """
 
     library: MotionLibrary | None
     limits_share: float = LIMITS_SHARE
+    is_mixed: bool = True
 
     def sample(self, rng: np.random.Generator) -> Float:
         """One pose (24, 3), the pelvis' orientation in a y-up world with any yaw left to the caller."""
@@ -74,6 +81,8 @@ class PoseSampler:
         if self.library is None or rng.random() < self.limits_share:
             return sample_limits(rng)
         pose = self._captured(rng)
+        if not self.is_mixed:
+            return pose
         if rng.random() < RECOMBINED_SHARE:
             for group in (LEFT_ARM, RIGHT_ARM, LEGS, TRUNK_AND_HEAD):
                 if rng.random() < 0.5:

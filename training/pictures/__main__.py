@@ -18,6 +18,10 @@ def _parser() -> argparse.ArgumentParser:
     render.add_argument("--seed", type=int, default=0)
     render.add_argument("--size", type=int, default=192, help="pixels a side")
     render.add_argument("--workers", type=int, default=2)
+    render.add_argument(
+        "--poses", choices=["mixed", "captured"], default="mixed",
+        help="mixed: also joint limits, recombined and turned poses (to train on); captured: the motions as they are",
+    )  # fmt: skip
     render.add_argument("--device", default="cpu", help="where shading runs: cpu or cuda")
     render.add_argument("-o", "--out", type=Path, required=True, help="folder of the store")
     sheet = commands.add_parser("sheet", help="a contact sheet of finished pictures with their labels")
@@ -55,8 +59,9 @@ def main(arguments: list[str] | None = None) -> int:
 
             motions = str(options.motions) if options.motions else None
             settings = RenderSettings(
-                options.count, options.split, options.seed, options.size, motions, options.device
-            )
+                options.count, options.split, options.seed, options.size, motions, options.device,
+                options.poses,
+            )  # fmt: skip
             render(settings, options.out, options.workers)
         elif options.command == "sheet":
             from training.pictures.sheet import write_sheet

@@ -37,6 +37,7 @@ class RenderSettings:
         size: pixels a side; 2 x 2 samples each.
         motions: motion file; None draws all poses from joint limits.
         device: where shading runs.
+        poses: "mixed" with joint limits, recombined and turned; "captured" takes the motion file's as they are.
     """
 
     count: int
@@ -45,6 +46,7 @@ class RenderSettings:
     size: int = 192
     motions: str | None = None
     device: str = "cpu"
+    poses: str = "mixed"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,13 +64,16 @@ class Studio:
         """Loads body, motions and panoramas.
 
         Raises:
-            ValueError: the size is no multiple of four, or the split is unknown.
+            ValueError: the size is no multiple of four, the split is unknown, or captured poses have no motion file.
         """
         if settings.size % 4 or settings.split not in ("train", "test"):
             raise ValueError(f"expected a size divisible by 4 and split train or test, got {settings}")
+        if settings.poses not in ("mixed", "captured") or (settings.poses == "captured" and not settings.motions):
+            raise ValueError(f"expected poses mixed, or captured with a motion file, got {settings}")
         body = load_body()
         library = MotionLibrary.load(Path(settings.motions), settings.split) if settings.motions else None
-        return cls(settings, body, find_landmarks(body), PoseSampler(library), load_environments(settings.split))
+        poses = PoseSampler(library) if settings.poses == "mixed" else PoseSampler(library, 0.0, is_mixed=False)
+        return cls(settings, body, find_landmarks(body), poses, load_environments(settings.split))
 
     def sample(self, number: int) -> scene.Scene:
         """The scene of one picture of the store."""
@@ -150,7 +155,8 @@ def render(settings: RenderSettings, folder: Path, workers: int) -> None:
     wanted = {
         "format": FORMAT, "generator": GENERATOR, "shard": SHARD, "body": studio.body.digest,
         "environments": [environment.name for environment in studio.environments],
-        **{k: v for k, v in asdict(settings).items() if k not in ("count", "device", "motions")},
+        **{k: v for k, v in asdict(settings).items() if k in ("split", "seed", "size")},
+        **({} if settings.poses == "mixed" else {"poses": settings.poses}),
     }  # fmt: skip
     meta = folder / "store.json"
     if meta.exists() and json.loads(meta.read_text()) != wanted:
