@@ -33,9 +33,12 @@ def _file(tmp_path: Path, names: list[str]) -> Path:
     count = 4 * len(names)
     rng = np.random.default_rng(0)
     np.savez(
-        tmp_path / "m.npz", pose=rng.normal(0, 0.2, (count, 24, 3)).astype(np.float16), root=np.zeros((count, 3), np.float32),
-        clip=np.repeat(np.arange(len(names)), 4).astype(np.int16), names=np.array(names),
-    )  # fmt: skip
+        tmp_path / "m.npz",
+        pose=rng.normal(0, 0.2, (count, 24, 3)).astype(np.float16),
+        root=np.zeros((count, 3), np.float32),
+        clip=np.repeat(np.arange(len(names)), 4).astype(np.int16),
+        names=np.array(names),
+    )
     return tmp_path / "m.npz"
 
 
@@ -209,7 +212,8 @@ def _asf(tmp_path: Path) -> tuple[Path, Path]:
     bones = {"ltibia": down, "rfemur": down, "rtibia": down, "lhumerus": left, "rhumerus": right}
     (tmp_path / "01.asf").write_text(ASF.format(others="".join(BONE.format(*bone) for bone in bones.items())))
     frame = "root 0 16 0 0 0 0\nlfemur {} 0 0\nltibia 0\nrfemur 0\nrtibia 0\nlhumerus 0\nrhumerus 0\n"
-    (tmp_path / "01_02.amc").write_text("#!\n:DEGREES\n" + "".join(f"{n + 1}\n" + frame.format(-30 * n) for n in range(5)))
+    frames = "".join(f"{n + 1}\n" + frame.format(-30 * n) for n in range(5))
+    (tmp_path / "01_02.amc").write_text("#!\n:DEGREES\n" + frames)
     return tmp_path / "01.asf", tmp_path / "01_02.amc"
 
 

@@ -40,7 +40,7 @@ def test_nearer_triangle_wins_whatever_the_order() -> None:
 
 def test_barycentric_interpolation_is_exact_in_perspective() -> None:
     rng = np.random.default_rng(0)
-    points = (rng.random((3, 3)) + [-0.5, -0.5, 2]).astype(np.float32)
+    points = (rng.random((3, 3)) + np.array([-0.5, -0.5, 2])).astype(np.float32)
     screen = np.concatenate([points[:, :2] / points[:, 2:] * 60 + 32, 1 / points[:, 2:]], 1).astype(np.float32)
     faces = np.array([[0, 1, 2]], np.int32)
     _, triangle = raster.rasterise(screen, faces, 64, 64)
@@ -173,7 +173,8 @@ def test_wrong_settings_end_in_one_line(tmp_path: Path, capsys: pytest.CaptureFi
 
 def test_sheet_is_written(tmp_path: Path) -> None:
     out = tmp_path / "sheet.png"
-    assert main(["sheet", str(small_store().folder), "--rows", "2", "--columns", "3", "--size", "64", "-o", str(out)]) == 0
+    shape = ["--rows", "2", "--columns", "3", "--size", "64"]
+    assert main(["sheet", str(small_store().folder), *shape, "-o", str(out)]) == 0
     assert out.stat().st_size > 5000
 
 

@@ -42,7 +42,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("-o", "--out", type=Path, required=True)
     options = parser.parse_args(arguments)
     skeletons = [path for path in options.files if path.suffix.lower() == ".asf"]
-    poses, roots, clips, names = [], [], [], []
+    poses, roots, clips = [], [], []
+    names: list[str] = []
     try:
         for path in options.files:
             if path in skeletons:

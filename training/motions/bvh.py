@@ -93,8 +93,9 @@ def read_bvh(path: Path) -> SourceMotion:
             root = place
     directions = {}
     for number, joint in enumerate(joints):
-        ends = [other.offset for other in joints if other.parent == number] or [joint.end]
-        directions[joint.name] = ends[0] if ends[0] is not None else np.zeros(3, np.float32)
+        own = np.zeros(3, np.float32) if joint.end is None else joint.end
+        ends = [other.offset for other in joints if other.parent == number] or [own]
+        directions[joint.name] = ends[0]
     names = match_names([joint.name for joint in joints])
     leg = sum(float(np.linalg.norm(directions[names[f"left_{part}"]])) for part in ("hip", "knee"))
     rotations = {joint.name: turn for joint, turn in zip(joints, turns, strict=True)}

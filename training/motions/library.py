@@ -51,11 +51,11 @@ def subjects_of(names: list[str]) -> list[str]:
     seen: dict[str, set[str]] = {}
     result = []
     for name in names:
-        trial, numbered = _TRIAL.match(name), _NUMBERED.match(name)
+        trial, is_numbered = _TRIAL.match(name), _NUMBERED.match(name) is not None
         source = name.split("/")[0]
         if trial:
             result.append(f"{source}/{trial['subject']}")
-        elif numbered:
+        elif is_numbered:
             known = seen.setdefault(source, set())
             if name in known and runs.get(source, 0) == 0:
                 runs[source] = 1
@@ -95,7 +95,7 @@ class MotionLibrary:
         """
         if not clips:
             raise ValueError("expected at least one motion clip, got none")
-        activities, index, counts = np.unique(
+        _, index, counts = np.unique(
             [clip.activity for clip in clips], return_inverse=True, return_counts=True
         )
         weight = (np.sqrt(counts) / counts)[index]
@@ -134,4 +134,4 @@ class MotionLibrary:
     def sample(self, rng: np.random.Generator) -> Float:
         """One pose (24, 3): an activity first, then a clip of it, then a frame."""
         clip = self.clips[int(rng.choice(len(self.clips), p=self.chance / self.chance.sum(dtype=np.float64)))]
-        return clip.pose[int(rng.integers(len(clip.pose)))].copy()
+        return np.array(clip.pose[int(rng.integers(len(clip.pose)))])

@@ -91,7 +91,8 @@ def match_names(names: list[str]) -> dict[str, str]:
     needed = {"pelvis", "left_hip", "right_hip", "left_knee", "right_knee", "left_shoulder", "right_shoulder"}
     if needed - set(found):
         raise MocapError(
-            f"the skeleton has no joint that looks like {', '.join(sorted(needed - set(found)))}; it has {', '.join(names[:12])}"
+            f"the skeleton has no joint that looks like {', '.join(sorted(needed - set(found)))}; "
+            f"it has {', '.join(names[:12])}"
         )
     return found
 

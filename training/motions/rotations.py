@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
-Float = npt.NDArray[np.float32]
+Float = npt.NDArray[np.floating[Any]]
 
 # SMPL's 24 joints: parents, and the joint on the other side of the body.
 PARENTS = (-1, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 12, 13, 14, 16, 17, 18, 19, 20, 21)
 MIRROR = np.array([0, 2, 1, 3, 5, 4, 6, 8, 7, 9, 11, 10, 12, 14, 13, 15, 17, 16, 19, 18, 21, 20, 23, 22])
-SMPL_NAMES = (
-    "pelvis left_hip right_hip spine1 left_knee right_knee spine2 left_ankle right_ankle spine3 left_foot "
-    "right_foot neck left_collar right_collar head left_shoulder right_shoulder left_elbow right_elbow "
-    "left_wrist right_wrist left_hand right_hand"
-).split()
+SMPL_NAMES = [
+    "pelvis", "left_hip", "right_hip", "spine1", "left_knee", "right_knee", "spine2", "left_ankle",
+    "right_ankle", "spine3", "left_foot", "right_foot", "neck", "left_collar", "right_collar",
+    "head", "left_shoulder", "right_shoulder", "left_elbow", "right_elbow", "left_wrist",
+    "right_wrist", "left_hand", "right_hand",
+]  # fmt: skip
 
 
 def to_matrix(rotvec: Float) -> Float:
@@ -32,7 +35,7 @@ def to_matrix(rotvec: Float) -> Float:
         ],
         axis=-1,
     )  # fmt: skip
-    return rows.reshape(*rotvec.shape[:-1], 3, 3).astype(np.float32)
+    return np.asarray(rows.reshape(*rotvec.shape[:-1], 3, 3), np.float32)
 
 
 def to_rotvec(matrix: Float) -> Float:
@@ -40,7 +43,8 @@ def to_rotvec(matrix: Float) -> Float:
     from scipy.spatial.transform import Rotation
 
     flat = np.asarray(matrix, np.float64).reshape(-1, 3, 3)
-    return Rotation.from_matrix(flat).as_rotvec().reshape(*matrix.shape[:-2], 3).astype(np.float32)
+    found = Rotation.from_matrix(flat).as_rotvec()
+    return np.asarray(found.reshape(*matrix.shape[:-2], 3), np.float32)
 
 
 def mirror_pose(pose: Float) -> Float:

@@ -52,7 +52,14 @@ def _green(rng: np.random.Generator, kind: int) -> Float:
     return material
 
 
-def _box(rng: np.random.Generator, at: tuple[float, float, float], half: tuple[float, float, float], which: int) -> list[float]:
+def _bark() -> Float:
+    colours = [from_srgb(colour) for colour in ((70, 52, 38), (45, 34, 26), (90, 70, 50))]
+    return np.concatenate([[raycast.BRICKS, 0.3], *colours, [0.5]])
+
+
+def _box(
+    rng: np.random.Generator, at: tuple[float, float, float], half: tuple[float, float, float], which: int
+) -> list[float]:
     return [raycast.BOX, *at, *half, rng.uniform(-0.6, 0.6), which]
 
 
@@ -63,9 +70,10 @@ def _view(rng: np.random.Generator, height: float) -> tuple[Float, Float, float]
 
 
 def _light(rng: np.random.Generator, ambient: tuple[float, float]) -> Float:
-    towards = rng.normal(size=3) + [0, 1.2, 0]
+    towards = rng.normal(size=3) + np.array([0, 1.2, 0])
     towards /= np.linalg.norm(towards)
-    return np.concatenate([towards, np.clip(rng.normal(1, 0.1, 3), 0.5, 1.5) * rng.uniform(0.1, 0.9), [rng.uniform(*ambient)]])
+    colour = np.clip(rng.normal(1, 0.1, 3), 0.5, 1.5) * rng.uniform(0.1, 0.9)
+    return np.concatenate([towards, colour, [rng.uniform(*ambient)]])
 
 
 def room(rng: np.random.Generator) -> Float:
@@ -95,7 +103,9 @@ def room(rng: np.random.Generator) -> Float:
             depth = rng.uniform(0.15, 0.5)
             tall = rng.uniform(0.2, 1.0)
             where = rng.uniform(0.45, 0.92)
-            at = (sign * half[0] * where, tall, along * half[2]) if wall < 2 else (along * half[0], tall, sign * half[2] * where)
+            at = (sign * half[0] * where, tall, along * half[2])
+            if wall >= 2:
+                at = (along * half[0], tall, sign * half[2] * where)
             shapes.append(_box(rng, at, (size[0], tall, depth), len(materials) - 1))
     origin, turn, tangent = _view(rng, min(rng.uniform(0.8, 2.0), half[1] * 1.7))
     origin[[0, 2]] = rng.uniform(-0.5, 0.5, 2) * [half[0], half[2]]
@@ -108,7 +118,8 @@ def room(rng: np.random.Generator) -> Float:
 
 def outdoors(rng: np.random.Generator) -> Float:
     """Outdoors: ground, sky, houses, trees, hedges, fences, cars as boxes. Linear RGB."""
-    sky_hue = from_srgb(np.array(colorsys.hsv_to_rgb(rng.normal(0.58, 0.03), rng.uniform(0.05, 0.7), rng.uniform(0.5, 1))) * 255)
+    blue = colorsys.hsv_to_rgb(rng.normal(0.58, 0.03), rng.uniform(0.05, 0.7), rng.uniform(0.5, 1))
+    sky_hue = from_srgb(np.array(blue) * 255)
     horizon = np.clip(sky_hue * 0.5 + 0.5 * rng.uniform(0.5, 1.1) * np.clip(rng.normal(1, 0.08, 3), 0.7, 1.2), 0, 1.2)
     sky = np.concatenate([sky_hue, horizon, np.full(3, rng.uniform(0.6, 1.1))])
     ground = _green(rng, raycast.GRASS) if rng.random() < 0.5 else _material(rng, FLOORS, (0.5, 3))
@@ -126,11 +137,13 @@ def outdoors(rng: np.random.Generator) -> Float:
             size, trunk = rng.uniform(0.5, 3), rng.uniform(0.3, 2.5)
             for _ in range(3):
                 jitter = rng.normal(0, 0.4, 3) * size
-                shapes.append([raycast.BALL, x + jitter[0], trunk + size + jitter[1], z + jitter[2], size, size * rng.uniform(0.6, 1), size, 0, len(materials) - 1])
-            materials.append(np.concatenate([[raycast.BRICKS, 0.3], from_srgb((70, 52, 38)), from_srgb((45, 34, 26)), from_srgb((90, 70, 50)), [0.5]]))
+                middle = (x + jitter[0], trunk + size + jitter[1], z + jitter[2])
+                shapes.append([raycast.BALL, *middle, size, size * rng.uniform(0.6, 1), size, 0, len(materials) - 1])
+            materials.append(_bark())
             shapes.append(_box(rng, (x, trunk / 2, z), (0.12 * size, trunk, 0.12 * size), len(materials) - 1))
         elif kind < 0.8:
-            materials.append(_material(rng, [raycast.STRIPES, raycast.BRICKS, raycast.CROWD, raycast.POSTER], (0.1, 0.8)))
+            boards = [raycast.STRIPES, raycast.BRICKS, raycast.CROWD, raycast.POSTER]
+            materials.append(_material(rng, boards, (0.1, 0.8)))
             shapes.append(_box(rng, (x, 0.7, z), (rng.uniform(1, 8), 0.7, 0.08), len(materials) - 1))
         else:
             materials.append(_material(rng, ANY, (0.1, 0.8)))
@@ -156,28 +169,27 @@ def plain(rng: np.random.Generator) -> Float:
     if rng.random() < 0.6:
         floor = 0.5 + 0.5 * np.tanh((y - rng.uniform(0.2, 0.9)) * rng.choice([3, 30]))
         picture = picture * (1 - floor[..., None]) + floor[..., None] * _hue(rng)
-    return (picture * (1 - 0.3 * rng.random() * (x**2 + y**2))[..., None]).astype(np.float32)
+    return np.asarray(picture * (1 - 0.3 * rng.random() * (x**2 + y**2))[..., None], np.float32)
 
 
 def collage(rng: np.random.Generator) -> Float:
     """Overlapping shapes and textures of any colour: clutter that teaches not to trust edges. Linear RGB."""
     picture = np.ones((SIDE, SIDE, 3), np.float32) * _hue(rng)
-    v, u = np.mgrid[0:SIDE:2, 0:SIDE:2] / SIDE * 2.0
     for _ in range(int(rng.integers(8, 40))):
         mask = np.zeros((SIDE, SIDE), np.uint8)
         centre, size = rng.uniform(0, SIDE, 2), rng.uniform(8, 70)
         if rng.random() < 0.6:
             corners = centre + rng.normal(0, size, (int(rng.integers(3, 7)), 2))
-            cv2.fillPoly(mask, [cv2.convexHull(corners.astype(np.int32))], 255, cv2.LINE_AA)
+            cv2.fillPoly(mask, [cv2.convexHull(corners.astype(np.int32))], (255.0,), cv2.LINE_AA)
         else:
-            cv2.ellipse(mask, tuple(int(c) for c in centre), (int(size), int(size * rng.uniform(0.1, 1))),
-                        float(rng.uniform(0, 180)), 0, 360, 255, -1, cv2.LINE_AA)  # fmt: skip
+            axes = (int(size), int(size * rng.uniform(0.1, 1)))
+            angle = float(rng.uniform(0, 180))
+            cv2.ellipse(mask, (int(centre[0]), int(centre[1])), axes, angle, 0, 360, (255.0,), -1, cv2.LINE_AA)
         paint = np.ones((SIDE, SIDE, 3), np.float32) * _hue(rng)
         if rng.random() < 0.5:
             noise = rng.normal(size=(int(rng.integers(4, 60)),) * 2).astype(np.float32)
             paint = paint + cv2.resize(noise, (SIDE, SIDE))[..., None] * 0.15 * paint
         picture = picture + (paint - picture) * (mask[..., None] / np.float32(255))
-    del u, v
     return np.maximum(picture, 0)
 
 
@@ -195,7 +207,8 @@ def background(rng: np.random.Generator, environments: list[Environment]) -> tup
         maker = (room, outdoors, plain, collage)[int(rng.choice(4, p=[0.42, 0.4, 0.1, 0.08]))]
         picture = maker(rng)
     middle = max(float(np.median(picture.mean(-1))), 1e-3)
-    picture = picture * np.float32(np.clip(rng.uniform(0.08, 0.4) / middle, 0.3, 4) if which < 0 else rng.uniform(0.1, 0.4) / middle)
+    gain = rng.uniform(0.08, 0.4) / middle
+    picture = picture * np.float32(np.clip(gain, 0.3, 4) if which < 0 else gain)
     display = to_srgb(picture) * 255
     return np.clip(display + 0.5, 0, 255).astype(np.uint8), which, heading
 

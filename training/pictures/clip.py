@@ -89,7 +89,8 @@ def _find(library: MotionLibrary, name: str) -> MotionClip:
     for clip in library.clips:
         if clip.name == name:
             return clip
-    raise ValueError(f"no clip {name!r} in the motion file; it has {', '.join(sorted({c.name for c in library.clips})[:8])} ...")
+    known = sorted({clip.name for clip in library.clips})
+    raise ValueError(f"no clip {name!r} in the motion file; it has {', '.join(known[:8])} ...")
 
 
 def _panorama(settings: ClipSettings) -> Environment | None:
@@ -194,7 +195,8 @@ def render_clip(settings: ClipSettings) -> tuple[list[Bytes], dict[str, Any]]:
     heading = to_matrix(np.array([0, azimuth, 0], np.float32))
     frames, truths = [], []
     lit_by = _turned(environment, heading)
-    exposure = 0.28 / max(float(np.median(_backdrop(environment, heading @ turns[0], settings, 1.0)) / 255) ** 2.2, 0.02)
+    middle = float(np.median(_backdrop(environment, heading @ turns[0], settings, 1.0))) / 255
+    exposure = 0.28 / max(middle**2.2, 0.02)
     for frame in range(count):
         picture = _backdrop(environment, heading @ turns[frame], settings, min(exposure, 2.5))
         drawn = [_draw_actor(studio, actor, frame, turns[frame], lit_by, settings) for actor in actors]

@@ -23,7 +23,7 @@ from training.pictures.crops import Placement, opencv_matrix, place_crop
 from training.pictures.labels import REST_RANGE, VERTEX_STEP
 from training.pictures.store import PictureStore
 
-Float = npt.NDArray[np.float32]
+Float = npt.NDArray[np.floating[Any]]
 Bytes = npt.NDArray[np.uint8]
 
 NEGATIVE_SHARE = 0.06
@@ -193,10 +193,15 @@ class Composer:
         """A map of the canvas in the crop; `shrink` canvas pixels a pixel of the source."""
         source = np.asarray(source)
         if placed.scale * shrink < 0.62:
-            source = cv2.resize(source, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+            half = (source.shape[1] // 2, source.shape[0] // 2)
+            source = np.asarray(cv2.resize(source, half, interpolation=cv2.INTER_AREA), np.uint8)
             shrink *= 2
         matrix = opencv_matrix(placed.matrix(), shrink)
-        return cv2.warpAffine(source, matrix, (self.size, self.size), flags=cv2.INTER_LINEAR)
+        return self._warped(source, matrix)
+
+    def _warped(self, source: Bytes, matrix: npt.NDArray[np.float64], border: int = cv2.BORDER_CONSTANT) -> Bytes:
+        side = (self.size, self.size)
+        return np.asarray(cv2.warpAffine(source, matrix, side, flags=cv2.INTER_LINEAR, borderMode=border), np.uint8)
 
     def _background(self, row: int, rng: np.random.Generator, hard: float) -> Bytes:
         """A background (S, S, 3); half the time from the panorama that lit the person, in its direction."""
@@ -213,11 +218,10 @@ class Composer:
         centre = rng.uniform(window / 2, side - window / 2 + 1e-6, 2)
         placed = Placement(turn, scale, (self.size / 2 - turn @ centre * scale).astype(np.float32), False)
         matrix = opencv_matrix(placed.matrix())
-        picture = cv2.warpAffine(
-            bank[which], matrix, (self.size, self.size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT
-        )
+        picture = self._warped(bank[which], matrix, cv2.BORDER_REFLECT)
         if rng.random() < 0.25:
-            picture = cv2.GaussianBlur(picture, (0, 0), float(rng.uniform(0.5, 3)) * self.size / 128)
+            blurred = cv2.GaussianBlur(picture, (0, 0), float(rng.uniform(0.5, 3)) * self.size / 128)
+            picture = np.asarray(blurred, np.uint8)
         return picture
 
     def _second(self, rng: np.random.Generator) -> Bytes:
@@ -250,7 +254,7 @@ class Composer:
         centre = rng.uniform(0.02, 0.98, 2) * self.size
         middle = np.full(2, thing.shape[0] / 2)
         matrix = opencv_matrix(Placement(turn, scale, centre - turn @ middle * scale, False).matrix())
-        return cv2.warpAffine(thing, matrix, (self.size, self.size), flags=cv2.INTER_LINEAR)
+        return self._warped(thing, matrix)
 
     def _matched_gain(self, picture: Bytes, person: Bytes, rng: np.random.Generator) -> Float:
         """Gain (3,) that moves the person part of the way to the background's brightness and tint."""
@@ -318,7 +322,7 @@ def _turn(angle: float, is_flipped: bool) -> Float:
 
 
 def _gain(rng: np.random.Generator, spread: float) -> Float:
-    return np.exp(rng.normal(0, spread) + rng.normal(0, spread * 0.2, 3)).astype(np.float32)
+    return np.asarray(np.exp(rng.normal(0, spread) + rng.normal(0, spread * 0.2, 3)), np.float32)
 
 
 def _visibility(points: Float, seen: npt.NDArray[np.uint8], hidden: Bytes) -> Float:

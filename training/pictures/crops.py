@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from core.crop import BOX_FACTOR, BOX_MARGIN
 
-Float = npt.NDArray[np.float32]
+Float = npt.NDArray[np.floating[Any]]
 MAX_ROTATION = np.radians(30)
 TRUNCATED_SHARE = 0.16
 
@@ -32,7 +33,7 @@ class Placement:
 
     def matrix(self) -> npt.NDArray[np.float64]:
         """(2, 3) `canvas_to_crop`."""
-        return np.concatenate([self.scale * self.turn, self.shift[:, None]], 1).astype(np.float64)
+        return np.asarray(np.concatenate([self.scale * self.turn, self.shift[:, None]], 1), np.float64)
 
     def points(self, canvas: Float) -> Float:
         """Canvas points (..., 2) in crop pixels."""
@@ -46,7 +47,9 @@ class Placement:
         return out
 
 
-def opencv_matrix(canvas_to_crop: npt.NDArray[np.float64], shrink: float = 1.0, grow: float = 1.0) -> npt.NDArray[np.float64]:
+def opencv_matrix(
+    canvas_to_crop: npt.NDArray[np.float64], shrink: float = 1.0, grow: float = 1.0
+) -> npt.NDArray[np.float64]:
     """The affine for cv2.warpAffine, which puts the centre of the first pixel at 0.
 
     Args:

@@ -80,7 +80,7 @@ def directions(height: int) -> Float:
     out = np.stack(
         [sine * np.sin(azimuth), np.repeat(np.cos(polar)[:, None], 2 * height, 1), sine * np.cos(azimuth)], -1
     )
-    return out.astype(np.float32)
+    return np.asarray(out, np.float32)
 
 
 def _environment(name: str, radiance: Float) -> Environment:
@@ -148,7 +148,7 @@ def made_up_light(rng: np.random.Generator, camera_to_world: Float) -> Light:
     mix = np.clip(0.5 + around[:, 1:2] * rng.uniform(0.6, 2), 0, 1)
     power = (sky * mix + ground * (1 - mix)) * solid
     for _ in range(int(rng.integers(0, 3))):
-        towards = rng.normal(size=3) + [0, 0.6, 0]
+        towards = rng.normal(size=3) + np.array([0, 0.6, 0])
         towards /= np.linalg.norm(towards)
         lobe = np.maximum(0, around @ towards)[:, None] ** rng.uniform(2, 12)
         power = power + lobe * solid * rng.uniform(0.5, 5) * np.clip(rng.normal(1, 0.15, 3), 0.4, 1.6)
@@ -156,7 +156,7 @@ def made_up_light(rng: np.random.Generator, camera_to_world: Float) -> Light:
     turn = np.eye(4, dtype=np.float32)
     turn[:3, :3] = camera_to_world
     ambient = np.einsum("ji,cjk,kl->cil", turn, soft, turn)
-    towards = rng.normal(size=3) * [1, 0.6, 1] + [0, 0.9, 0]
+    towards = rng.normal(size=3) * np.array([1, 0.6, 1]) + np.array([0, 0.9, 0])
     towards = (towards / np.linalg.norm(towards)).astype(np.float32)
     key = np.clip(rng.normal(1, 0.08, 3), 0.6, 1.4) * rng.choice([0.0, rng.uniform(0.2, 1), rng.uniform(1, 3)])
     return _exposed(ambient, camera_to_world.T @ towards, key)
@@ -191,10 +191,9 @@ def panorama_crop(environment: Environment, camera_to_world: Float, tangent: flo
     height, width = environment.radiance.shape[:2]
     column = (np.arctan2(ray[..., 0], ray[..., 2]) / (2 * np.pi) + 0.5) * width - 0.5
     row = np.arccos(np.clip(ray[..., 1], -1, 1)) / np.pi * height - 0.5
-    return cv2.remap(
-        environment.radiance, column.astype(np.float32), row.astype(np.float32), cv2.INTER_LINEAR,
-        borderMode=cv2.BORDER_WRAP,
-    )  # fmt: skip
+    places = column.astype(np.float32), row.astype(np.float32)
+    seen = cv2.remap(environment.radiance, *places, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
+    return np.asarray(seen, np.float32)
 
 
 def to_srgb(linear: Float) -> Float:

@@ -23,7 +23,8 @@ def hair_height(rest: Tensor, look: Looks, marks: Landmarks) -> Tensor:
     front_z, back_z = float(marks.nose[2] - 0.03), float(marks.nose[2] - 0.20)
     along_y, along_z = front_y - back_y, front_z - back_z
     length = (along_y**2 + along_z**2).sqrt()
-    return ((rest[:, 1] - back_y) * along_z - (rest[:, 2] - back_z) * along_y) / length
+    height: Tensor = ((rest[:, 1] - back_y) * along_z - (rest[:, 2] - back_z) * along_y) / length
+    return height
 
 
 def paint_head(
@@ -65,7 +66,6 @@ def face(rest: Tensor, look: Looks, marks: Landmarks, colour: Tensor) -> Tensor:
     front = z > marks.ear[2] + 0.035
     eye_x, eye_y, mouth_y = float(marks.eye[0]), float(marks.eye[1]), marks.mouth_y
     skin = look["skin"].expand(colour.shape)
-    covered = (colour - skin).abs().sum(-1) > 0.6 * skin.sum(-1)
     cheeks = torch.exp(-_spot(rest, (0.04, eye_y - 0.035), (0.022, 0.018))) * look["blush"] * 0.35
     colour = _mix(colour, skin * skin.new_tensor([1.05, 0.75, 0.75]), cheeks * front)
     nose_red = torch.exp(-_spot(rest, (0.0, float(marks.nose[1])), (0.015, 0.012))) * look["blush"] * 0.4
@@ -81,8 +81,7 @@ def face(rest: Tensor, look: Looks, marks: Landmarks, colour: Tensor) -> Tensor:
     brow_y = eye_y + 0.021 - 0.008 * ((side - eye_x) / 0.022) ** 2
     brow = ((y - brow_y).abs() < 0.0042 * look["brow"]) & (side > eye_x - 0.02) & (side < eye_x + 0.024)
     colour = _mix(colour, look["hair"] * 0.45, (brow & front).float() * 0.85)
-    colour = eyes(rest, look, colour, front, (eye_x, eye_y))
-    return torch.where((covered & (y < marks.chin_y))[:, None], colour, colour)
+    return eyes(rest, look, colour, front, (eye_x, eye_y))
 
 
 def eyes(rest: Tensor, look: Looks, colour: Tensor, front: Tensor, at: tuple[float, float]) -> Tensor:
@@ -141,7 +140,8 @@ def headwear(
     frame = ((lens > 0.78) & (lens < 1.25)) | ((side < 0.012) & ((y - eye_y).abs() < 0.003))
     temple_bar = ~front & ((y - eye_y).abs() < 0.0035) & (z > marks.ear[2] - 0.01) & (side > 0.05)
     ink = look["cloth_colour"][:, looks.BAG, 0] * 0.3
-    colour = _mix(colour, colour.new_tensor([0.015, 0.015, 0.02]), ((lens < 1) & front & (look["shades"] > 0)).float() * 0.95)
+    dark = (lens < 1) & front & (look["shades"] > 0)
+    colour = _mix(colour, colour.new_tensor([0.015, 0.015, 0.02]), dark.float() * 0.95)
     colour = _mix(colour, ink, (((frame & front) | temple_bar) & on).float())
     mask = front & (y < eye_y - 0.022) & (y > marks.chin_y - 0.01) & (look["face_mask"] > 0)
     colour = _mix(colour, look["cloth_colour"][:, looks.BAG, 1].expand(colour.shape), mask.float())

@@ -40,7 +40,7 @@ class Piece:
 def smooth(low: float, high: float, value: Float) -> Float:
     """Smoothstep: 0 below `low`, 1 above `high`."""
     t = np.clip((value - low) / (high - low), 0, 1)
-    return t * t * (3 - 2 * t)
+    return np.asarray(t * t * (3 - 2 * t))
 
 
 def head_height(rest: Float, marks: Landmarks, look: Look) -> Float:
@@ -52,7 +52,7 @@ def head_height(rest: Float, marks: Landmarks, look: Look) -> Float:
     back = np.array([marks.mouth_y - 0.01 + look.hairline_nape, marks.nose[2] - 0.20])
     along = front - back
     normal = np.array([along[1], -along[0]]) / np.linalg.norm(along)
-    return ((rest[:, 1] - back[0]) * normal[0] + (rest[:, 2] - back[1]) * normal[1]).astype(np.float32)
+    return np.asarray((rest[:, 1] - back[0]) * normal[0] + (rest[:, 2] - back[1]) * normal[1], np.float32)
 
 
 def displacement(rest: Float, marks: Landmarks, look: Look, rng: np.random.Generator) -> Float:
@@ -99,7 +99,7 @@ def _hair_depth(rest: Float, marks: Landmarks, look: Look, wavy: Float, x: Float
         (rest[:, 1] > marks.chin_y - 0.01) & (z > marks.ear[2] + 0.03) & on_head
     )
     depth = np.clip(look.hair_depth * crown * (1 + rough * wavy), 0.001, None) * grown
-    return (depth + beard).astype(np.float32)
+    return np.asarray(depth + beard, np.float32)
 
 
 def _grid_faces(rows: int, columns: int, is_closed: bool) -> Int:
@@ -128,7 +128,7 @@ def _outline(rest: Float, keep: npt.NDArray[np.bool_], y: float, angles: Float, 
     bearing, distance = np.arctan2(dx, dz), np.hypot(dx, dz)
     apart = np.abs((bearing[:, None] - angles + np.pi) % (2 * np.pi) - np.pi)
     reach = np.where(apart < 1.2, distance[:, None] * np.cos(apart), 0.02).max(0)
-    return reach.astype(np.float32)
+    return np.asarray(reach, np.float32)
 
 
 def skirt(rest: Float, marks: Landmarks, look: Look, rng: np.random.Generator) -> Piece:

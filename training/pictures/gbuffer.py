@@ -96,7 +96,7 @@ def _sphere(count: int) -> Float:
     height = 1 - 2 * k / count
     turn = np.pi * (1 + 5**0.5) * k
     radius = np.sqrt(1 - height**2)
-    return np.stack([radius * np.cos(turn), height, radius * np.sin(turn)], -1).astype(np.float32)
+    return np.asarray(np.stack([radius * np.cos(turn), height, radius * np.sin(turn)], -1), np.float32)
 
 
 def to_screen(points: Float, focal: float, centre: float) -> Float:
@@ -108,9 +108,8 @@ def to_screen(points: Float, focal: float, centre: float) -> Float:
         centre: principal point in samples, both axes.
     """
     inverse = 1 / points[:, 2]
-    return np.stack(
-        [points[:, 0] * inverse * focal + centre, points[:, 1] * inverse * focal + centre, inverse], -1
-    ).astype(np.float32)
+    x, y = points[:, 0] * inverse * focal + centre, points[:, 1] * inverse * focal + centre
+    return np.asarray(np.stack([x, y, inverse], -1), np.float32)
 
 
 def draw(surface: Surface, focal: float, side: int, key_direction: Float) -> GBuffer:

@@ -155,14 +155,14 @@ def floor_shadow(scene: Scene, size: int) -> npt.NDArray[np.uint8]:
     row, column = np.clip(place[:, 1], 0, 95).astype(int), np.clip(place[:, 0], 0, 95).astype(int)
     inside = (place[:, :2] >= 0).all(1) & (place[:, :2] < 96).all(1)
     near = np.where(nearness > -1e8, np.exp((nearness + level) / 0.10), 0).astype(np.float32)
-    near = cv2.blur(np.minimum(near, 1), (5, 5))
-    contact = np.where(inside, near[row, column], 0)
+    contact = np.where(inside, cv2.blur(np.minimum(near, 1), (5, 5))[row, column], 0)
     light = scene.light
     shade = np.zeros(size * size, np.float32)
     if float(light.key_direction @ up) > 0.1:
         key = raster.light_space(points, light.key_direction, centre, radius, 128)
         shadow_map, _ = raster.rasterise(key, faces, 128, 128)
-        shade = 1 - raster.lit_share(shadow_map, raster.light_space(floor, light.key_direction, centre, radius, 128), 0.02)
+        seen_floor = raster.light_space(floor, light.key_direction, centre, radius, 128)
+        shade = 1 - raster.lit_share(shadow_map, seen_floor, 0.02)
     strength = float(light.key_colour.mean() / (light.key_colour.mean() + 1.0))
     dark = 1 - (1 - 0.65 * np.minimum(contact * 1.3, 1)) * (1 - strength * shade)
     soft = cv2.GaussianBlur(np.where(hit, dark, 0).astype(np.float32).reshape(size, size), (3, 3), 0)

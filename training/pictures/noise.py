@@ -14,14 +14,14 @@ SIDE = 64
 COARSE, FINE, BUMP_X, BUMP_Y, BUMP_Z = range(5)
 
 
-def _band(rng: np.random.Generator, slope: float, low: float) -> np.ndarray:
+def _band(rng: np.random.Generator, slope: float, low: float) -> Float:
     """Gaussian noise (SIDE, SIDE, SIDE) whose spectrum falls with the given slope, mean 0, deviation 1."""
     spectrum = np.fft.rfftn(rng.normal(size=(SIDE, SIDE, SIDE)))
     axis = np.fft.fftfreq(SIDE) * SIDE
     frequency = np.sqrt(axis[:, None, None] ** 2 + axis[None, :, None] ** 2 + np.fft.rfftfreq(SIDE) ** 2 * SIDE**2)
     spectrum *= np.where(frequency < low, 0, np.maximum(frequency, 1) ** -slope)
     values = np.fft.irfftn(spectrum, s=(SIDE, SIDE, SIDE), axes=(0, 1, 2))
-    return values / values.std()
+    return np.asarray(values / values.std())
 
 
 @lru_cache(maxsize=1)

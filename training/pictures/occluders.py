@@ -24,7 +24,8 @@ COUNTS = {"train": 900, "test": 200}
 
 
 def _chair(rng: np.random.Generator) -> list[list[float]]:
-    width, seat, back, leg = rng.uniform(0.18, 0.35), rng.uniform(0.35, 0.5), rng.uniform(0.2, 0.5), rng.uniform(0.015, 0.04)
+    width, seat = rng.uniform(0.18, 0.35), rng.uniform(0.35, 0.5)
+    back, leg = rng.uniform(0.2, 0.5), rng.uniform(0.015, 0.04)
     shapes = [[raycast.BOX, 0, seat, 0, width, 0.03, width, 0, 0]]
     shapes.append([raycast.BOX, 0, seat + back, -width, width, back, 0.025, 0, int(rng.integers(2))])
     for x in (-1, 1):
@@ -49,16 +50,18 @@ def _stack(rng: np.random.Generator) -> list[list[float]]:
     shapes, top = [], 0.0
     for k in range(int(rng.integers(1, 5))):
         half = rng.uniform(0.1, 0.5, 3)
-        shapes.append([raycast.BOX, rng.normal(0, 0.1), top + half[1], rng.normal(0, 0.1), *half, rng.uniform(0, 3), k % 3])
+        place = (rng.normal(0, 0.1), top + half[1], rng.normal(0, 0.1))
+        shapes.append([raycast.BOX, *place, *half, rng.uniform(0, 3), k % 3])
         top += 2 * half[1]
     return shapes
 
 
 def _balls(rng: np.random.Generator) -> list[list[float]]:
-    return [
-        [raycast.BALL, *rng.normal(0, 0.3, 3), *(rng.uniform(0.1, 0.5, 3) if rng.random() < 0.5 else [rng.uniform(0.1, 0.5)] * 3), 0, k]
-        for k in range(int(rng.integers(1, 4)))
-    ]
+    shapes = []
+    for k in range(int(rng.integers(1, 4))):
+        half = rng.uniform(0.1, 0.5, 3) if rng.random() < 0.5 else np.full(3, rng.uniform(0.1, 0.5))
+        shapes.append([raycast.BALL, *rng.normal(0, 0.3, 3), *half, 0, k])
+    return shapes
 
 
 def _pole(rng: np.random.Generator) -> list[list[float]]:
@@ -79,7 +82,8 @@ def _fence(rng: np.random.Generator) -> list[list[float]]:
 
 def _bag(rng: np.random.Generator) -> list[list[float]]:
     half = rng.uniform(0.15, 0.4, 3)
-    shapes = [[raycast.BALL, 0, 0, 0, *half, 0, 0], [raycast.BOX, 0, 0, 0, half[0] * 0.8, half[1] * 0.75, half[2] * 0.7, 0, 0]]
+    inner = half * np.array([0.8, 0.75, 0.7])
+    shapes = [[raycast.BALL, 0, 0, 0, *half, 0, 0], [raycast.BOX, 0, 0, 0, *inner, 0, 0]]
     return [*shapes, [raycast.BOX, 0, half[1] * 1.2, 0, half[0] * 0.5, 0.03, 0.03, 0, 1]]
 
 
@@ -87,9 +91,11 @@ def _solid(rng: np.random.Generator) -> tuple[Float, Float]:
     """Linear RGB and coverage of a thing made of boxes and balls."""
     makers = (_chair, _table, _stack, _balls, _pole, _fence, _bag)
     shapes = np.array(makers[int(rng.integers(len(makers)))](rng), np.float64)
-    materials = np.array([_material(rng, list(range(raycast.KINDS)) + [raycast.FLAT] * 8, (0.05, 0.5)) for _ in range(3)])
+    kinds = [*range(raycast.KINDS), *[raycast.FLAT] * 8]
+    materials = np.array([_material(rng, kinds, (0.05, 0.5)) for _ in range(3)])
     middle = (shapes[:, 1:4].min(0) + shapes[:, 1:4].max(0)) / 2
-    turn = to_matrix(np.array([[0, rng.uniform(0, 2 * np.pi), 0], [rng.normal(0.15, 0.2), 0, 0], [0, 0, rng.normal(0, 0.15)]], np.float32))
+    yaw, pitch, roll = rng.uniform(0, 2 * np.pi), rng.normal(0.15, 0.2), rng.normal(0, 0.15)
+    turn = to_matrix(np.array([[0, yaw, 0], [pitch, 0, 0], [0, 0, roll]], np.float32))
     view = (turn[0] @ turn[1] @ LOOKS_ALONG_Z @ turn[2]).astype(np.float64)
     size = float(np.abs(shapes[:, 1:4] - middle).max() + shapes[:, 4:7].max() * 0.5)
     tangent = rng.uniform(0.2, 0.5)
@@ -115,7 +121,7 @@ def _plant(rng: np.random.Generator) -> tuple[Float, Float]:
         turn = float(rng.normal(angle, 45))
         where = (int(at[0]), int(at[1]))
         cv2.ellipse(picture, where, axes, turn, 0, 360, tuple(float(t) for t in tone), -1)
-        cv2.ellipse(cover, where, axes, turn, 0, 360, 255, -1)
+        cv2.ellipse(cover, where, axes, turn, 0, 360, (255.0,), -1)
     return picture, cover.astype(np.float32) / 255
 
 
@@ -127,7 +133,7 @@ def occluder(rng: np.random.Generator) -> npt.NDArray[np.uint8]:
         picture = picture * np.float32(rng.uniform(0.08, 0.4) / max(float(picture[seen].mean()), 1e-3))
     joined = np.concatenate([to_srgb(picture) * cover[..., None], cover[..., None]], -1)
     small = cv2.resize(joined, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
-    return np.clip(small * 255 + 0.5, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(small * 255 + 0.5, 0, 255), np.uint8)
 
 
 def write(folder: Path, settings: RenderSettings) -> None:

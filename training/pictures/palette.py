@@ -5,6 +5,7 @@ from __future__ import annotations
 import colorsys
 
 import numpy as np
+import numpy.typing as npt
 
 from training.pictures.raster import Float
 
@@ -28,7 +29,7 @@ PLAIN = [
 ]  # fmt: skip
 
 
-def from_srgb(colour: tuple[float, ...] | Float) -> Float:
+def from_srgb(colour: npt.ArrayLike) -> Float:
     """Display colours 0 to 255 as linear RGB in [0, 1]."""
     value = np.asarray(colour, np.float32) / 255
     return np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4).astype(np.float32)

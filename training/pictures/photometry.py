@@ -49,7 +49,14 @@ def hide(hidden: Bytes, layer: Bytes) -> None:
 
 
 @compiled
-def finish(picture: Bytes, curves: Bytes, saturation: float, noise: npt.NDArray[np.int8], sigma: float, out: Bytes) -> None:
+def _level(value: float) -> int:
+    return int(min(255.0, max(0.0, value)))
+
+
+@compiled
+def finish(
+    picture: Bytes, curves: Bytes, saturation: float, noise: npt.NDArray[np.int8], sigma: float, out: Bytes
+) -> None:
     """Colour curves, saturation and noise; planes out.
 
     Args:
@@ -67,9 +74,9 @@ def finish(picture: Bytes, curves: Bytes, saturation: float, noise: npt.NDArray[
             g = np.float32(curves[1, picture[row, column, 1]])
             b = np.float32(curves[2, picture[row, column, 2]])
             grey = (np.float32(0.3) * r + np.float32(0.59) * g + np.float32(0.11) * b) * mix
-            out[0, row, column] = np.uint8(min(np.float32(255), max(np.float32(0), r * keep + grey + noise[row, column, 0] * scale)))
-            out[1, row, column] = np.uint8(min(np.float32(255), max(np.float32(0), g * keep + grey + noise[row, column, 1] * scale)))
-            out[2, row, column] = np.uint8(min(np.float32(255), max(np.float32(0), b * keep + grey + noise[row, column, 2] * scale)))
+            out[0, row, column] = _level(r * keep + grey + noise[row, column, 0] * scale)
+            out[1, row, column] = _level(g * keep + grey + noise[row, column, 1] * scale)
+            out[2, row, column] = _level(b * keep + grey + noise[row, column, 2] * scale)
 
 
 @lru_cache(maxsize=1)
@@ -91,7 +98,7 @@ def curves(rng: np.random.Generator, hard: float) -> Bytes:
     if rng.random() < 0.03 * hard:
         balance = np.exp(rng.normal(0, 0.25, 3)).astype(np.float32)
     value = (_LEVELS**gamma - 0.45) * contrast + 0.45 + shift
-    return np.clip(value[None] * balance[:, None] * 255 + 0.5, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(value[None] * balance[:, None] * 255 + 0.5, 0, 255), np.uint8)
 
 
 def soften(picture: Bytes, rng: np.random.Generator, hard: float) -> Bytes:
@@ -101,18 +108,18 @@ def soften(picture: Bytes, rng: np.random.Generator, hard: float) -> Bytes:
     size = picture.shape[0]
     kind = rng.random()
     if kind < 0.4:
-        return cv2.GaussianBlur(picture, (0, 0), float(rng.uniform(0.4, 1.5)) * size / 128)
+        return np.asarray(cv2.GaussianBlur(picture, (0, 0), float(rng.uniform(0.4, 1.5)) * size / 128), np.uint8)
     if kind < 0.6:
         length = int(rng.integers(3, 8)) * size // 128 | 1
         kernel = np.zeros((length, length), np.float32)
         angle = rng.uniform(0, np.pi)
         middle, reach = length // 2, length / 2
         tip = (int(middle + reach * np.cos(angle)), int(middle + reach * np.sin(angle)))
-        cv2.line(kernel, (2 * middle - tip[0], 2 * middle - tip[1]), tip, 1.0)
-        return cv2.filter2D(picture, -1, kernel / max(float(kernel.sum()), 1e-6))
+        cv2.line(kernel, (2 * middle - tip[0], 2 * middle - tip[1]), tip, (1.0,))
+        return np.asarray(cv2.filter2D(picture, -1, kernel / max(float(kernel.sum()), 1e-6)), np.uint8)
     small = int(size * rng.uniform(0.35, 0.9))
     shrunk = cv2.resize(picture, (small, small), interpolation=cv2.INTER_AREA)
-    return cv2.resize(shrunk, (size, size), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(cv2.resize(shrunk, (size, size), interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
 def compress(picture: Bytes, rng: np.random.Generator, hard: float) -> Bytes:
@@ -120,4 +127,4 @@ def compress(picture: Bytes, rng: np.random.Generator, hard: float) -> Bytes:
     if rng.random() > 0.35 * hard:
         return picture
     _, coded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(22, 92))])
-    return cv2.imdecode(coded, cv2.IMREAD_COLOR)
+    return np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR), np.uint8)

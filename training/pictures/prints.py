@@ -7,9 +7,11 @@ from functools import lru_cache
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 import torch
 
 COUNT, SIDE = 96, 48
+_INK = (255.0,)
 _LETTERS = "ABCDEFGHIJKLMNOPRSTUVWXYZ0123456789"
 
 
@@ -21,7 +23,7 @@ def _colour(rng: np.random.Generator) -> tuple[float, float, float]:
     return (red * 255, green * 255, blue * 255)
 
 
-def _graphic(rng: np.random.Generator) -> np.ndarray:
+def _graphic(rng: np.random.Generator) -> npt.NDArray[np.uint8]:
     """One graphic (SIDE, SIDE, 4) uint8 RGBA."""
     big = 4 * SIDE
     colour, cover = np.zeros((big, big, 3), np.uint8), np.zeros((big, big), np.uint8)
@@ -33,24 +35,24 @@ def _graphic(rng: np.random.Generator) -> np.ndarray:
             word = "".join(rng.choice(list(_LETTERS), int(rng.integers(1, 6))))
             scale = 9.0 / max(1, len(word)) + 1
             (w, h), _ = cv2.getTextSize(word, cv2.FONT_HERSHEY_SIMPLEX, scale, 14)
-            cv2.putText(mask, word, ((big - w) // 2, (big + h) // 2), cv2.FONT_HERSHEY_SIMPLEX, scale, 255,
+            cv2.putText(mask, word, ((big - w) // 2, (big + h) // 2), cv2.FONT_HERSHEY_SIMPLEX, scale, _INK,
                         int(rng.integers(6, 20)), cv2.LINE_AA)  # fmt: skip
         elif shape == 1:
-            cv2.circle(mask, (x, y), int(rng.integers(20, 70)), 255, int(rng.choice([-1, 8, 16])), cv2.LINE_AA)
+            cv2.circle(mask, (x, y), int(rng.integers(20, 70)), _INK, int(rng.choice([-1, 8, 16])), cv2.LINE_AA)
         elif shape == 2:
             corners = np.stack([x + rng.normal(0, 55, 5), y + rng.normal(0, 55, 5)], -1)
-            cv2.fillPoly(mask, [cv2.convexHull(corners.astype(np.int32))], 255, cv2.LINE_AA)
+            cv2.fillPoly(mask, [cv2.convexHull(corners.astype(np.int32))], _INK, cv2.LINE_AA)
         elif shape == 3:
             for row in range(0, big, int(rng.integers(24, 60))):
-                cv2.line(mask, (10, row), (big - 10, row), 255, int(rng.integers(5, 16)), cv2.LINE_AA)
+                cv2.line(mask, (10, row), (big - 10, row), _INK, int(rng.integers(5, 16)), cv2.LINE_AA)
         else:
-            axes = tuple(int(v) for v in rng.integers(15, 80, 2))
-            cv2.ellipse(mask, (x, y), axes, float(rng.uniform(0, 180)), 0, 360, 255, -1, cv2.LINE_AA)
+            axes = (int(rng.integers(15, 80)), int(rng.integers(15, 80)))
+            cv2.ellipse(mask, (x, y), axes, float(rng.uniform(0, 180)), 0, 360, _INK, -1, cv2.LINE_AA)
         part = mask[..., None] / 255.0
         colour = (colour * (1 - part) + np.array(ink) * part).astype(np.uint8)
         cover = np.maximum(cover, mask)
     joined = np.concatenate([colour, cover[..., None]], -1)
-    return cv2.resize(joined, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(joined, (SIDE, SIDE), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 @lru_cache(maxsize=1)

@@ -7,13 +7,15 @@ the screen; for an orthographic shadow map it is minus the distance along the li
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
 from training.pictures.jit import compiled
 
-Float = npt.NDArray[np.float32]
-Int = npt.NDArray[np.int32]
+Float = npt.NDArray[np.floating[Any]]
+Int = npt.NDArray[np.integer[Any]]
 FAR = np.float32(-1e9)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from training.pictures.jit import compiled
-from training.pictures.raster import Float, Int
+from training.pictures.raster import Float
 
 (FLAT, TILES, PLANKS, BRICKS, CHECKER, GRASS, WINDOWS, STRIPES, MARBLE, COURT, POSTER, FOLIAGE, CROWD) = range(13)
 KINDS = 13
@@ -58,7 +58,7 @@ def texture(material: Float, u: float, v: float, far: float, out: Float) -> None
     if kind == TILES:
         second = sharp if (a < 0.04 or b < 0.04) else 0.0
         tone = 1 + 0.12 * (hash01(cx, cy, seed) - 0.5)
-    elif kind == PLANKS or kind == COURT:
+    elif kind in (PLANKS, COURT):
         board = int(np.floor(y * 3))
         shift = hash01(board, 7, seed)
         tone = 1 + 0.3 * sharp * (hash01(board, int(np.floor(x * 0.4 + shift)), seed) - 0.5)
@@ -146,24 +146,24 @@ def _hit_box(origin: Float, ray: Float, shape: Float, normal: Float) -> float:
 
 @compiled
 def _hit_ball(origin: Float, ray: Float, shape: Float, normal: Float) -> float:
-    o0, o1, o2 = (origin[k] - shape[1 + k] for k in range(3)) if False else (
-        origin[0] - shape[1], origin[1] - shape[2], origin[2] - shape[3])  # fmt: skip
-    sx, sy, sz = 1 / shape[4], 1 / shape[5], 1 / shape[6]
-    px, py, pz = o0 * sx, o1 * sy, o2 * sz
-    dx, dy, dz = ray[0] * sx, ray[1] * sy, ray[2] * sz
-    a, b, c = dx * dx + dy * dy + dz * dz, px * dx + py * dy + pz * dz, px * px + py * py + pz * pz - 1
+    """Distance along the ray to an ellipsoid, -1 without a hit; the normal, not of unit length."""
+    a, b, c = 0.0, 0.0, -1.0
+    for k in range(3):
+        place, step = (origin[k] - shape[1 + k]) / shape[4 + k], ray[k] / shape[4 + k]
+        a, b, c = a + step * step, b + place * step, c + place * place
     root = b * b - a * c
     if root < 0:
         return -1.0
-    t = (-b - np.sqrt(root)) / a
+    t = float((-b - np.sqrt(root)) / a)
     if t < 1e-4:
         return -1.0
-    normal[0], normal[1], normal[2] = px + t * dx, py + t * dy, pz + t * dz
+    for k in range(3):
+        normal[k] = (origin[k] - shape[1 + k] + t * ray[k]) / (shape[4 + k] * shape[4 + k])
     return t
 
 
 @compiled
-def cast(  # noqa: C901, PLR0912
+def cast(  # noqa: C901, PLR0912, PLR0915
     shapes: Float, materials: Float, origin: Float, turn: Float, tangent: float, size: int, light: Float, sky: Float,
     haze: float, is_open: bool,
 ) -> tuple[Float, Float]:  # fmt: skip
@@ -213,7 +213,8 @@ def cast(  # noqa: C901, PLR0912
             shape = shapes[which]
             px, py, pz = origin[0] + ray[0] * nearest, origin[1] + ray[1] * nearest, origin[2] + ray[2] * nearest
             sine, cosine = np.sin(shape[7]), np.cos(shape[7])
-            bx, bz = (px - shape[1]) * cosine - (pz - shape[3]) * sine, (px - shape[1]) * sine + (pz - shape[3]) * cosine
+            dx, dz = px - shape[1], pz - shape[3]
+            bx, bz = dx * cosine - dz * sine, dx * sine + dz * cosine
             by = py - shape[2]
             room = shape[0] == BOX and abs(origin[0] - shape[1]) < shape[4] and abs(origin[2] - shape[3]) < shape[6]
             if shape[0] == BALL:
@@ -245,11 +246,3 @@ def cast(  # noqa: C901, PLR0912
                 picture[row, column, c] = lit * (1 - dim) + sky[3 + c] * dim
             cover[row, column] = 1
     return picture, cover
-
-
-def no_shapes() -> Float:
-    """An empty list of primitives."""
-    return np.zeros((0, PRIMITIVE), np.float64)
-
-
-__all__ = ["BALL", "BOX", "KINDS", "MATERIAL", "PRIMITIVE", "Int", "cast", "no_shapes", "texture"]

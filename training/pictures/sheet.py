@@ -55,7 +55,7 @@ def draw_parts(batch: PictureBatch, n: int) -> Bytes:
     value = np.where(parts == 0, 0, 220).astype(np.uint8)
     colours = cv2.cvtColor(np.stack([hue, np.full_like(hue, 190), value], -1), cv2.COLOR_HSV2BGR)
     side = batch.image.shape[-1]
-    return cv2.resize(colours, (side, side), interpolation=cv2.INTER_NEAREST)
+    return np.asarray(cv2.resize(colours, (side, side), interpolation=cv2.INTER_NEAREST), np.uint8)
 
 
 def write_sheet(

@@ -68,7 +68,9 @@ class Shard:
 
 
 FIELDS = tuple(f.name for f in fields(Shard))
-SMALL = ("coco_3d", "lsp_3d", "coco_visible", "lsp_visible", "transl", "focal", "forward", "up", "environment", "heading")
+SMALL = (
+    "coco_3d", "lsp_3d", "coco_visible", "lsp_visible", "transl", "focal", "forward", "up", "environment", "heading",
+)  # fmt: skip
 
 
 def shard_path(folder: Path, number: int) -> Path:

@@ -92,7 +92,8 @@ def neckline(samples: Samples, look: Looks, marks: Landmarks) -> Tensor:
     front = ((z - marks.neck[2] + 0.03) / 0.06).clamp(0, 1)
     along = (1 - side / look["neck_width"]).clamp(0, 1)
     cut = torch.where(look["neck_vee"] > 0, along, along.sqrt())
-    return base - front * look["neck_depth"] * cut - (1 - front) * 0.02
+    edge: Tensor = base - front * look["neck_depth"] * cut - (1 - front) * 0.02
+    return edge
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -153,7 +154,8 @@ def pattern(samples: Samples, look: Looks, garment: Tensor, marks: Landmarks) ->
     for which, paint in _PATTERNS.items():
         if which in used:
             chosen = kind == which
-            share, other = paint(Weave(a, b, along * scale - phase[:, 0] * scale, y, duty, phase, coarse, fine, arm), marks)
+            metres = along * scale - phase[:, 0] * scale
+            share, other = paint(Weave(a, b, metres, y, duty, phase, coarse, fine, arm), marks)
             second = torch.where(chosen, share, second)
             third = torch.where(chosen, other, third) if other is not None else third
     mixed = colour[:, 0] + second[:, None] * (colour[:, 1] - colour[:, 0])
@@ -227,7 +229,8 @@ def lower_trims(samples: Samples, look: Looks, garment: Tensor, albedo: Tensor, 
 
 def _on_side(samples: Samples, marks: Landmarks) -> Tensor:
     """Whether samples (N,) lie on the outer seam of the legs."""
-    return ((samples.rest[:, 2] - marks.neck[2] + 0.02).abs() < 0.02) & (samples.rest[:, 0].abs() > 0.12)
+    on_seam: Tensor = ((samples.rest[:, 2] - marks.neck[2] + 0.02).abs() < 0.02) & (samples.rest[:, 0].abs() > 0.12)
+    return on_seam
 
 
 def paint_prints(samples: Samples, look: Looks, top: Tensor, front: Tensor, albedo: Tensor, marks: Landmarks) -> None:
@@ -255,8 +258,8 @@ def skin(samples: Samples, look: Looks, marks: Landmarks) -> Tensor:
     side = x.abs()
     rough = noise.sample(samples.rest * 30 + samples.picture[:, None] * 3.1, noise.COARSE, noise.FINE + 1)
     tone = (1 + 0.05 * rough[:, 0] + 0.03 * rough[:, 1])[:, None]
-    red = (0.25 * torch.exp(-(((side - marks.elbow_x) / 0.03) ** 2)) + 0.25 * torch.exp(-(((y - marks.knee_y) / 0.05) ** 2)))
-    red = red + 0.2 * (side > marks.wrist_x + 0.06)
+    red = 0.25 * torch.exp(-(((side - marks.elbow_x) / 0.03) ** 2))
+    red = red + 0.25 * torch.exp(-(((y - marks.knee_y) / 0.05) ** 2)) + 0.2 * (side > marks.wrist_x + 0.06)
     tint = torch.stack([1 + 0.06 * red, 1 - 0.14 * red, 1 - 0.14 * red], -1)
     colour = look["skin"] * tone * tint
     nipple = ((side - 0.1) ** 2 + (y - marks.chest_y - 0.01) ** 2 < 0.014**2) & (z > 0.05)
