@@ -8,6 +8,7 @@ import numpy as np
 
 from .crop import crop_side_px, crop_units_to_frame, make_crops
 from .errors import WeightsError
+from .reading import join
 from .runtimes import Runtime
 from .types import Estimates, Float, Image
 from .weights import WeightsBundle
@@ -71,11 +72,3 @@ class Estimator:
             pose_token_ids=out.pose_token_ids,
             person_score=out.person_score,
         )
-
-
-def join(parts: Sequence[Estimates]) -> Estimates:
-    """One batch of several, in their order."""
-    if len(parts) == 1:
-        return parts[0]
-    names = Estimates.__dataclass_fields__
-    return Estimates(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))

@@ -57,7 +57,8 @@ def reconstruct(
     if runtime.notice:
         logging.warning(runtime.notice)
     estimate = Estimator(runtime, bundle).estimate
-    find = partial(find_people, estimate=estimate, settings=settings.track)
+    is_one_enough = settings.people == "main" and not given
+    find = partial(find_people, estimate=estimate, settings=settings.track, is_one_enough=is_one_enough)
     focal_px = settings.focal_px or default_focal_px(clip.info.width, clip.info.height)
     with TakeWriter.open(Path(take), header_for(clip.info, settings, bundle, focal_px)) as writer:
         if writer.is_complete:

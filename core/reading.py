@@ -32,9 +32,9 @@ def quality(seen: Estimates) -> Float:
     return np.asarray(seen.person_score * np.sqrt(np.clip(seen.joint_confidence.mean(1), 0, 1)))
 
 
-def is_seen(seen: Estimates, settings: TrackSettings) -> Bool:
-    """(B,) whether a reading counts as a person."""
-    is_sure = seen.joint_confidence.mean(1) >= settings.min_confidence
+def is_seen(seen: Estimates, settings: TrackSettings, min_confidence: float | None = None) -> Bool:
+    """(B,) whether a reading counts as a person; with the settings' confidence where none is given."""
+    is_sure = seen.joint_confidence.mean(1) >= (min_confidence or settings.min_confidence)
     return np.asarray((seen.person_score >= settings.min_person_score) & is_sure)
 
 
@@ -53,3 +53,18 @@ def box_overlap(a: Float, b: Float) -> Float:
     high = np.minimum(a[..., :2] + a[..., 2:], b[..., :2] + b[..., 2:])
     inner = np.clip(high - low, 0, None).prod(-1)
     return np.asarray(inner / (a[..., 2:].prod(-1) + b[..., 2:].prod(-1) - inner))
+
+
+def share_inside(box: Float, others: Float) -> Float:
+    """(...,) share of a box (4,) xywh that lies in others (..., 4)."""
+    low = np.maximum(box[:2], others[..., :2])
+    high = np.minimum(box[:2] + box[2:], others[..., :2] + others[..., 2:])
+    return np.asarray(np.clip(high - low, 0, None).prod(-1) / box[2:].prod())
+
+
+def join(parts: Sequence[Estimates]) -> Estimates:
+    """One batch of several, in their order."""
+    if len(parts) == 1:
+        return parts[0]
+    names = Estimates.__dataclass_fields__
+    return Estimates(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))

@@ -17,12 +17,15 @@ class TrackSettings:
     """The network's own reading of "is there a person in this crop"."""
     min_confidence: float = 0.25
     """Mean confidence of the 2D joints below which a frame does not count as seen."""
+    new_confidence: float = 0.5
+    """The same for somebody new, found in a search: more, since a search looks at hundreds of crops."""
     max_misses_s: float = 0.35
     """A person unseen for longer is lost; shorter gaps are bridged and marked."""
     relink_s: float = 1.0
     """A person found again within this time and near the last place is the same person."""
-    search_every_s: float = 0.3
-    """Pause between searches of the whole frame while somebody is missing."""
+    search_every_s: float = 0.75
+    """Pause between searches of the whole frame while somebody is missing; what lies between is looked at
+    backwards."""
     new_people_every_s: float = 1.5
     """Pause between searches for newcomers while others are being followed."""
     confirm_frames: int = 4

@@ -12,9 +12,10 @@ import numpy as np
 from .body import load_body
 from .boxes import check_inside, read_boxes
 from .errors import BoxesError, Cancelled, FootageError
-from .estimate import Estimator, join
+from .estimate import Estimator
 from .footage import read_picture
 from .output import write_arrays
+from .reading import join
 from .types import CancelFunction, Estimates, Float, Image, PersonBox, Progress, ProgressFunction
 from .upsample import upsample
 

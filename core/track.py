@@ -10,14 +10,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Container, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
-import cv2
 import numpy as np
 
 from .reading import Estimate, box_overlap, boxes_of, is_seen, overlap, quality
 from .settings import TrackSettings
+from .shots import difference, look_of
 from .tracklet import Tracklet, begin
 from .types import Estimates, Float, Frame, Image, PersonBox, Sighting
 
@@ -108,8 +108,8 @@ class Tracker:
         track.sightings = 1
         look = None
         for frame in frames:
-            before, look = look, _look_of(frame.image)
-            if before is not None and _difference(before, look) > self._settings.cut_threshold:
+            before, look = look, look_of(frame.image)
+            if before is not None and difference(before, look) > self._settings.cut_threshold:
                 return
             if abs(frame.time_s - track.seen_s) > self._settings.max_misses_s:
                 return
@@ -139,7 +139,7 @@ class Tracker:
         self._searched_s = -np.inf if state["searched_s"] is None else state["searched_s"]
         boxes = {int(index): [(name, box) for name, box in kept] for index, kept in state["past"]}
         for frame in frames:
-            self._look = _look_of(frame.image)
+            self._look = look_of(frame.image)
             self._remember(frame, boxes.get(frame.frame_index, []))
 
     def _state(self) -> dict[str, Any]:
@@ -249,7 +249,10 @@ class Tracker:
             track.follow(box, frame.frame_index, frame.time_s)
             sightings.append(self._sighting(track, seen, frame))
             if track.person_id:
-                sightings += self._before(sightings[-1], unseen_since)
+                earlier = self._before(sightings[-1], unseen_since)
+                for sighting in earlier:
+                    self._note_box(sighting)
+                sightings += earlier
         return sightings
 
     def _whose(self, box: Float, frame: Frame) -> Tracklet | None:
@@ -259,7 +262,7 @@ class Tracker:
                 return None
         missing = [track for track in self._active if track.last_frame != frame.frame_index]
         for track in sorted(missing + self._lost, key=lambda track: _distance(track, box)):
-            if _is_within_reach(track, box, frame.time_s):
+            if self._is_within_reach(track, box, frame.time_s):
                 if track not in self._active:
                     self._lost.remove(track)
                     self._active.append(track)
@@ -270,6 +273,15 @@ class Tracker:
         track = begin("", box, frame.frame_index, frame.time_s)
         self._active.append(track)
         return track
+
+    def _is_within_reach(self, track: Tracklet, box: Float, time_s: float) -> bool:
+        """Whether somebody found at a time can be the person of a track who was seen last before."""
+        away_s = abs(time_s - track.seen_s)
+        if away_s > self._settings.relink_s and not self._given:
+            return False
+        growth = box[2:].max() / track.box_px[2:].max()
+        is_alike = 1 / GREATEST_GROWTH < growth < GREATEST_GROWTH
+        return bool(is_alike and _distance(track, box) < NEAR * (0.5 + away_s))
 
     def _take_given(self, frame: Frame) -> None:
         """Boxes that the user drew on this frame begin or correct a track."""
@@ -288,14 +300,23 @@ class Tracker:
         for track in self._active:
             if track.person_id or track.sightings < self._settings.confirm_frames:
                 continue
-            self._named += 1
-            track.person_id = str(self._named)
-            own = [Sighting(track.person_id, s.frame_index, s.time_s, s.estimates) for s in track.unbelieved]
-            track.unbelieved = []
-            for sighting in own:
-                self._note_box(sighting)
-            told += own + self._before(own[0])
+            own, track.unbelieved = track.unbelieved, []
+            seen = own + self._before(own[0])
+            track.person_id = self._name_for(min(seen, key=lambda s: s.frame_index))
+            for sighting in seen:
+                told.append(replace(sighting, person_id=track.person_id))
+                self._note_box(told[-1])
         return told
+
+    def _name_for(self, first: Sighting) -> str:
+        """The name of the lost person who was near the place of a first sighting shortly before, or a new one."""
+        box = boxes_of(first.estimates)[0]
+        for track in sorted(self._lost, key=lambda track: _distance(track, box)):
+            if track.last_frame < first.frame_index and self._is_within_reach(track, box, first.time_s):
+                self._lost.remove(track)
+                return track.person_id
+        self._named += 1
+        return str(self._named)
 
     def _before(self, first: Sighting, after: int = -1) -> list[Sighting]:
         """Sightings in the frames that are still in memory, before a first one and after a frame."""
@@ -307,7 +328,6 @@ class Tracker:
             if any(box_overlap(box, np.array(other)) > ONE_PERSON for _, other in past.boxes):
                 break
             told.append(sighting)
-            self._note_box(sighting)
         return told
 
     # ending
@@ -326,7 +346,8 @@ class Tracker:
                 )
                 self._searched_s = -np.inf
         if not self._given:
-            self._lost = [t for t in self._lost if frame.time_s - t.seen_s <= settings.relink_s]
+            keep_s = settings.relink_s + self._memory_s()
+            self._lost = [t for t in self._lost if frame.time_s - t.seen_s <= keep_s]
 
     def _end_all(self, frame: Frame) -> None:
         self.notes.append(f"cut at frame {frame.frame_index} ({frame.time_s:.2f} s)")
@@ -335,18 +356,22 @@ class Tracker:
         self._searched_s = -np.inf
 
     def _is_cut(self, frame: Frame) -> bool:
-        before, self._look = self._look, _look_of(frame.image)
-        return before is not None and _difference(before, self._look) > self._settings.cut_threshold
+        before, self._look = self._look, look_of(frame.image)
+        return before is not None and difference(before, self._look) > self._settings.cut_threshold
 
     # memory
 
     def _remember(self, frame: Frame, boxes: list[tuple[str, list[float]]]) -> None:
         self._past.append(_Past(frame, boxes))
-        keep_s = self._settings.new_people_every_s + 0.5
+        keep_s = self._memory_s()
         while len(self._past) > 1 and (
             frame.time_s - self._past[0].frame.time_s > keep_s or len(self._past) * frame.image.nbytes > MEMORY_BYTES
         ):
             self._past.popleft()
+
+    def _memory_s(self) -> float:
+        """As long as a search may come late, and a newcomer's first sightings after it."""
+        return self._settings.new_people_every_s + 0.5
 
     def _note_box(self, sighting: Sighting) -> None:
         for past in self._past:
@@ -367,22 +392,3 @@ def _distance(track: Tracklet, box: Float) -> float:
     """From a track's last place to a box, in sides of the larger of the two."""
     apart = (track.box_px[:2] + track.box_px[2:] / 2) - (box[:2] + box[2:] / 2)
     return float(np.hypot(*apart) / max(track.box_px[2:].max(), box[2:].max()))
-
-
-def _is_within_reach(track: Tracklet, box: Float, time_s: float) -> bool:
-    growth = box[2:].max() / track.box_px[2:].max()
-    reach = NEAR * (0.5 + abs(time_s - track.seen_s))
-    return _distance(track, box) < reach and 1 / GREATEST_GROWTH < growth < GREATEST_GROWTH
-
-
-def _look_of(image: Image) -> Float:
-    """Histogram (16, 16) of hue and brightness that tells shots apart, sum 1."""
-    small = cv2.resize(image, (64, 48), interpolation=cv2.INTER_AREA)
-    hsv = cv2.cvtColor(small, cv2.COLOR_BGR2HSV)
-    counts = cv2.calcHist([hsv], [0, 2], None, [16, 16], [0, 180, 0, 256])
-    return np.asarray(counts / counts.sum())
-
-
-def _difference(a: Float, b: Float) -> float:
-    """0 for equal histograms, 1 for disjoint ones."""
-    return float(1 - np.minimum(a, b).sum())
