@@ -55,8 +55,8 @@ class Oracle:
         return found
 
 
-def rendered_oracle(body: Body, difficulty: float) -> Oracle:
-    composer = Composer(small_store(), SIZE, rendered.SEED, difficulty=difficulty)
+def rendered_oracle(body: Body, name: str) -> Oracle:
+    composer = Composer(small_store(), SIZE, rendered.SEED, difficulty=rendered.DIFFICULTY[name])
     batch = composer.batch(rendered.BATCH, 0)
     truth = rendered.truth_of(batch, small_store(), body)
     count = len(truth.facing)
@@ -70,7 +70,7 @@ def rendered_oracle(body: Body, difficulty: float) -> Oracle:
 def scores(tmp_path_factory: pytest.TempPathFactory) -> SetScores:
     body = load_body()
     bundle = make_bundle(tmp_path_factory.mktemp("bundle"))
-    return rendered.score_rendered(rendered_oracle(body, 1.0), bundle, body, small_store(), "rendered", 32)
+    return rendered.score_rendered(rendered_oracle(body, "rendered"), bundle, body, small_store(), "rendered", 32)
 
 
 def test_perfect_joints_score_nothing_in_space(scores: SetScores) -> None:
@@ -94,7 +94,7 @@ def test_rows_that_know_nothing_are_far_off(scores: SetScores) -> None:
 
 
 def test_people_without_label_are_not_counted(scores: SetScores) -> None:
-    batch = Composer(small_store(), SIZE, rendered.SEED, difficulty=1.0).batch(rendered.BATCH, 0)
+    batch = Composer(small_store(), SIZE, rendered.SEED, difficulty=rendered.DIFFICULTY["rendered"]).batch(32, 0)
     assert scores.people == int(batch.has_person.sum())
 
 
