@@ -92,9 +92,7 @@ def test_short_gap_keeps_the_name() -> None:
     for index in range(20, 26):
         truth[index] = {}
     told = run(FakePeople(truth))
-    assert {name: frames_of(seen) for name, seen in told.items()} == {
-        "1": [i for i in range(60) if not 20 <= i < 26]
-    }
+    assert {name: frames_of(seen) for name, seen in told.items()} == {"1": [i for i in range(60) if not 20 <= i < 26]}
 
 
 def test_return_within_the_relink_time_keeps_the_name() -> None:

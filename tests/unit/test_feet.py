@@ -1,0 +1,105 @@
+"""Contacts, the root's correction and two-bone legs."""
+
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+
+from core.body import load_body
+from core.feet import LEGS, anchors, faded, find_contacts, foot_points, reach, root_shift
+from core.skinning import forward_kinematics
+
+TIMES_S = np.arange(60) / 30
+ON_TARGET_M = 1e-4
+
+
+def rest_joints() -> np.ndarray:
+    body = load_body()
+    return np.asarray(body.shape(np.zeros((1, 10)))[1][0], np.float64)
+
+
+def standing(left_x: np.ndarray, right_x: np.ndarray, right_up: float = 0.0) -> np.ndarray:
+    """(60, 24, 3) joints, y down: hips at 0, feet 0.9 m below, moving along x."""
+    posed = np.zeros((60, 24, 3))
+    for foot, xs in enumerate((left_x, right_x)):
+        for joint in LEGS[foot][2:]:
+            posed[:, joint, 0] = xs
+            posed[:, joint, 1] = 0.9 - (right_up if foot else 0)
+    return posed
+
+
+def test_still_foot_stands_and_the_swinging_one_does_not() -> None:
+    contacts = find_contacts(standing(np.zeros(60), 1.2 * TIMES_S), TIMES_S)
+    assert contacts.all(0).tolist() == [True, False]
+    assert contacts.any(0).tolist() == [True, False]
+
+
+def test_still_foot_high_above_the_other_does_not_stand() -> None:
+    contacts = find_contacts(standing(np.zeros(60), np.zeros(60), right_up=0.3), TIMES_S)
+    assert contacts.all(0).tolist() == [True, False]
+
+
+def test_feet_beside_the_hips_carry_nobody() -> None:
+    posed = standing(np.zeros(60), np.zeros(60))
+    posed[:, :, 1] = 0
+    assert not find_contacts(posed, TIMES_S).any()
+
+
+def test_contact_lasts_through_a_tremor_between_the_two_speeds() -> None:
+    tremor = np.cumsum(np.where(np.arange(60) % 20 == 10, 0.35 / 30, 0.0))
+    assert find_contacts(standing(tremor, 2 * TIMES_S), TIMES_S)[5:, 0].all()
+
+
+def test_root_shift_takes_a_drift_out_of_the_standing_foot() -> None:
+    posed = standing(0.05 * TIMES_S, 2 * TIMES_S)
+    feet, contacts = foot_points(posed), find_contacts(posed, TIMES_S)
+    shift = root_shift(feet, anchors(feet, contacts), TIMES_S)
+    moved = feet[:, 0] + shift
+    assert np.ptp(moved[5:-5, 0]) < 0.3 * np.ptp(feet[5:-5, 0, 0])
+
+
+def test_without_contact_nothing_moves() -> None:
+    feet = foot_points(standing(2 * TIMES_S, 2 * TIMES_S))
+    assert (root_shift(feet, np.full(feet.shape, np.nan), TIMES_S) == 0).all()
+
+
+def test_correction_fades_after_a_contact() -> None:
+    contacts = np.zeros((60, 2), bool)
+    contacts[10:20, 0] = True
+    out = faded(np.where(contacts[..., None], 0.1, np.nan) * np.ones(3), contacts, TIMES_S)
+    assert out[15, 0, 0] == pytest.approx(0.1)
+    assert 0 < out[22, 0, 0] < 0.1
+    assert out[40, 0, 0] == pytest.approx(0, abs=1e-6)
+    assert (out[:, 1] == 0).all()
+
+
+@pytest.mark.parametrize("shift", [(0, 0.1, 0), (0.05, 0.05, 0.08), (-0.1, 0.2, -0.05), (0, 0, 0)])
+def test_reach_puts_both_ankles_on_target_and_keeps_the_feet_s_turn(shift: tuple[float, ...]) -> None:
+    rng = np.random.default_rng(3)
+    body, rest = load_body(), rest_joints()
+    rotvec = np.zeros((5, 24, 3))
+    rotvec[:, 0] = rng.normal(0, 0.5, (5, 3))
+    rotvec[:, [4, 5], 0] = rng.uniform(0.4, 1.2, (5, 2))  # knees bent: the target stays within reach
+    rotvec[:, [1, 2]] = rng.normal(0, 0.3, (5, 2, 3))
+    matrices = Rotation.from_rotvec(rotvec.reshape(-1, 3)).as_matrix().reshape(5, 24, 3, 3)
+    before_world, before = forward_kinematics(matrices, rest[None], body.parents)
+    wanted = np.tile(np.array(shift), (5, 2, 1))
+    bent = reach(matrices, rest, wanted, body.parents)
+    world, after = forward_kinematics(bent, rest[None], body.parents)
+    hips_to_target = np.linalg.norm(before[:, [7, 8]] + wanted - before[:, [1, 2]], axis=-1)
+    legs = np.linalg.norm(rest[4] - rest[1]) + np.linalg.norm(rest[7] - rest[4])
+    within = hips_to_target < legs - 0.01
+    assert within.any()
+    assert np.abs(after[:, [7, 8]] - before[:, [7, 8]] - wanted)[within].max() < ON_TARGET_M
+    np.testing.assert_allclose(world[:, [7, 8]], before_world[:, [7, 8]], atol=1e-9)
+
+
+def test_reach_beyond_the_leg_s_length_stretches_it_towards_the_target() -> None:
+    body, rest = load_body(), rest_joints()
+    matrices = np.tile(np.eye(3), (1, 24, 1, 1))
+    _, before = forward_kinematics(matrices, rest[None], body.parents)
+    bent = reach(matrices, rest, np.array([[[0, -1.0, 0], [0, 0, 0]]]), body.parents)
+    _, after = forward_kinematics(bent, rest[None], body.parents)
+    assert np.isfinite(bent).all()
+    assert np.linalg.norm(after[0, 7] - after[0, 1]) <= np.linalg.norm(rest[4] - rest[1]) + np.linalg.norm(
+        rest[7] - rest[4]
+    )
