@@ -195,7 +195,7 @@ class WindowAttention(nn.Module):
         added = self._position_bias()[None]  # (1, heads, N, N)
         if mask is not None:
             added = (added + mask[:, None]).repeat(windows.shape[0] // mask.shape[0], 1, 1, 1)
-        mixed = F.scaled_dot_product_attention(q, k, v.to(q.dtype), attn_mask=added.to(q.dtype), scale=1.0)
+        mixed = _attend(q, k, v.to(q.dtype), added.to(q.dtype))
         out: Tensor = self.proj(mixed.transpose(1, 2).flatten(2))
         return out
 
@@ -205,6 +205,13 @@ class WindowAttention(nn.Module):
         tokens = self.relative_position_index.shape[0]
         bias = values[self.relative_position_index.flatten()].reshape(tokens, tokens, -1)
         return 16.0 * torch.sigmoid(bias.permute(2, 0, 1))
+
+
+def _attend(q: Tensor, k: Tensor, v: Tensor, added: Tensor) -> Tensor:
+    """Attention on (B * n, heads, N, d); spelled out in an export, which gets the fused kernel's strides wrong."""
+    if torch.compiler.is_exporting():
+        return torch.matmul((torch.matmul(q, k.transpose(-1, -2)) + added).softmax(-1), v)
+    return F.scaled_dot_product_attention(q, k, v, attn_mask=added, scale=1.0)
 
 
 def relative_positions(window: int, pretrain_window: int) -> tuple[Tensor, Tensor]:
