@@ -52,6 +52,7 @@ class MOCAP_OT_reconstruct(bpy.types.Operator):  # noqa: N801
     bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012 Blender declares it on the instance
 
     _timer: Any = None
+    _shown = ""
 
     @classmethod
     def poll(cls, context: Any) -> bool:
@@ -83,7 +84,9 @@ class MOCAP_OT_reconstruct(bpy.types.Operator):  # noqa: N801
         if event.type != "TIMER":
             return {"PASS_THROUGH"}
         state = running.step(context.scene)
-        redraw_sidebars(context)
+        if running.stage_text != self._shown:  # drawing without a GPU takes time from the engine
+            self._shown = running.stage_text
+            redraw_sidebars(context)
         return {"PASS_THROUGH"} if state == "running" else self._end(context, self._report_end(context, running))
 
     def execute(self, context: Any) -> set[Any]:
