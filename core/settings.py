@@ -15,7 +15,7 @@ class TrackSettings:
 
     min_person_score: float = 0.5
     """The network's own reading of "is there a person in this crop"."""
-    min_confidence: float = 0.25
+    min_confidence: float = 0.4
     """Mean confidence of the 2D joints below which a frame does not count as seen."""
     new_confidence: float = 0.5
     """The same for somebody new, found in a search: more, since a search looks at hundreds of crops."""

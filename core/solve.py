@@ -132,7 +132,7 @@ def _locked(person: PersonTake, body: Body, learned: LearnedSampler | None, view
     anew: with it the locked joints land on the pixels that the network's own joints had.
     """
     seen = person.estimates
-    bones = fit_bones(upsample(seen.coarse_vertices, body, learned), body)
+    bones = fit_bones(upsample(_same_size(seen.coarse_vertices, body), body, learned), body)
     _, rest = body.shape(bones.betas[None])
     shape = _Shape(bones.betas, rest[0].astype(np.float64), body)
     rotations = np.asarray(bones.rotations, np.float64)
@@ -144,6 +144,17 @@ def _locked(person: PersonTake, body: Body, learned: LearnedSampler | None, view
     return shape, _Path(
         person.frame_index, person.time_s, rotations, root, np.asarray(seen.joint_confidence), is_filled
     )
+
+
+def _same_size(coarse: Float, body: Body) -> Float:
+    """The coarse meshes (T, 431, 3), each scaled to the clip's usual size.
+
+    A body that is drawn too small would else be fitted by one that crouches. Edges don't change with the pose.
+    """
+    a, b = np.nonzero(np.triu(body.adjacency_431, 1))
+    lengths = np.linalg.norm(coarse[:, a] - coarse[:, b], axis=2)
+    size = np.median(lengths / np.maximum(np.median(lengths, axis=0), 1e-6), axis=1)
+    return np.asarray(coarse / np.maximum(size, 1e-3)[:, None, None])
 
 
 def _every_frame(seen: _Path, step: int) -> _Path:

@@ -96,7 +96,6 @@ def test_reach_puts_both_ankles_on_target_and_keeps_the_feet_s_turn(shift: tuple
 def test_reach_beyond_the_leg_s_length_stretches_it_towards_the_target() -> None:
     body, rest = load_body(), rest_joints()
     matrices = np.tile(np.eye(3), (1, 24, 1, 1))
-    _, before = forward_kinematics(matrices, rest[None], body.parents)
     bent = reach(matrices, rest, np.array([[[0, -1.0, 0], [0, 0, 0]]]), body.parents)
     _, after = forward_kinematics(bent, rest[None], body.parents)
     assert np.isfinite(bent).all()
