@@ -19,7 +19,8 @@ LONG_FILE_LINES = 400
 @pytest.mark.parametrize("module", ["core", "core.pipeline", "core.__main__"])
 def test_importing_the_pipeline_loads_neither_torch_nor_bpy(module: str) -> None:
     code = f"import sys, {module}; print(*sorted({{'torch', 'bpy', 'training', 'smplx'}} & set(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
     assert (done.returncode, done.stdout.strip()) == (0, ""), done.stderr
 
 
@@ -35,7 +36,8 @@ def test_source_file_is_short_enough_to_read(path: Path) -> None:
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_source_file_swallows_no_exception(path: Path) -> None:
-    handlers = [n for n in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(n, ast.ExceptHandler)]
+    nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    handlers = [node for node in nodes if isinstance(node, ast.ExceptHandler)]
     silent = [h.lineno for h in handlers if all(isinstance(statement, ast.Pass) for statement in h.body)]
     assert silent == []
 
@@ -50,7 +52,8 @@ def test_imports_within_a_shipped_package_are_relative(tree: str) -> None:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             names = [node.module or ""] if isinstance(node, ast.ImportFrom) and node.level == 0 else []
             names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-            absolute += [f"{path.name}:{node.lineno} {n}" for n in names if n.split(".")[0] in {"core", "blender_addon"}]
+            ours = [n for n in names if n.split(".")[0] in {"core", "blender_addon"}]
+            absolute += [f"{path.name}:{node.lineno} {n}" for n in ours]
     assert absolute == []
 
 

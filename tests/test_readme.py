@@ -16,7 +16,7 @@ def test_first_screen_has_both_commands() -> None:
 def test_every_make_target_named_exists() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     targets = set(re.findall(r"^([a-z-]+):", makefile, flags=re.MULTILINE))
-    named = set(re.findall(r"^\s*make ([a-z-]+)", README, flags=re.MULTILINE)) | set(re.findall(r"`make ([a-z-]+)`", README))
+    named = set(re.findall(r"(?:^\s*|`)make ([a-z-]+)", README, flags=re.MULTILINE))
     assert named <= targets, named - targets
 
 
@@ -27,8 +27,6 @@ def test_every_relative_link_leads_somewhere() -> None:
 
 def test_every_module_command_can_be_found() -> None:
     modules = set(re.findall(r"python -m ((?:core|training|tests)[\w.]*)", README))
-    missing = [
-        m for m in sorted(modules)
-        if not ((ROOT / (m.replace(".", "/") + ".py")).exists() or (ROOT / m.replace(".", "/") / "__main__.py").exists())
-    ]
+    homes = {module: ROOT / module.replace(".", "/") for module in modules}
+    missing = [m for m, h in homes.items() if not (h.with_suffix(".py").exists() or (h / "__main__.py").exists())]
     assert modules and missing == []

@@ -19,7 +19,7 @@ def main() -> int:
     """Run the named measurements, or all, and print their rows."""
     names = sorted(path.stem.removeprefix("bench_") for path in HERE.glob("bench_*.py"))
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("names", nargs="*", choices=[[], *names], default=[], help=f"of {', '.join(names)}; default: all")
+    parser.add_argument("names", nargs="*", choices=[[], *names], default=[], help=f"{', '.join(names)}; default: all")
     chosen = parser.parse_args().names or names
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
     print(f"{'what':<58}{'value':>12}  unit")
