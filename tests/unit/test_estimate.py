@@ -56,6 +56,22 @@ def test_many_boxes_give_what_each_gives_alone(estimator: Estimator) -> None:
             np.testing.assert_allclose(getattr(together, name)[row], getattr(alone, name)[0], rtol=1e-4, atol=1e-4)
 
 
+def test_boxes_that_differ_by_float_noise_are_cut_alike(estimator: Estimator) -> None:
+    image, boxes = blob([(110, 125)]), BOXES + 0.3
+    seen, again = estimator.estimate(image, boxes), estimator.estimate(image, boxes + 1e-4)
+    np.testing.assert_array_equal(seen.box_px, again.box_px)
+    np.testing.assert_array_equal(seen.joints_px, again.joints_px)
+
+
+def test_box_smaller_than_a_pixel_keeps_a_size(estimator: Estimator) -> None:
+    assert estimator.estimate(blob([]), np.array([[5, 5, 0.2, 0.3]])).box_px[0, 2:].tolist() == [1, 1]
+
+
+def test_box_without_a_size_is_the_callers_mistake(estimator: Estimator) -> None:
+    with pytest.raises(ValueError, match="positive width or height"):
+        estimator.estimate(blob([]), np.array([[5.0, 5, 0, 0]]))
+
+
 def test_each_box_reads_its_own_picture(estimator: Estimator) -> None:
     pictures = [blob([(110, 125)]), blob([(200, 125)])]
     found = estimator.estimate(pictures, np.repeat(BOXES[2:], 2, axis=0))
