@@ -219,7 +219,7 @@ class Trainer:
 
     def _add_to_log(self, values: dict[str, Tensor], lr: float) -> None:
         for name, value in values.items():
-            self.sums[name] = self.sums.get(name, torch.zeros(())) + value.detach().float().cpu()
+            self.sums[name] = value.detach().float() + self.sums.get(name, 0.0)  # on its device: no waiting
         steps, since_s = self.logged
         steps += 1
         self.logged = steps, since_s

@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from tests.training.toy_stage import ToyStage, fail_in_second, toy_config, train_toy
+from tests.training.toy_stage import ToyStage, fail_in_second, stop_second, toy_config, train_toy
 from training import checkpoint
 from training.loop import LoopConfig, Trainer
 from training.parallel import CANCELLED, World, launch
@@ -63,6 +63,12 @@ def test_two_processes_learn_what_one_learns(tmp_path: Path) -> None:
     assert all(torch.allclose(expected[name], found[name], atol=SUM_ORDER) for name in expected)
     losses = [[line["total"] for line in events(folder, "step")] for folder in (one, two)]
     assert losses[0] == pytest.approx(losses[1], abs=SUM_ORDER)
+
+
+def test_sigterm_to_one_process_stops_all_at_the_same_step(tmp_path: Path) -> None:
+    assert launch(stop_second, toy_config(tmp_path, batch=4, processes=2), 2, "cpu") == CANCELLED
+    assert events(tmp_path, "end")[0] == {"event": "end", "step": 8, "samples": 64, "cancelled": True}
+    assert checkpoint.latest(tmp_path) is not None
 
 
 def test_failure_in_one_process_ends_the_others_and_is_raised() -> None:

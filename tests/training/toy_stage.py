@@ -57,6 +57,13 @@ def train_toy(config: LoopConfig, world: World) -> int:
     return Trainer(ToyStage(config, world, dropout=0.0), config, world).run()
 
 
+def stop_second(config: LoopConfig, world: World) -> int:
+    """The second process gets SIGTERM at step 7."""
+    stage = ToyStage(config, world)
+    stage.stop_at = 7 if world.rank == 1 else None
+    return Trainer(stage, config, world).run()
+
+
 def fail_in_second(config: LoopConfig, world: World) -> int:
     if world.rank == 1:
         raise RuntimeError("the second process fails")
