@@ -10,13 +10,15 @@ from training.evaluation.report import SetScores
 from training.runlog import first_line, read_events
 
 SHOWN = (
-    ("hard_mpjpe_mesh", "MPJPE hard"),
-    ("hard_pa_mesh", "PA hard"),
-    ("hard_mpjpe_joints", "MPJPE hard, direct head"),
-    ("hard_pa_joints", "PA hard, direct head"),
+    ("hard_mpjpe_joints_mesh", "MPJPE, mesh"),
+    ("hard_pa_joints_mesh", "PA, mesh"),
+    ("hard_mpjpe_joints", "MPJPE, direct head"),
+    ("hard_pa_joints", "PA, direct head"),
     ("hard_left_right_joints", "left-right"),
     ("hard_facing_joints", "facing"),
-    ("lspet_pck_points", "LSPET PCK"),
+    ("hard_pck_points_tokens", "PCK, tokens"),
+    ("hard_pck_points", "PCK, heatmaps"),
+    ("lspet_pck_points", "photographs' PCK, heatmaps"),
     ("error_percent_of_box", "error, % of box"),
     ("perplexity", "perplexity"),
 )
@@ -44,7 +46,7 @@ picture of a person (PostoMETRO, WACV 2025). For the body `{body_name}` (digest 
 ## How it was trained
 {stages}
 Random numbers are functions of (seed, process, step). Columns are scores of the averaged weights during the
-training, on 320 rendered people ("hard": occluded, truncated, badly lit) and 200 photographs; left-right is the
+training, on 320 rendered people (the hardest set, `rendered-hard`) and 200 photographs of LSPET; left-right is the
 share of people whose left and right come out the right way round (chance .5), facing the share within 45 degrees.
 
 ## Limits
@@ -93,7 +95,8 @@ def lineage(run: Path) -> list[Path]:
 def _stage(run: Path) -> str:
     events = read_events(run)
     start = first_line(run)
-    name = start.get("stage", "backbone")
+    # logs older than the field "stage" are of these two
+    name = start.get("stage", "tokenizer" if "bank" in start["config"] else "backbone")
     measured = [event for event in events if event["event"] == "evaluate"]
     last = [event for event in events if event["event"] in ("step", "evaluate")][-1:]
     minutes = f"{last[0]['elapsed_s'] / 60:.0f} minutes" if last else "no time"
@@ -106,7 +109,7 @@ def command(stage: str, config: Mapping[str, Any], run: Path) -> str:
     """The command line of a run; folders by their names alone."""
     parts = [f"python -m training.train {stage} --output runs/{run.name}"]
     for key, value in config.items():
-        if key in UNTOLD or value in (None, 0, 0.0, ""):
+        if key in UNTOLD or value is None or (key in ("samples", "minutes") and not value):
             continue
         shown = Path(value).name if isinstance(value, str) and "/" in value else value
         parts.append(f"--{key.replace('_', '-')} {shown}")

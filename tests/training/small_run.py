@@ -27,7 +27,7 @@ def make_run(folder: Path, seed: int = 0, init: tuple[str, ...] = ()) -> Path:
     config = {"preset": "tiny", "size": SIZE, "seed": seed, "store": "/somewhere/stores/train", "init": list(init)}
     events = [
         {"event": "start", "stage": "mesh", "step": 0, "samples": 0, "config": config},
-        {"event": "evaluate", "step": 7, "samples": 112, "elapsed_s": 60.0, "hard_pa_mesh": 123.4},
+        {"event": "evaluate", "step": 7, "samples": 112, "elapsed_s": 60.0, "hard_pa_joints_mesh": 123.4},
     ]
     (folder / "log.jsonl").write_text("".join(json.dumps(event) + "\n" for event in events))
     return folder

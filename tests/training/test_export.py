@@ -75,6 +75,7 @@ def test_card_tells_scores_command_and_credit_and_no_path(exported: Path) -> Non
     assert "90.0 (80.0-99.0)" in card
     assert "python -m training.train mesh --output runs/mesh" in card and "--store train" in card
     assert "mocap.cs.cmu.edu" in card
+    assert "| 112 | 1.0 | 123 |" in card
     assert "/somewhere" not in card
 
 
