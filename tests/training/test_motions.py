@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.spatial.transform import Rotation
 
 from core.body import load_body
 from core.errors import MocapError
 from training.motions import MotionLibrary, PoseSampler, sample_limits
 from training.motions.__main__ import main
 from training.motions.bvh import read_bvh
+from training.motions.chance import pick
 from training.motions.library import activity_of, subjects_of
 from training.motions.retarget import BONE_END, match_names, retarget
 from training.motions.rotations import (
@@ -252,3 +254,18 @@ def test_shared_motions_split_by_subject() -> None:
     sources = {c.subject.split("/")[0] for c in test.clips}
     assert {"dm", "m2m"} <= sources
     assert 0.05 < len(test.clips) / (len(test.clips) + len(train.clips)) < 0.3
+
+
+def test_pick_draws_what_numpys_choice_draws() -> None:
+    chances = np.array([0.2, 0.5, 0.3])
+    ours, theirs = np.random.default_rng(4), np.random.default_rng(4)
+    assert [pick(ours, chances) for _ in range(50)] == [int(theirs.choice(3, p=chances)) for _ in range(50)]
+
+
+@pytest.mark.parametrize("angle", [0.0, 1e-5, 1.0, np.pi - 1e-4, np.pi])
+def test_rotation_vectors_agree_with_scipy_up_to_a_half_turn(angle: float) -> None:
+    axis = np.array([[1, 2, -3], [-1, 0, 0], [0, 1, 0], [0, 0, -1]], float)
+    vectors = axis / np.linalg.norm(axis, axis=1, keepdims=True) * angle
+    matrices = Rotation.from_rotvec(vectors).as_matrix()
+    again = Rotation.from_rotvec(to_rotvec(matrices)).as_matrix()
+    assert np.abs(again - matrices).max() < 1e-6

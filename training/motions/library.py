@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from training.motions.chance import pick
 from training.motions.rotations import Float
 
 TEST_SHARE = 0.25
@@ -133,5 +134,5 @@ class MotionLibrary:
 
     def sample(self, rng: np.random.Generator) -> Float:
         """One pose (24, 3): an activity first, then a clip of it, then a frame."""
-        clip = self.clips[int(rng.choice(len(self.clips), p=self.chance / self.chance.sum(dtype=np.float64)))]
+        clip = self.clips[pick(rng, self.chance)]
         return np.array(clip.pose[int(rng.integers(len(clip.pose)))])

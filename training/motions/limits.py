@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from training.motions.chance import pick
 from training.motions.rotations import Float, mirror_pose, to_matrix, to_rotvec
 
 LEFT = {"hip": 1, "knee": 4, "ankle": 7, "foot": 10, "collar": 13, "shoulder": 16, "elbow": 18, "wrist": 20}
@@ -87,7 +88,7 @@ def _trunk(rng: np.random.Generator, pose: Float) -> None:
 def _orientation(rng: np.random.Generator, posture: str) -> Float:
     """The pelvis' orientation (3, 3) in a y-up world, before any yaw."""
     if posture == "lie":
-        back_front_side = rng.choice([-90.0, 90.0, 0.0], p=[0.4, 0.4, 0.2])
+        back_front_side = (-90.0, 90.0, 0.0)[pick(rng, (0.4, 0.4, 0.2))]
         tilt = _turn(0, np.radians(back_front_side + rng.normal(0, 12)))
         return tilt if back_front_side else _turn(2, np.radians(rng.choice([-90, 90]) + rng.normal(0, 12)))
     spread = {"sit": 9.0, "stand": 8.0, "squat": 15.0, "kneel": 15.0, "lunge": 15.0, "free": 25.0}[posture]
@@ -100,7 +101,7 @@ def _orientation(rng: np.random.Generator, posture: str) -> Float:
 
 def sample_limits(rng: np.random.Generator) -> Float:
     """One pose (24, 3) from joint limits, in a random posture; the world is y up."""
-    posture = POSTURES[int(rng.choice(len(POSTURES), p=[0.34, 0.14, 0.16, 0.08, 0.08, 0.1, 0.1]))]
+    posture = POSTURES[pick(rng, (0.34, 0.14, 0.16, 0.08, 0.08, 0.1, 0.1))]
     left, right = _side(rng, posture), mirror_pose(_side(rng, posture))
     symmetric = rng.random() < (0.5 if posture in ("sit", "squat") else 0.12)
     pose = left + (mirror_pose(left) if symmetric else right)

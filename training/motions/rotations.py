@@ -39,12 +39,25 @@ def to_matrix(rotvec: Float) -> Float:
 
 
 def to_rotvec(matrix: Float) -> Float:
-    """Rotation vectors (..., 3) of rotation matrices (..., 3, 3), angle in [0, pi]."""
-    from scipy.spatial.transform import Rotation
+    """Rotation vectors (..., 3) of rotation matrices (..., 3, 3), angle in [0, pi].
 
-    flat = np.asarray(matrix, np.float64).reshape(-1, 3, 3)
-    found = Rotation.from_matrix(flat).as_rotvec()
-    return np.asarray(found.reshape(*matrix.shape[:-2], 3), np.float32)
+    By way of the quaternion whose largest entry is found first (Shepperd 1978): exact near 0 and near pi.
+    """
+    m = np.asarray(matrix, np.float64).reshape(-1, 9)
+    a, b, c = m[:, 0], m[:, 4], m[:, 8]
+    # Four times the products of the quaternion's entries, w first.
+    wx, wy, wz = m[:, 7] - m[:, 5], m[:, 2] - m[:, 6], m[:, 3] - m[:, 1]
+    xy, xz, yz = m[:, 3] + m[:, 1], m[:, 2] + m[:, 6], m[:, 7] + m[:, 5]
+    squares = np.stack([1 + a + b + c, 1 + a - b - c, 1 - a + b - c, 1 - a - b + c])
+    rows = np.stack([squares[0], wx, wy, wz, wx, squares[1], xy, xz, wy, xy, squares[2], yz, wz, xz, yz, squares[3]])
+    largest = squares.argmax(0)
+    quaternion = rows.reshape(4, 4, -1)[largest, :, np.arange(len(m))]
+    quaternion /= np.linalg.norm(quaternion, axis=1, keepdims=True)
+    quaternion *= np.where(quaternion[:, :1] < 0, -1, 1)
+    sine = np.linalg.norm(quaternion[:, 1:], axis=1)
+    angle = 2 * np.arctan2(sine, quaternion[:, 0])
+    scale = np.where(sine > 1e-9, angle / np.maximum(sine, 1e-9), 2.0)
+    return np.asarray((quaternion[:, 1:] * scale[:, None]).reshape(*matrix.shape[:-2], 3), np.float32)
 
 
 def mirror_pose(pose: Float) -> Float:

@@ -30,6 +30,8 @@ _LSP = [
     ("shoulder", 1), ("shoulder", 0), ("elbow", 0), ("wrist", 0), ("neck", 0), ("head", 0),
 ]  # fmt: skip
 SURFACE_TOLERANCE, INSIDE_TOLERANCE = 0.035, 0.16
+FLOOR_TEXELS = 72
+"""Side of the floor's shadow maps: a texel is about 3 cm, wider than the vertices are apart."""
 
 
 def parts_of(joint: tuple[str, int] | None) -> set[int]:
@@ -136,7 +138,6 @@ def floor_shadow(scene: Scene, size: int) -> npt.NDArray[np.uint8]:
     """
     up = (scene.camera.camera_to_world.T @ np.array([0, 1, 0], np.float32)).astype(np.float32)
     points = scene.person.surface.vertices
-    faces = scene.person.surface.faces
     level = float((points @ up).min()) - 0.005
     line = (np.arange(size, dtype=np.float32) + 0.5) / size - 0.5
     x, y = np.meshgrid(line / scene.camera.focal, line / scene.camera.focal)
@@ -149,19 +150,18 @@ def floor_shadow(scene: Scene, size: int) -> npt.NDArray[np.uint8]:
     floor = (ray * distance[:, None]).astype(np.float32)
     centre = points.mean(0).astype(np.float32)
     radius = float(np.linalg.norm(points - centre, axis=1).max()) * 1.1
-    seen = raster.light_space(points, -up, centre, radius, 96)
-    nearness, _ = raster.rasterise(seen, faces, 96, 96)
-    place = raster.light_space(floor, -up, centre, radius, 96)
-    row, column = np.clip(place[:, 1], 0, 95).astype(int), np.clip(place[:, 0], 0, 95).astype(int)
-    inside = (place[:, :2] >= 0).all(1) & (place[:, :2] < 96).all(1)
+    texels = FLOOR_TEXELS
+    nearness = raster.splat(raster.light_space(points, -up, centre, radius, texels), texels)
+    place = raster.light_space(floor, -up, centre, radius, texels)
+    row, column = (np.clip(place[:, axis], 0, texels - 1).astype(int) for axis in (1, 0))
+    inside = (place[:, :2] >= 0).all(1) & (place[:, :2] < texels).all(1)
     near = np.where(nearness > -1e8, np.exp((nearness + level) / 0.10), 0).astype(np.float32)
     contact = np.where(inside, cv2.blur(np.minimum(near, 1), (5, 5))[row, column], 0)
     light = scene.light
     shade = np.zeros(size * size, np.float32)
     if float(light.key_direction @ up) > 0.1:
-        key = raster.light_space(points, light.key_direction, centre, radius, 128)
-        shadow_map, _ = raster.rasterise(key, faces, 128, 128)
-        seen_floor = raster.light_space(floor, light.key_direction, centre, radius, 128)
+        shadow_map = raster.splat(raster.light_space(points, light.key_direction, centre, radius, texels), texels)
+        seen_floor = raster.light_space(floor, light.key_direction, centre, radius, texels)
         shade = 1 - raster.lit_share(shadow_map, seen_floor, 0.02)
     strength = float(light.key_colour.mean() / (light.key_colour.mean() + 1.0))
     dark = 1 - (1 - 0.65 * np.minimum(contact * 1.3, 1)) * (1 - strength * shade)

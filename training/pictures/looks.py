@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, fields
 
 import numpy as np
 
+from training.motions.chance import pick
 from training.pictures import palette
 from training.pictures.landmarks import Landmarks
 from training.pictures.raster import Float
@@ -125,7 +126,7 @@ def _head(rng: np.random.Generator, look: Look, marks: Landmarks, is_feminine: b
     look.blush = rng.uniform(0, 1)
     look.hair = palette.hair_colour(rng, look.skin)
     shares = [0.02, 0.22, 0.42, 0.12, 0.22] if is_feminine else [0.1, 0.66, 0.06, 0.14, 0.04]
-    look.hair_kind = int(rng.choice(5, p=shares))
+    look.hair_kind = pick(rng, shares)
     depth = {NO_HAIR: 0.0, SHORT: rng.uniform(0.004, 0.03), LONG: rng.uniform(0.012, 0.03),
              CURLY: rng.uniform(0.025, 0.08), TAIL: rng.uniform(0.005, 0.016)}  # fmt: skip
     look.hair_depth = depth[look.hair_kind]
@@ -142,7 +143,7 @@ def _head(rng: np.random.Generator, look: Look, marks: Landmarks, is_feminine: b
     look.glasses = float(_chance(rng, 0.12))
     look.shades = float(look.glasses and _chance(rng, 0.4))
     look.face_mask = float(_chance(rng, 0.03))
-    look.hat = int(rng.choice(5, p=[0.8, 0.09, 0.05, 0.03, 0.03]))
+    look.hat = pick(rng, (0.8, 0.09, 0.05, 0.03, 0.03))
 
 
 def _top(rng: np.random.Generator, look: Look, marks: Landmarks, is_feminine: bool) -> None:
@@ -231,10 +232,11 @@ def _cloth(rng: np.random.Generator, look: Look) -> None:
     for garment in range(GARMENTS):
         chances = bottoms if garment == BOTTOM else weights
         look.cloth_colour[garment] = palette.cloth_colours(rng)
-        look.cloth_pattern[garment] = rng.choice(PATTERNS, p=chances / chances.sum())
+        look.cloth_pattern[garment] = pick(rng, chances)
         look.cloth_scale[garment] = np.exp(rng.uniform(np.log(0.018), np.log(0.14)))
         look.cloth_phase[garment] = rng.random(2)
-        look.cloth_gloss[garment] = rng.choice([0.0, rng.uniform(0, 0.12), rng.uniform(0.1, 0.5)], p=[0.5, 0.35, 0.15])
+        glosses = (0.0, rng.uniform(0, 0.12), rng.uniform(0.1, 0.5))
+        look.cloth_gloss[garment] = glosses[pick(rng, (0.5, 0.35, 0.15))]
     if look.cloth_pattern[BOTTOM] == DENIM:
         look.cloth_colour[BOTTOM, 0] = palette.from_srgb(np.array([60, 84, 124]) * rng.uniform(0.45, 1.5))
     look.cloth_pattern[SHOES] = rng.choice([SOLID, BLOCKS])

@@ -195,6 +195,17 @@ def lit_share(nearness: Float, seen: Float, bias: float) -> Float:
 
 
 @compiled
+def splat(seen: Float, size: int) -> Float:
+    """A shadow map (size, size) of points (N, 3) in its own space; good where points are denser than texels."""
+    nearness = np.full((size, size), np.float32(-1e9), np.float32)
+    for n in range(seen.shape[0]):
+        column, row = int(seen[n, 0]), int(seen[n, 1])
+        if 0 <= row < size and 0 <= column < size and seen[n, 2] > nearness[row, column]:
+            nearness[row, column] = seen[n, 2]
+    return nearness
+
+
+@compiled
 def ambient_light(vertices: Float, normals: Float, towards: Float, radius: float, size: int) -> Float:
     """How open each vertex is to the light around it, 0 to 1, (V,): small shadow maps from many sides.
 
@@ -216,11 +227,7 @@ def ambient_light(vertices: Float, normals: Float, towards: Float, radius: float
     bias = 2.5 * radius / size
     for k in range(towards.shape[0]):
         seen = light_space(vertices, towards[k], centre, radius, size)
-        nearness = np.full((size, size), np.float32(-1e9), np.float32)
-        for v in range(vertices.shape[0]):
-            column, row = int(seen[v, 0]), int(seen[v, 1])
-            if 0 <= row < size and 0 <= column < size and seen[v, 2] > nearness[row, column]:
-                nearness[row, column] = seen[v, 2]
+        nearness = splat(seen, size)
         share = lit_share(nearness, seen, bias)
         for v in range(vertices.shape[0]):
             cosine = (

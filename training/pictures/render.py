@@ -20,7 +20,7 @@ from training.pictures.environments import Environment, load_environments
 from training.pictures.landmarks import Landmarks, find_landmarks
 from training.pictures.store import FORMAT, SHARD, shard_path, write_shard
 
-GENERATOR = "2"
+GENERATOR = "3"
 """Version of the look of the pictures; a seed means the same pictures only within one version."""
 
 log = logging.getLogger(__name__)
