@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import shutil
 from functools import lru_cache
 from pathlib import Path
 from tempfile import mkdtemp
@@ -14,6 +16,8 @@ SETTINGS = RenderSettings(count=40, split="train", seed=5, size=96)
 
 @lru_cache(maxsize=1)
 def small_store() -> PictureStore:
-    folder = Path(mkdtemp(prefix="pictures-")) / "store"
+    parent = Path(mkdtemp(prefix="pictures-"))
+    atexit.register(shutil.rmtree, parent, ignore_errors=True)
+    folder = parent / "store"
     render(SETTINGS, folder, workers=1)
     return PictureStore.open(folder)
