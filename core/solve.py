@@ -18,7 +18,7 @@ from scipy.ndimage import median_filter
 from scipy.sparse import csr_matrix
 
 from .body import Body, load_body
-from .camera import translation_to_pixels, weak_project
+from .camera import project, translation_to_pixels, weak_project
 from .errors import BodyError, TakeError
 from .feet import anchors, faded, find_contacts, foot_points, reach, root_shift
 from .fit import continuous_quaternions, fit_bones
@@ -26,7 +26,7 @@ from .rotations import at_times, continuous, matrices_of, smooth_rotations, with
 from .settings import SolveSettings
 from .smooth import savitzky_golay
 from .take import Take
-from .types import LSP_JOINTS, ROOT_LSP, Bool, Float, Int, Motion, PersonMotion, PersonTake
+from .types import LSP_JOINTS, ROOT_LSP, Bool, Estimates, Float, Int, Motion, PersonMotion, PersonTake
 from .upsample import LearnedSampler, upsample
 
 CUTOFF_HZ = (20.0, 0.4)
@@ -36,6 +36,11 @@ OPENNESS = (4.0, 0.5)
 IMAGE_WINDOW_S = (0.05, 0.5)
 DEPTH_WINDOW_S = (0.2, 2.0)
 """Windows of the Savitzky-Golay filter on the root's direction and on its depth."""
+DRAWN_WEIGHT = 0.15
+"""Of a joint as mesh and camera place it, against one that the picture shows with full confidence."""
+TRUSTED_SHARE = 0.06
+"""Distance, against the crop's side, at which a joint of the picture counts a quarter."""
+ROOT_ROUNDS = 4
 SPIKE_FRAMES = 5
 """Median over depth before smoothing: single readings are far off when a limb is missed."""
 
@@ -116,34 +121,60 @@ def _solve_person(
     step: int,
     settings: SolveSettings,
 ) -> PersonMotion:
-    shape, seen = _locked(person, body, learned, view)
-    path = _every_frame(seen, step)
-    path = _smoothed(path, settings.smooth)
+    shape, rotations = _locked(person, body, learned)
+    path = _smoothed_pose(_every_frame(person, rotations, step), settings.smooth)
+    path = _smoothed_root(_placed(path, person, shape, view), settings.smooth)
     path = _on_its_feet(path, shape, settings)
     if settings.fps is not None:
         path = _resampled(path, settings.fps)
     return _finished(person.person_id, path, shape)
 
 
-def _locked(person: PersonTake, body: Body, learned: LearnedSampler | None, view: _View) -> tuple[_Shape, _Path]:
-    """One shape for the clip, rotations of the seen frames, and the root where the network's camera has it.
-
-    The body that is locked differs in size from what the network drew in a frame, so its depth is found
-    anew: with it the locked joints land on the pixels that the network's own joints had.
-    """
-    seen = person.estimates
-    bones = fit_bones(upsample(_same_size(seen.coarse_vertices, body), body, learned), body)
+def _locked(person: PersonTake, body: Body, learned: LearnedSampler | None) -> tuple[_Shape, Float]:
+    """One shape for the clip, and local rotations (T, 24, 4) of the frames in which the person was seen."""
+    bones = fit_bones(upsample(_same_size(person.estimates.coarse_vertices, body), body, learned), body)
     _, rest = body.shape(bones.betas[None])
-    shape = _Shape(bones.betas, rest[0].astype(np.float64), body)
-    rotations = np.asarray(bones.rotations, np.float64)
-    joints = _pose(rotations, shape).joints
+    return _Shape(bones.betas, rest[0].astype(np.float64), body), np.asarray(bones.rotations, np.float64)
+
+
+def _every_frame(person: PersonTake, rotations: Float, step: int) -> _Path:
+    """All frames from the first to the last, gaps filled on the shortest way and marked; nobody has a place yet."""
+    frame_index = np.arange(person.frame_index[0], person.frame_index[-1] + 1, step)
+    time_s = np.interp(frame_index, person.frame_index, person.time_s)
+    confidence = np.zeros((len(frame_index), len(LSP_JOINTS)))
+    is_seen = np.isin(frame_index, person.frame_index)
+    confidence[is_seen] = person.estimates.joint_confidence
+    filled = at_times(rotations, person.time_s, time_s)
+    return _Path(frame_index, time_s, filled, np.zeros((len(time_s), 3)), confidence, ~is_seen)
+
+
+def _placed(path: _Path, person: PersonTake, shape: _Shape, view: _View) -> _Path:
+    """The path with the root where the network saw the person; straight through gaps, as the picture shows it."""
+    is_seen = ~path.is_filled
+    root = _root(_pose(path.rotations[is_seen], shape).joints, person.estimates, view)
+    between = _interpolated(_to_ray_depth(root), path.time_s[is_seen], path.time_s)
+    return replace(path, root=_from_ray_depth(between))
+
+
+def _root(joints: Float, seen: Estimates, view: _View) -> Float:
+    """(T, 3) the translation with which the locked joints (T, 14, 3) land where the network saw them.
+
+    It saw them twice: by its mesh and camera, which are always whole, and joint by joint in the picture,
+    which is nearer to the pixel but may take a wall for a hand. The second reading counts by its confidence
+    and less the further it is from the body (Geman-McClure weights, reweighted a few times).
+    """
     centre = seen.box_px[:, :2] + seen.box_px[:, 2:] / 2
-    pixels = weak_project(seen.joints, seen.weak_camera, centre, seen.crop_side_px)
-    root = translation_to_pixels(joints, pixels, np.ones(pixels.shape[:2]), view.focal_px, view.size_px)
-    is_filled = np.zeros(len(root), bool)
-    return shape, _Path(
-        person.frame_index, person.time_s, rotations, root, np.asarray(seen.joint_confidence), is_filled
-    )
+    drawn_px = weak_project(seen.joints, seen.weak_camera, centre, seen.crop_side_px)
+    seen_px = np.asarray(seen.joints_px, np.float64)
+    points, pixels = np.concatenate([joints, joints], axis=1), np.concatenate([drawn_px, seen_px], axis=1)
+    steady, sure = np.full(drawn_px.shape[:2], DRAWN_WEIGHT), np.asarray(seen.joint_confidence, np.float64)
+    weights = np.concatenate([steady, sure], axis=1)
+    for _ in range(ROOT_ROUNDS):
+        root = translation_to_pixels(points, pixels, weights, view.focal_px, view.size_px)
+        off_px = np.linalg.norm(project(joints + root[:, None], view.focal_px, view.size_px) - seen_px, axis=2)
+        far = off_px / (TRUSTED_SHARE * seen.crop_side_px[:, None])
+        weights = np.concatenate([steady, sure / (1 + far**2) ** 2], axis=1)
+    return root
 
 
 def _same_size(coarse: Float, body: Body) -> Float:
@@ -157,16 +188,6 @@ def _same_size(coarse: Float, body: Body) -> Float:
     return np.asarray(coarse / np.maximum(size, 1e-3)[:, None, None])
 
 
-def _every_frame(seen: _Path, step: int) -> _Path:
-    """All frames from the first to the last, gaps filled on the shortest way and marked."""
-    frame_index = np.arange(seen.frame_index[0], seen.frame_index[-1] + 1, step)
-    time_s = np.interp(frame_index, seen.frame_index, seen.time_s)
-    filled = replace(_at(seen, time_s), frame_index=frame_index, time_s=time_s)
-    is_filled = ~np.isin(frame_index, seen.frame_index)
-    confidence = np.where(is_filled[:, None], 0.0, filled.confidence)
-    return replace(filled, is_filled=is_filled, confidence=confidence)
-
-
 def _resampled(path: _Path, fps: float) -> _Path:
     """The path on the whole frames of another rate."""
     first, last = np.ceil(path.time_s[0] * fps - 1e-6), np.floor(path.time_s[-1] * fps + 1e-6)
@@ -175,32 +196,39 @@ def _resampled(path: _Path, fps: float) -> _Path:
 
 
 def _at(path: _Path, time_s: Float) -> _Path:
-    """The path at other times; directions and log depth are straight between frames, as in the picture."""
-    ray_depth = _to_ray_depth(path.root)
-
-    def between(values: Float) -> Float:
-        return np.stack([np.interp(time_s, path.time_s, column) for column in values.T], axis=1)
-
+    """The path at other times; directions and log depth are straight between frames."""
     nearest = np.clip(np.searchsorted(path.time_s, time_s), 0, len(path.time_s) - 1)
     return replace(
         path,
         rotations=at_times(path.rotations, path.time_s, time_s),
-        root=_from_ray_depth(between(ray_depth)),
-        confidence=between(path.confidence),
+        root=_from_ray_depth(_interpolated(_to_ray_depth(path.root), path.time_s, time_s)),
+        confidence=_interpolated(path.confidence, path.time_s, time_s),
         is_filled=path.is_filled[nearest],
     )
 
 
-def _smoothed(path: _Path, smooth: float) -> _Path:
+def _interpolated(values: Float, time_s: Float, wanted_s: Float) -> Float:
+    """(N, C) of values (T, C), straight between their times."""
+    return np.stack([np.interp(wanted_s, time_s, column) for column in values.T], axis=1)
+
+
+def _smoothed_pose(path: _Path, smooth: float) -> _Path:
     if smooth == 0 or len(path.time_s) < 3:
         return path
+    cutoff_hz, openness = _geometric(CUTOFF_HZ, smooth), _geometric(OPENNESS, smooth)
     rotations = without_spikes(continuous(path.rotations))
-    rotations = smooth_rotations(rotations, path.time_s, _geometric(CUTOFF_HZ, smooth), _geometric(OPENNESS, smooth))
+    return replace(path, rotations=smooth_rotations(rotations, path.time_s, cutoff_hz, openness))
+
+
+def _smoothed_root(path: _Path, smooth: float) -> _Path:
+    """The root's direction a little steadier, its depth much: one camera sees it by the body's size alone."""
+    if smooth == 0 or len(path.time_s) < 3:
+        return path
     ray_depth = _to_ray_depth(path.root)
     ray_depth[:, 2] = median_filter(ray_depth[:, 2], SPIKE_FRAMES, mode="nearest")
     rays = savitzky_golay(ray_depth[:, :2], path.time_s, _geometric(IMAGE_WINDOW_S, smooth))
     depth = savitzky_golay(ray_depth[:, 2:], path.time_s, _geometric(DEPTH_WINDOW_S, smooth), degree=1)
-    return replace(path, rotations=rotations, root=_from_ray_depth(np.concatenate([rays, depth], axis=1)))
+    return replace(path, root=_from_ray_depth(np.concatenate([rays, depth], axis=1)))
 
 
 def _on_its_feet(path: _Path, shape: _Shape, settings: SolveSettings) -> _Path:

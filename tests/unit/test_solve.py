@@ -60,7 +60,7 @@ def estimates(rotvec: np.ndarray, path: np.ndarray, size: np.ndarray | float = 1
         joints=(joints - root) * size,
         weak_camera=weak,
         keypoints_px=np.zeros((frames, 17, 2)),
-        joints_px=np.zeros((frames, 14, 2)),
+        joints_px=project(joints - root + path[:, None], FOCAL_PX, (WIDTH, HEIGHT)),
         joint_confidence=np.full((frames, 14), 0.8),
         token_confidence=np.zeros((frames, 34)),
         pose_token_ids=np.zeros((frames, 34), np.int64),
@@ -129,6 +129,13 @@ def test_size_that_the_network_lets_breathe_is_locked(tmp_path: Path) -> None:
     thigh = np.linalg.norm(person.joints[:, 2] - person.joints[:, 1], axis=1)
     assert np.ptp(thigh) < 0.02
     assert np.abs(person.transl[:, 2] - truth()[1][:, 2]).max() < 0.05 * 5.5, "the depth makes up for it"
+
+
+def test_wrong_reading_of_the_picture_moves_nobody(tmp_path: Path) -> None:
+    seen = estimates(*truth())
+    seen.joints_px[:, 6] += [120, -80]  # a wrist on the wall
+    person = solve(write_take(tmp_path, seen, list(range(FRAMES))), RAW).persons[0]
+    assert np.abs(person.transl[:, :2] - truth()[1][:, :2]).max() < 0.03
 
 
 def test_gap_is_filled_marked_and_between_its_ends(tmp_path: Path) -> None:
