@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 PICTURE_SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".exr", ".webp"}
-NEAR_M, FAR_M = 0.01, 1000.0
+NEAR_SHARE = 0.5
+"""Of the way to the nearest body: what the scene already has around the camera doesn't block its view."""
+FAR_M = 1000.0
 
 
 def make_camera(motion: Motion, name: str) -> bpy.types.Object:
@@ -25,7 +27,7 @@ def make_camera(motion: Motion, name: str) -> bpy.types.Object:
     data.sensor_width = axes.SENSOR_WIDTH_MM
     data.sensor_height = axes.SENSOR_WIDTH_MM * motion.height / motion.width
     data.lens = axes.lens_mm(motion.focal_px, motion.width)
-    data.clip_start, data.clip_end = NEAR_M, FAR_M
+    data.clip_start, data.clip_end = NEAR_SHARE * axes.nearest_m(motion.persons), FAR_M
     camera = bpy.data.objects.new(name, data)
     camera.rotation_euler = axes.CAMERA_EULER
     return camera

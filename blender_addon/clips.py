@@ -15,8 +15,8 @@ from typing import Any
 import bpy
 
 from . import bridge
-from .exports import FORMATS, export_take
-from .scene import OUTPUTS, BuildSettings, BuiltTake, build_take
+from .exports import FORMATS, check_format, export_take
+from .scene import OUTPUTS, BuildSettings, BuiltTake, build_take, counted_people
 from .sheet import write_sheet
 
 DONE, FAILED, CANCELLED = 0, 1, 130
@@ -40,12 +40,17 @@ class ClipReport:
 
 def main(arguments: Sequence[str]) -> int:
     """Run the batch; returns the exit code."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if "bvh" in options.export and "armature" not in options.output:
+        parser.error("--export bvh needs a skeleton: --output mesh,armature")
     names = clip_names(options.clips, options.name)
     try:
+        for kind in options.export:
+            check_format(kind)
         bridge.core_module("output").make_folder(options.output_folder)
     except bridge.MocapError as error:
-        return _said(str(error), FAILED)
+        return _said(f"error: {error}", FAILED)
     stop = bridge.core_module("console").StopRequest()
     stop.listen()
     reports = []
@@ -56,7 +61,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         write_report(reports, options.report or options.output_folder / "report.json")
     except bridge.MocapError as error:
-        return _said(str(error), FAILED)
+        return _said(f"error: {error}", FAILED)
     if stop():
         return _said("cancelled: the same command resumes", CANCELLED)
     return FAILED if any(report.status != "done" for report in reports) else DONE
@@ -84,8 +89,8 @@ def run_clip(clip: Path, name: str, options: argparse.Namespace, stop: Any) -> C
         _said(f"error: {report.error}", FAILED)
     else:
         report.status = "done"
-        counted = ", ".join(f"{person['id']}: {person['frames']} frames" for person in report.people)
-        print(f"{report.files['blend']}: {len(report.people)} in {clip.name} ({counted})", flush=True)
+        frames = ", ".join(f"{person['id']}: {person['frames']} frames" for person in report.people)
+        print(f"{report.files['blend']}: {counted_people(len(report.people))} ({frames})", flush=True)
     return report
 
 

@@ -42,11 +42,16 @@ def export_take(built: BuiltTake, path: Path) -> list[Path]:
     kind = path.suffix.removeprefix(".")
     if kind not in FORMATS:
         raise ValueError(f"expected one of {', '.join(FORMATS)}, got {kind!r}")
-    if kind in EXPORT_OPERATORS and EXPORT_OPERATORS[kind] not in dir(bpy.ops.wm):
-        raise bridge.MocapError(f"{path}: this Blender was built without {kind}; use Blender from blender.org")
+    check_format(kind)
     path.parent.mkdir(parents=True, exist_ok=True)
     with _exporter(EXPORT_ADDONS.get(kind)), _all_visible(built):
         return _WRITERS[kind](built, path)
+
+
+def check_format(kind: str) -> None:
+    """Raises MocapError where this Blender can't write the format."""
+    if kind in EXPORT_OPERATORS and EXPORT_OPERATORS[kind] not in dir(bpy.ops.wm):
+        raise bridge.MocapError(f"this Blender was built without {kind}; use Blender from blender.org")
 
 
 def relative_copy(body: bpy.types.Object) -> bpy.types.Object:
@@ -125,14 +130,14 @@ def _relative_bodies(built: BuiltTake) -> Iterator[list[bpy.types.Object]]:
     try:
         for body, name in zip(bodies, names, strict=True):
             copies.append(relative_copy(body))
-            body.name = f"{name} original"
-            copies[-1].name = name
+            body.name = body.data.name = f"{name} original"  # type: ignore[union-attr]
+            copies[-1].name = copies[-1].data.name = name  # type: ignore[union-attr]
         yield copies
     finally:
         for copied in copies:
             _remove_copy(copied)
         for body, name in zip(bodies, names, strict=True):
-            body.name = name
+            body.name = body.data.name = name  # type: ignore[union-attr]
 
 
 @contextmanager

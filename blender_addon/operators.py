@@ -10,7 +10,7 @@ from bpy.props import StringProperty
 from . import bridge, readiness, session
 from .preferences import preference, takes_folder
 from .properties import footage_path, settings_of
-from .scene import BuildSettings, build_take
+from .scene import BuildSettings, build_take, counted_people
 
 TIMER_S = 0.1
 WAIT_S = 0.02
@@ -122,7 +122,7 @@ class MOCAP_OT_reconstruct(bpy.types.Operator):  # noqa: N801
     def _report_end(self, context: Any, ended: session.Session) -> set[Any]:
         if ended.state == "done" and ended.built is not None:
             look_through_camera(context)
-            self.report({"INFO"}, f"{len(ended.built.people)} people in collection {ended.built.collection}")
+            self.report({"INFO"}, f"{counted_people(len(ended.built.people))} in collection {ended.built.collection}")
             return {"FINISHED"}
         if ended.state == "cancelled":
             self.report({"WARNING"}, "Cancelled. What was done is kept: the same button resumes")

@@ -9,6 +9,7 @@ from . import readiness, session
 from .operators import why_not
 from .preferences import preference
 from .properties import settings_of
+from .scene import counted_people
 
 CATEGORY = "Footage Mocap"
 LETTER_PX = 7.0
@@ -91,10 +92,12 @@ def draw_progress(layout: Any, running: session.Session) -> None:
 
 
 def draw_result(layout: Any, ended: session.Session, width: int) -> None:
-    """What came of the last run."""
+    """What came of the last run; nothing where its objects were undone or deleted."""
+    if ended.built is not None and ended.built.collection not in bpy.data.collections:
+        return
     box = layout.box()
     if ended.state == "done" and ended.built is not None:
-        box.label(text=f"{ended.built.collection}: {len(ended.built.people)} people", icon="CHECKMARK")
+        box.label(text=f"{ended.built.collection}: {counted_people(len(ended.built.people))}", icon="CHECKMARK")
         for person in ended.built.people:
             box.label(text=f"Person {person.person_id}: frames {person.first_frame:g} to {person.last_frame:g}")
         if not ended.built.has_footage:

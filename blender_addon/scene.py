@@ -104,6 +104,11 @@ def build_take(scene: bpy.types.Scene, motion: Motion, settings: BuildSettings) 
     return BuiltTake(collection.name, stage.name, camera.name, people, *scene_range, clip is not None)
 
 
+def counted_people(count: int) -> str:
+    """The number of people in words."""
+    return f"{count} {'person' if count == 1 else 'people'}"
+
+
 @dataclass(frozen=True, slots=True)
 class _Place:
     """Where a person's objects go."""

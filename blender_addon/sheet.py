@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from . import axes, bridge
 from .camera import scene_fps
+from .scene import counted_people
 
 if TYPE_CHECKING:
     from .bridge import Motion
@@ -53,7 +54,7 @@ def write_sheet(scene: bpy.types.Scene, built: BuiltTake, motion: Motion, path: 
         for index, time_s, picture in _footage_frames(motion, size):
             body = _render(scene, time_s, Path(folder) / "body.png")
             people = sum(_is_there(motion, person, time_s) for person in range(len(motion.persons)))
-            label = f"frame {index}   {time_s:.2f} s   {people} {'person' if people == 1 else 'people'}"
+            label = f"frame {index}   {time_s:.2f} s   {counted_people(people)}"
             cells.append(labelled(overlaid(picture, body), label))
     bpy.data.objects.remove(light)
     _, encoded = cv2.imencode(".png", grid(cells, COLUMNS[motion.width >= motion.height]))

@@ -93,8 +93,9 @@ def test_sheet_shows_the_body_over_the_footage(made) -> None:
     assert abs(columns.mean() - 90) < 12 and abs(rows.mean() - 125) < 20  # the blob's place in frame 0
 
 
-def test_wrong_usage_ends_with_2(tmp_path) -> None:
-    assert run_batch("clip.mp4", "-o", "out", "--export", "obj", cwd=tmp_path).returncode == 2
+@pytest.mark.parametrize("wrong", ["obj", "bvh"])  # bvh needs a skeleton, which is not asked for
+def test_wrong_usage_ends_with_2(tmp_path, wrong: str) -> None:
+    assert run_batch("clip.mp4", "-o", "out", "--export", wrong, cwd=tmp_path).returncode == 2
 
 
 def test_output_folder_that_is_a_file_is_one_sentence(tmp_path) -> None:

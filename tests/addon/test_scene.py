@@ -130,6 +130,12 @@ def test_folder_of_pictures_starts_with_its_first_number(scene, tmp_path) -> Non
     assert first_picture(tmp_path).name == "shot2.png"
 
 
+def test_camera_sees_past_what_stands_around_it(scene) -> None:
+    built = build_take(scene, motions.motion(), BuildSettings("take"))
+    nearest = min(world_vertices(built.people[0].body, frame)[:, 1].min() for frame in range(1, 13))
+    assert 1.0 < bpy.data.objects[built.camera].data.clip_start < nearest
+
+
 def test_nobody_in_the_motion_is_one_sentence(scene) -> None:
     with pytest.raises(bridge.MocapError, match="holds nobody"):
         build_take(scene, motions.motion([]), BuildSettings("take"))
