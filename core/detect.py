@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from .crop import BOX_FACTOR
-from .reading import Estimate, box_overlap, boxes_of, is_seen, join, overlap, quality, share_inside
+from .reading import Estimate, box_overlap, boxes_of, join, overlap, quality, share_inside
 from .settings import TrackSettings
 from .types import Bool, Estimates, Float, Image, Int
 
@@ -79,7 +79,8 @@ def _settled(image: Image, boxes: Float, estimate: Estimate, settings: TrackSett
             break
         seen = join([kept, estimate(image, boxes[again])]) if len(kept) else estimate(image, boxes[again])
         seen = seen[_best_apart(seen, quality(seen), CANDIDATES)]
-    is_person = is_seen(seen, settings, settings.new_confidence)
+    is_person = seen.person_score >= settings.new_person_score
+    is_person &= seen.joint_confidence.mean(1) >= settings.new_confidence
     is_person &= overlap(boxes_of(seen), seen.box_px) > IS_SETTLED
     return seen[np.flatnonzero(is_person)] if is_person.any() else None
 

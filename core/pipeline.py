@@ -103,6 +103,8 @@ class _Run:
             if self._writer.is_commit_due:
                 self._commit()
             self._tell("estimate", frame.frame_index)
+        for sighting in self._tracker.finish():
+            self._add(sighting)
         self._commit()
 
     def _frames(self) -> Iterator[Frame]:

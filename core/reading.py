@@ -14,6 +14,10 @@ from .types import Bool, Estimates, Float, Image
 Estimate: TypeAlias = Callable[[Sequence[Image] | Image, Float], Estimates]
 """Pictures and boxes (B, 4) xywh -> readings, as `Estimator.estimate`."""
 
+SAME_JOINTS = 0.12
+"""Mean distance of two people's joints, against the box's side, below which they are one person."""
+ONE_PERSON = 0.5
+"""IoU of two boxes from which on their joints are compared."""
 LOW_CONFIDENCE = 0.08
 """Joints below count as not seen when a box is laid around them."""
 
@@ -32,9 +36,9 @@ def quality(seen: Estimates) -> Float:
     return np.asarray(seen.person_score * np.sqrt(np.clip(seen.joint_confidence.mean(1), 0, 1)))
 
 
-def is_seen(seen: Estimates, settings: TrackSettings, min_confidence: float | None = None) -> Bool:
-    """(B,) whether a reading counts as a person; with the settings' confidence where none is given."""
-    is_sure = seen.joint_confidence.mean(1) >= (min_confidence or settings.min_confidence)
+def is_seen(seen: Estimates, settings: TrackSettings) -> Bool:
+    """(B,) whether a reading counts as the person who is followed."""
+    is_sure = seen.joint_confidence.mean(1) >= settings.min_confidence
     return np.asarray((seen.person_score >= settings.min_person_score) & is_sure)
 
 
@@ -68,3 +72,12 @@ def join(parts: Sequence[Estimates]) -> Estimates:
         return parts[0]
     names = Estimates.__dataclass_fields__
     return Estimates(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+
+
+def are_one_person(a: Estimates, b: Estimates) -> bool:
+    """Whether two readings of one frame are of the same person."""
+    boxes = boxes_of(a)[0], boxes_of(b)[0]
+    if float(box_overlap(*boxes)) < ONE_PERSON:
+        return False
+    apart = np.linalg.norm(a.joints_px[0] - b.joints_px[0], axis=-1).mean()
+    return bool(apart < SAME_JOINTS * max(box[2:].max() for box in boxes))

@@ -15,10 +15,12 @@ class TrackSettings:
 
     min_person_score: float = 0.5
     """The network's own reading of "is there a person in this crop"."""
-    min_confidence: float = 0.4
+    min_confidence: float = 0.3
     """Mean confidence of the 2D joints below which a frame does not count as seen."""
+    new_person_score: float = 0.9
     new_confidence: float = 0.5
-    """The same for somebody new, found in a search: more, since a search looks at hundreds of crops."""
+    """Both for somebody new, found in a search: higher, since a search looks at hundreds of crops. On six clips
+    people have a score of 0.99 to 1 and a confidence of 0.5 to 0.9, most other things less of one of them."""
     max_misses_s: float = 0.35
     """A person unseen for longer is lost; shorter gaps are bridged and marked."""
     relink_s: float = 1.0

@@ -15,7 +15,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from .reading import Estimate, box_overlap, boxes_of, is_seen, overlap, quality
+from .appearance import likeness, trunk_colours
+from .reading import ONE_PERSON, Estimate, are_one_person, box_overlap, boxes_of, is_seen, overlap, quality
 from .settings import TrackSettings
 from .shots import difference, look_of
 from .tracklet import Tracklet, begin
@@ -32,10 +33,11 @@ STILL_THE_SAME = 0.3
 """Overlap of the box where a person should be with the one where they are; a jump is somebody else."""
 GREATEST_GROWTH = 1.8
 """Of a box's side within one sighting."""
-SAME_JOINTS = 0.12
-"""Mean distance of two people's joints, against the box's side, below which they are one person."""
-ONE_PERSON = 0.5
-"""IoU of two boxes from which on their joints are compared."""
+NOT_ALIKE = 0.45
+"""Likeness of the trunks' colours below which somebody else is in the crop; one person's own are 0.56 to 1 from
+frame to frame on six clips, those of two people in other clothes 0.2 to 0.7."""
+ALIKE = 0.6
+"""Likeness from which on a person found again can be the lost one."""
 NEAR = 1.0
 """How far from the last place, in box sides and for each second more, the same person is found again."""
 
@@ -91,16 +93,24 @@ class Tracker:
         if self._is_search_due(frame):
             seen += self._search(frame)
         self._forget(frame)
-        here = [
-            (s.person_id, boxes_of(s.estimates)[0].tolist())
-            for s in seen
-            if s.person_id and s.frame_index == frame.frame_index
-        ]
-        self._remember(frame, here)
+        self._remember(frame, [])
+        for sighting in seen:
+            if sighting.person_id and sighting.frame_index == frame.frame_index:
+                self._note_box(sighting)
         seen = [s for s in seen if s.person_id] + self._believe()
         if not any(not track.person_id for track in self._active):
             self._safe = (frame.frame_index + 1, self._state())
         return seen
+
+    def finish(self) -> list[Sighting]:
+        """Who turned up at the very end: a last search, and newcomers who were seen often enough backwards."""
+        if not self._past:
+            return []
+        frame = self._past[-1].frame
+        told: list[Sighting] = []
+        if self._is_somebody_missing() and frame.time_s > self._searched_s:
+            told += [sighting for sighting in self._search(frame) if sighting.person_id]
+        return told + self._believe(is_end=True)
 
     def backwards(self, sighting: Sighting, frames: Iterable[Frame]) -> Iterable[Sighting]:
         """Follow a person from a sighting through earlier frames, the latest first, until they are lost."""
@@ -115,7 +125,7 @@ class Tracker:
                 return
             seen = self._seen_again([track], frame)[0]
             if seen is not None:
-                track.follow(boxes_of(seen)[0], frame.frame_index, frame.time_s)
+                _take_in(track, seen, frame)
                 yield Sighting(track.person_id, frame.frame_index, frame.time_s, seen)
 
     def told(self) -> str:
@@ -163,7 +173,7 @@ class Tracker:
         for track, seen in zip(self._active, found, strict=True):
             if seen is None:
                 continue
-            track.follow(boxes_of(seen)[0], frame.frame_index, frame.time_s)
+            _take_in(track, seen, frame)
             sightings.append(self._sighting(track, seen, frame))
         return sightings
 
@@ -194,11 +204,13 @@ class Tracker:
                 if better[place]:
                     best[row] = second[[place]]
         return [
-            seen if track.person_id in drawn or self._is_same(seen, box, frame.image) else None
+            seen if track.person_id in drawn or self._is_same(seen, box, track.colours, frame.image) else None
             for track, seen, box in zip(tracks, best, wanted, strict=True)
         ]
 
-    def _is_same(self, seen: Estimates, wanted: Float, image: Image) -> bool:
+    def _is_same(self, seen: Estimates, wanted: Float, colours: Float, image: Image) -> bool:
+        if likeness(colours, trunk_colours(image, seen)[0]) < NOT_ALIKE:
+            return False
         box = boxes_of(seen)[0]
         growth = box[2:].max() / wanted[2:].max()
         centre = box[:2] + box[2:] / 2
@@ -212,7 +224,7 @@ class Tracker:
         for i in range(len(found)):
             for j in range(i):
                 a, b = found[i], found[j]
-                if a is None or b is None or not _are_one(a, b):
+                if a is None or b is None or not are_one_person(a, b):
                     continue
                 wanted = [self._active[row].predicted(frame.time_s) for row in (i, j)]
                 fits = [float(overlap(boxes_of(s)[0], w)) for s, w in zip((a, b), wanted, strict=True)]
@@ -223,15 +235,15 @@ class Tracker:
 
     def _is_search_due(self, frame: Frame) -> bool:
         settings = self._settings
-        if self._given:
-            missing = bool(self._lost)
-            pause = settings.search_every_s
-        else:
-            missing = len(self._active) < self._limit
-            pause = settings.new_people_every_s if self._active else settings.search_every_s
-            if any(frame.time_s - track.seen_s > settings.max_misses_s / 2 for track in self._active):
-                missing, pause = True, settings.search_every_s
-        return missing and frame.time_s - self._searched_s >= pause - 1e-6
+        is_someone_away = any(frame.time_s - t.seen_s > settings.max_misses_s / 2 for t in self._active)
+        if is_someone_away and not self._given:
+            return frame.time_s - self._searched_s >= settings.search_every_s - 1e-6
+        is_company = self._active and not self._given
+        pause_s = settings.new_people_every_s if is_company else settings.search_every_s
+        return self._is_somebody_missing() and frame.time_s - self._searched_s >= pause_s - 1e-6
+
+    def _is_somebody_missing(self) -> bool:
+        return bool(self._lost) if self._given else len(self._active) < self._limit
 
     def _search(self, frame: Frame) -> list[Sighting]:
         self._searched_s = frame.time_s
@@ -242,11 +254,12 @@ class Tracker:
         order = np.argsort(-quality(found) * np.sqrt(boxes_of(found)[:, 2:].max(1)), kind="stable")
         for row in order:
             seen, box = found[[int(row)]], boxes_of(found)[row]
-            track = self._whose(box, frame)
+            colours = trunk_colours(frame.image, seen)[0]
+            track = self._whose(box, colours, frame)
             if track is None:
                 continue
             unseen_since = track.last_frame
-            track.follow(box, frame.frame_index, frame.time_s)
+            track.follow(box, frame.frame_index, frame.time_s, colours)
             sightings.append(self._sighting(track, seen, frame))
             if track.person_id:
                 earlier = self._before(sightings[-1], unseen_since)
@@ -255,14 +268,14 @@ class Tracker:
                 sightings += earlier
         return sightings
 
-    def _whose(self, box: Float, frame: Frame) -> Tracklet | None:
+    def _whose(self, box: Float, colours: Float, frame: Frame) -> Tracklet | None:
         """The track that a found person belongs to: a missing one, a lost one or a new one; None if known."""
         for track in self._active:
             if box_overlap(box, track.predicted(frame.time_s)) > 0.4 and track.last_frame == frame.frame_index:
                 return None
         missing = [track for track in self._active if track.last_frame != frame.frame_index]
-        for track in sorted(missing + self._lost, key=lambda track: _distance(track, box)):
-            if self._is_within_reach(track, box, frame.time_s):
+        for track in sorted(missing + self._lost, key=lambda track: track.distance(box)):
+            if self._is_within_reach(track, box, frame.time_s) and likeness(track.colours, colours) > ALIKE:
                 if track not in self._active:
                     self._lost.remove(track)
                     self._active.append(track)
@@ -281,7 +294,7 @@ class Tracker:
             return False
         growth = box[2:].max() / track.box_px[2:].max()
         is_alike = 1 / GREATEST_GROWTH < growth < GREATEST_GROWTH
-        return bool(is_alike and _distance(track, box) < NEAR * (0.5 + away_s))
+        return bool(is_alike and track.distance(box) < NEAR * (0.5 + away_s))
 
     def _take_given(self, frame: Frame) -> None:
         """Boxes that the user drew on this frame begin or correct a track."""
@@ -294,25 +307,28 @@ class Tracker:
             if not known:
                 self._active.append(track)
 
-    def _believe(self) -> list[Sighting]:
+    def _believe(self, is_end: bool = False) -> list[Sighting]:
         """Sightings of newcomers that have been seen often enough, and of the frames before."""
         told: list[Sighting] = []
         for track in self._active:
-            if track.person_id or track.sightings < self._settings.confirm_frames:
+            if track.person_id or (track.sightings < self._settings.confirm_frames and not is_end):
                 continue
-            own, track.unbelieved = track.unbelieved, []
-            seen = own + self._before(own[0])
-            track.person_id = self._name_for(min(seen, key=lambda s: s.frame_index))
+            seen = track.unbelieved + self._before(track.unbelieved[0])
+            if len(seen) < self._settings.confirm_frames:
+                continue
+            track.unbelieved = []
+            track.person_id = self._name_for(min(seen, key=lambda s: s.frame_index), track.colours)
             for sighting in seen:
                 told.append(replace(sighting, person_id=track.person_id))
                 self._note_box(told[-1])
         return told
 
-    def _name_for(self, first: Sighting) -> str:
+    def _name_for(self, first: Sighting, colours: Float) -> str:
         """The name of the lost person who was near the place of a first sighting shortly before, or a new one."""
         box = boxes_of(first.estimates)[0]
-        for track in sorted(self._lost, key=lambda track: _distance(track, box)):
-            if track.last_frame < first.frame_index and self._is_within_reach(track, box, first.time_s):
+        for track in sorted(self._lost, key=lambda track: track.distance(box)):
+            is_alike = likeness(track.colours, colours) > ALIKE
+            if is_alike and track.last_frame < first.frame_index and self._is_within_reach(track, box, first.time_s):
                 self._lost.remove(track)
                 return track.person_id
         self._named += 1
@@ -379,16 +395,5 @@ class Tracker:
                 past.boxes.append((sighting.person_id, boxes_of(sighting.estimates)[0].tolist()))
 
 
-def _are_one(a: Estimates, b: Estimates) -> bool:
-    """Whether two readings of one frame are of the same person."""
-    boxes = boxes_of(a)[0], boxes_of(b)[0]
-    if float(box_overlap(*boxes)) < ONE_PERSON:
-        return False
-    apart = np.linalg.norm(a.joints_px[0] - b.joints_px[0], axis=-1).mean()
-    return bool(apart < SAME_JOINTS * max(box[2:].max() for box in boxes))
-
-
-def _distance(track: Tracklet, box: Float) -> float:
-    """From a track's last place to a box, in sides of the larger of the two."""
-    apart = (track.box_px[:2] + track.box_px[2:] / 2) - (box[:2] + box[2:] / 2)
-    return float(np.hypot(*apart) / max(track.box_px[2:].max(), box[2:].max()))
+def _take_in(track: Tracklet, seen: Estimates, frame: Frame) -> None:
+    track.follow(boxes_of(seen)[0], frame.frame_index, frame.time_s, trunk_colours(frame.image, seen)[0])

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .appearance import NOTHING, blended
 from .types import Float, Sighting
 
 NEW_BOX = 0.7
@@ -29,6 +30,7 @@ class Tracklet:
         seen_s: time of the last sighting.
         sightings: how many.
         unbelieved: sightings that wait for the track to be believed.
+        colours: of the trunk, as `appearance.trunk_colours`, steady; zeros before the first sighting.
     """
 
     person_id: str
@@ -39,6 +41,7 @@ class Tracklet:
     seen_s: float
     sightings: int = 0
     unbelieved: list[Sighting] = field(default_factory=list)
+    colours: Float = field(default_factory=lambda: NOTHING)
 
     def predicted(self, time_s: float) -> Float:
         """(4,) where the box should be at a time; times before the last sighting serve a track backwards."""
@@ -46,8 +49,14 @@ class Tracklet:
         box[:2] += self.velocity_px * min(abs(time_s - self.seen_s), COAST_S)
         return box
 
-    def follow(self, box_px: Float, frame_index: int, time_s: float) -> None:
+    def distance(self, box_px: Float) -> float:
+        """From the last place to a box (4,), in sides of the larger of the two."""
+        apart = (self.box_px[:2] + self.box_px[2:] / 2) - (box_px[:2] + box_px[2:] / 2)
+        return float(np.hypot(*apart) / max(self.box_px[2:].max(), box_px[2:].max()))
+
+    def follow(self, box_px: Float, frame_index: int, time_s: float, colours: Float = NOTHING) -> None:
         """Take a sighting in."""
+        self.colours = blended(self.colours, colours)
         step_s = abs(time_s - self.seen_s)
         if self.sightings and step_s > 0:
             moved = (box_px[:2] + box_px[2:] / 2) - (self.box_px[:2] + self.box_px[2:] / 2)
@@ -68,12 +77,13 @@ class Tracklet:
             "last_frame": self.last_frame,
             "seen_s": self.seen_s,
             "sightings": self.sightings,
+            "colours": np.round(self.colours, 6).tolist(),
         }
 
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> Tracklet:
         """What `to_json` gave."""
-        arrays = {name: np.array(stored[name], np.float64) for name in ("box_px", "velocity_px")}
+        arrays = {name: np.array(stored[name], np.float64) for name in ("box_px", "velocity_px", "colours")}
         return cls(**{**stored, **arrays})
 
 

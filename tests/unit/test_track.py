@@ -31,6 +31,8 @@ def run(scene: FakePeople, people: str = "all", **options: object) -> dict[str, 
     for frame in scene.frames():
         for sighting in tracker.step(frame):
             told[sighting.person_id].append(sighting)
+    for sighting in tracker.finish():
+        told[sighting.person_id].append(sighting)
     return {name: sorted(seen, key=lambda s: s.frame_index) for name, seen in told.items()}
 
 
@@ -62,6 +64,12 @@ def test_someone_seen_for_three_frames_is_not_believed() -> None:
     for index in (10, 11, 12):
         truth[index] = {"a": person(100)}
     assert run(FakePeople(truth)) == {}
+
+
+@pytest.mark.parametrize("first", [50, 56])
+def test_newcomer_of_the_last_frames_is_seen_if_there_are_enough(first: int) -> None:
+    truth = [{} if i < first else {"a": person(100 + i)} for i in range(60)]
+    assert frames_of(run(FakePeople(truth))["1"]) == list(range(first, 60))
 
 
 def test_late_search_loses_no_frame_of_a_newcomer() -> None:
