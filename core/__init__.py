@@ -65,4 +65,6 @@ def __getattr__(name: str) -> Any:
     """Load a public name from its module."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f".{_HOMES[name]}", __name__), name)
+    value = getattr(import_module(f".{_HOMES[name]}", __name__), name)
+    globals()[name] = value  # importing the module `solve` has put it where the function belongs
+    return value
