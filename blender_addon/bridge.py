@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import inspect
 import sys
 from functools import cache
 from pathlib import Path
@@ -58,4 +59,6 @@ def _load_sibling(name: str, folder: Path) -> None:
 
 def __getattr__(name: str) -> Any:
     """Public names of `core`, so that callers write `bridge.MocapError`."""
-    return getattr(core(), name)
+    value = getattr(core(), name)
+    # `solve` is a function and the module that holds it: whichever was loaded first has the name.
+    return getattr(value, name) if inspect.ismodule(value) else value

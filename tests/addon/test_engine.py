@@ -113,3 +113,14 @@ def test_child_finds_core_and_its_packages(tmp_path) -> None:
 def test_foreign_python_brings_its_own_packages() -> None:
     environment = engine.child_environment(Path("/somewhere"), is_own_python=False)
     assert environment["PYTHONPATH"] == "/somewhere"
+
+
+def test_solve_is_the_function_however_often_it_is_asked_for() -> None:
+    import core
+
+    assert all(callable(bridge.solve) and callable(core.solve) for _ in range(2))
+
+
+def test_solve_is_the_function_after_its_module_was_loaded(monkeypatch) -> None:
+    monkeypatch.setattr(bridge.core(), "solve", bridge.core_module("solve"))
+    assert callable(bridge.solve)
