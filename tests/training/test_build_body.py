@@ -83,9 +83,7 @@ def test_rows_when_summed_then_convex(arrays: dict[str, np.ndarray], key: str) -
 
 
 @pytest.mark.parametrize(("key", "rows", "columns"), [("up_1723", 6890, 1723), ("up_431", 1723, 431)])
-def test_samplers_when_summed_then_unit_rows(
-    arrays: dict[str, np.ndarray], key: str, rows: int, columns: int
-) -> None:
+def test_samplers_when_summed_then_unit_rows(arrays: dict[str, np.ndarray], key: str, rows: int, columns: int) -> None:
     places = (arrays[f"{key}_rows"], arrays[f"{key}_cols"])
     matrix = coo_matrix((arrays[f"{key}_vals"].astype(np.float64), places), shape=(rows, columns))
     np.testing.assert_allclose(np.asarray(matrix.sum(1)).ravel(), 1, atol=1e-6)
@@ -163,9 +161,7 @@ def test_command_when_anny_is_missing_then_one_sentence_and_exit_1(
     assert not list(tmp_path.iterdir())
 
 
-def test_command_when_output_is_a_file_then_exit_1(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_command_when_output_is_a_file_then_exit_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").write_text("x")
     assert main(["-o", str(tmp_path / "file")]) == 1
     assert capsys.readouterr().err.startswith("build_body: ")

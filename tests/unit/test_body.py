@@ -48,9 +48,7 @@ def test_pose_when_given_matrices_then_equal_to_vectors(body: Body) -> None:
 def test_pose_when_translated_then_everything_moves(body: Body) -> None:
     offset = np.array([[1.0, -2.0, 3.0]])
     moved, still = body.pose(rest(), transl=offset), body.pose(rest())
-    np.testing.assert_allclose(
-        moved.vertices - still.vertices, np.broadcast_to(offset, (1, 6890, 3)), atol=1e-6
-    )
+    np.testing.assert_allclose(moved.vertices - still.vertices, np.broadcast_to(offset, (1, 6890, 3)), atol=1e-6)
 
 
 def test_pose_when_left_elbow_bends_then_wrist_comes_forward(body: Body) -> None:

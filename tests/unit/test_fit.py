@@ -56,9 +56,7 @@ def test_fit_when_clean_then_error_is_what_posing_the_fit_gives(
     body: Body, vertices: np.ndarray, clean: BoneFit
 ) -> None:
     posed = body.pose(as_matrices(clean), clean.betas[None], clean.transl).vertices
-    assert 1e3 * np.linalg.norm(posed - vertices, axis=2).mean() == pytest.approx(
-        clean.error_mm.mean(), abs=0.02
-    )
+    assert 1e3 * np.linalg.norm(posed - vertices, axis=2).mean() == pytest.approx(clean.error_mm.mean(), abs=0.02)
 
 
 def test_fit_when_clean_then_shape_is_found(clean: BoneFit, truth: tuple[np.ndarray, ...]) -> None:
@@ -91,15 +89,11 @@ def test_fit_when_one_frame_then_fitted(body: Body, vertices: np.ndarray) -> Non
     assert fit_bones(vertices[:1], body).error_mm[0] < 1.0
 
 
-def test_fit_when_shape_is_known_then_kept(
-    body: Body, vertices: np.ndarray, truth: tuple[np.ndarray, ...]
-) -> None:
+def test_fit_when_shape_is_known_then_kept(body: Body, vertices: np.ndarray, truth: tuple[np.ndarray, ...]) -> None:
     np.testing.assert_allclose(fit_bones(vertices[:2], body, truth[1]).betas, truth[1], atol=1e-6)
 
 
-def test_fit_when_far_from_the_origin_then_same_rotations(
-    body: Body, vertices: np.ndarray, clean: BoneFit
-) -> None:
+def test_fit_when_far_from_the_origin_then_same_rotations(body: Body, vertices: np.ndarray, clean: BoneFit) -> None:
     far = fit_bones(vertices + np.float32(30.0), body)
     np.testing.assert_allclose(np.abs((far.rotations * clean.rotations).sum(-1)), 1, atol=1e-4)
 
