@@ -8,15 +8,25 @@ memory, so that a late search costs no frames. A cut ends everything.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Container, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from .appearance import likeness, trunk_colours
-from .reading import ONE_PERSON, Estimate, are_one_person, box_overlap, boxes_of, is_seen, overlap, quality
+from .past import PastFrames
+from .reading import (
+    ONE_PERSON,
+    Estimate,
+    are_one_person,
+    box_overlap,
+    boxes_of,
+    is_seen,
+    overlap,
+    quality,
+    share_inside,
+)
 from .settings import TrackSettings
 from .shots import difference, look_of
 from .tracklet import Tracklet, begin
@@ -25,8 +35,6 @@ from .types import Estimates, Float, Frame, Image, PersonBox, Sighting
 Find: TypeAlias = Callable[[Image], Estimates | None]
 """A picture -> readings of all people in it; None where nobody is."""
 
-MEMORY_BYTES = 192 * 2**20
-"""Of pictures kept for following newcomers backwards."""
 WELL_CENTRED = 0.8
 """Overlap of a crop with the box that it gives, below which it is cut again about that box."""
 STILL_THE_SAME = 0.3
@@ -38,16 +46,10 @@ NOT_ALIKE = 0.45
 frame to frame on six clips, those of two people in other clothes 0.2 to 0.7."""
 ALIKE = 0.6
 """Likeness from which on a person found again can be the lost one."""
+IS_A_PART = 0.4
+"""Share of a found box that lies in the box of somebody who is followed, from which on it is a part of them."""
 NEAR = 1.0
 """How far from the last place, in box sides and for each second more, the same person is found again."""
-
-
-@dataclass(slots=True, eq=False)
-class _Past:
-    """A frame that is over, and who was where in it."""
-
-    frame: Frame
-    boxes: list[tuple[str, list[float]]]
 
 
 class Tracker:
@@ -77,7 +79,8 @@ class Tracker:
         self._given = given or {}
         self._active: list[Tracklet] = []
         self._lost: list[Tracklet] = []
-        self._past: deque[_Past] = deque()
+        self._memory_s = settings.new_people_every_s + 0.5  # a search comes so late, a first sighting later still
+        self._past = PastFrames(self._memory_s)
         self._named = 0
         self._searched_s = -np.inf
         self._look: Float | None = None
@@ -93,10 +96,10 @@ class Tracker:
         if self._is_search_due(frame):
             seen += self._search(frame)
         self._forget(frame)
-        self._remember(frame, [])
+        self._past.add(frame, [])
         for sighting in seen:
             if sighting.person_id and sighting.frame_index == frame.frame_index:
-                self._note_box(sighting)
+                self._past.note(sighting)
         seen = [s for s in seen if s.person_id] + self._believe()
         if not any(not track.person_id for track in self._active):
             self._safe = (frame.frame_index + 1, self._state())
@@ -104,9 +107,9 @@ class Tracker:
 
     def finish(self) -> list[Sighting]:
         """Who turned up at the very end: a last search, and newcomers who were seen often enough backwards."""
-        if not self._past:
+        frame = self._past.last
+        if frame is None:
             return []
-        frame = self._past[-1].frame
         told: list[Sighting] = []
         if self._is_somebody_missing() and frame.time_s > self._searched_s:
             told += [sighting for sighting in self._search(frame) if sighting.person_id]
@@ -150,7 +153,7 @@ class Tracker:
         boxes = {int(index): [(name, box) for name, box in kept] for index, kept in state["past"]}
         for frame in frames:
             self._look = look_of(frame.image)
-            self._remember(frame, boxes.get(frame.frame_index, []))
+            self._past.add(frame, boxes.get(frame.frame_index, []))
 
     def _state(self) -> dict[str, Any]:
         return {
@@ -159,7 +162,7 @@ class Tracker:
             "named": self._named,
             "notes": list(self.notes),
             "searched_s": None if np.isinf(self._searched_s) else float(self._searched_s),
-            "past": [[past.frame.frame_index, list(past.boxes)] for past in self._past],
+            "past": self._past.to_json(),
         }
 
     # following
@@ -264,15 +267,15 @@ class Tracker:
             if track.person_id:
                 earlier = self._before(sightings[-1], unseen_since)
                 for sighting in earlier:
-                    self._note_box(sighting)
+                    self._past.note(sighting)
                 sightings += earlier
         return sightings
 
     def _whose(self, box: Float, colours: Float, frame: Frame) -> Tracklet | None:
         """The track that a found person belongs to: a missing one, a lost one or a new one; None if known."""
-        for track in self._active:
-            if box_overlap(box, track.predicted(frame.time_s)) > 0.4 and track.last_frame == frame.frame_index:
-                return None
+        here = [track.box_px for track in self._active if track.last_frame == frame.frame_index]
+        if any(share_inside(box, other) > IS_A_PART or box_overlap(box, other) > IS_A_PART for other in here):
+            return None
         missing = [track for track in self._active if track.last_frame != frame.frame_index]
         for track in sorted(missing + self._lost, key=lambda track: track.distance(box)):
             if self._is_within_reach(track, box, frame.time_s) and likeness(track.colours, colours) > ALIKE:
@@ -314,13 +317,14 @@ class Tracker:
             if track.person_id or (track.sightings < self._settings.confirm_frames and not is_end):
                 continue
             seen = track.unbelieved + self._before(track.unbelieved[0])
-            if len(seen) < self._settings.confirm_frames:
+            sure = np.mean([s.estimates.joint_confidence.mean() for s in seen])
+            if len(seen) < self._settings.confirm_frames or sure < self._settings.new_confidence:
                 continue
             track.unbelieved = []
             track.person_id = self._name_for(min(seen, key=lambda s: s.frame_index), track.colours)
             for sighting in seen:
                 told.append(replace(sighting, person_id=track.person_id))
-                self._note_box(told[-1])
+                self._past.note(told[-1])
         return told
 
     def _name_for(self, first: Sighting, colours: Float) -> str:
@@ -336,12 +340,12 @@ class Tracker:
 
     def _before(self, first: Sighting, after: int = -1) -> list[Sighting]:
         """Sightings in the frames that are still in memory, before a first one and after a frame."""
-        earlier = [p for p in reversed(self._past) if after < p.frame.frame_index < first.frame_index]
+        earlier = {past.frame.frame_index: past for past in self._past.before(first.frame_index, after)}
         told = []
-        for sighting in self.backwards(first, (past.frame for past in earlier)):
-            past = next(p for p in earlier if p.frame.frame_index == sighting.frame_index)
+        for sighting in self.backwards(first, (past.frame for past in earlier.values())):
             box = boxes_of(sighting.estimates)[0]
-            if any(box_overlap(box, np.array(other)) > ONE_PERSON for _, other in past.boxes):
+            others = [np.array(other) for _, other in earlier[sighting.frame_index].boxes]
+            if any(box_overlap(box, other) > ONE_PERSON for other in others):
                 break
             told.append(sighting)
         return told
@@ -352,7 +356,7 @@ class Tracker:
         """Move those unseen for too long to the lost, and the lost into oblivion."""
         settings = self._settings
         gone = [t for t in self._active if frame.time_s - t.seen_s > settings.max_misses_s]
-        gone += [t for t in self._active if not t.person_id and frame.frame_index - t.last_frame > 0 and t not in gone]
+        gone += [t for t in self._active if t not in gone and self._is_nobody(t, frame)]
         for track in gone:
             self._active.remove(track)
             if track.person_id:
@@ -362,8 +366,14 @@ class Tracker:
                 )
                 self._searched_s = -np.inf
         if not self._given:
-            keep_s = settings.relink_s + self._memory_s()
+            keep_s = settings.relink_s + self._memory_s
             self._lost = [t for t in self._lost if frame.time_s - t.seen_s <= keep_s]
+
+    def _is_nobody(self, track: Tracklet, frame: Frame) -> bool:
+        """Whether a newcomer is not worth waiting for: missed once, or looked at often enough and not believed."""
+        return not track.person_id and (
+            track.last_frame != frame.frame_index or track.sightings > self._settings.confirm_frames
+        )
 
     def _end_all(self, frame: Frame) -> None:
         self.notes.append(f"cut at frame {frame.frame_index} ({frame.time_s:.2f} s)")
@@ -374,25 +384,6 @@ class Tracker:
     def _is_cut(self, frame: Frame) -> bool:
         before, self._look = self._look, look_of(frame.image)
         return before is not None and difference(before, self._look) > self._settings.cut_threshold
-
-    # memory
-
-    def _remember(self, frame: Frame, boxes: list[tuple[str, list[float]]]) -> None:
-        self._past.append(_Past(frame, boxes))
-        keep_s = self._memory_s()
-        while len(self._past) > 1 and (
-            frame.time_s - self._past[0].frame.time_s > keep_s or len(self._past) * frame.image.nbytes > MEMORY_BYTES
-        ):
-            self._past.popleft()
-
-    def _memory_s(self) -> float:
-        """As long as a search may come late, and a newcomer's first sightings after it."""
-        return self._settings.new_people_every_s + 0.5
-
-    def _note_box(self, sighting: Sighting) -> None:
-        for past in self._past:
-            if past.frame.frame_index == sighting.frame_index:
-                past.boxes.append((sighting.person_id, boxes_of(sighting.estimates)[0].tolist()))
 
 
 def _take_in(track: Tracklet, seen: Estimates, frame: Frame) -> None:
