@@ -3,6 +3,7 @@
     coarse vertices -> fine ones -> one shape and 24 rotations a frame (`fit`)   the body is locked
     -> every frame, gaps between their ends                                      `is_filled` marks them
     -> the frame's camera, depth steadier than the image's axes                  the network's scale is noisy
+    -> bones turned to the joints in the picture (`refine`)                      they are nearer to the pixel
     -> smoothing -> feet -> the rate asked for -> posed vertices
 
 Mesh, joints and bones come from one solve, so they agree to the last digit.
@@ -19,9 +20,11 @@ from scipy.sparse import csr_matrix
 
 from .body import Body, load_body
 from .camera import project, translation_to_pixels, weak_project
+from .crop import BOX_FACTOR
 from .errors import BodyError, TakeError
 from .feet import anchors, faded, find_contacts, foot_points, reach, root_shift
 from .fit import continuous_quaternions, fit_bones
+from .refine import Seen, refine
 from .rotations import at_times, continuous, matrices_of, smooth_rotations, without_spikes
 from .settings import SolveSettings
 from .smooth import savitzky_golay
@@ -123,7 +126,8 @@ def _solve_person(
 ) -> PersonMotion:
     shape, rotations = _locked(person, body, learned)
     path = _smoothed_pose(_every_frame(person, rotations, step), settings.smooth)
-    path = _smoothed_root(_placed(path, person, shape, view), settings.smooth)
+    path = _refined(_placed(path, person, shape, view), person, shape, view)
+    path = _smoothed_root(_smoothed_pose(path, settings.smooth), settings.smooth)
     path = _on_its_feet(path, shape, settings)
     if settings.fps is not None:
         path = _resampled(path, settings.fps)
@@ -154,6 +158,29 @@ def _placed(path: _Path, person: PersonTake, shape: _Shape, view: _View) -> _Pat
     root = _root(_pose(path.rotations[is_seen], shape).joints, person.estimates, view)
     between = _interpolated(_to_ray_depth(root), path.time_s[is_seen], path.time_s)
     return replace(path, root=_from_ray_depth(between))
+
+
+def _refined(path: _Path, person: PersonTake, shape: _Shape, view: _View) -> _Path:
+    """The path with bones and root turned to the joints in the picture, where the person was seen."""
+    is_seen, seen = ~path.is_filled, person.estimates
+    bones = _pose(path.rotations[is_seen], shape).bones
+    picture = Seen(
+        joints_px=seen.joints_px,
+        weights=np.asarray(seen.joint_confidence, np.float64) ** 2,
+        size_px=np.asarray(seen.crop_side_px, np.float64) / BOX_FACTOR,
+        focal_px=view.focal_px,
+        centre_px=np.array(view.size_px) / 2,
+    )
+    pelvis = path.root[is_seen] + bones[:, 0]
+    rest_joints = shape.body.lsp_regressor @ shape.body.shape(shape.betas[None])[0][0]
+    matrices, pelvis = refine(
+        matrices_of(path.rotations[is_seen]), pelvis, shape.rest_joints, rest_joints, shape.body.parents, picture
+    )
+    refined = continuous_quaternions(matrices).astype(np.float64)
+    root = pelvis - _pose(refined, shape).bones[:, 0]
+    seen_s, time_s = path.time_s[is_seen], path.time_s
+    between = _interpolated(_to_ray_depth(root), seen_s, time_s)
+    return replace(path, rotations=at_times(refined, seen_s, time_s), root=_from_ray_depth(between))
 
 
 def _root(joints: Float, seen: Estimates, view: _View) -> Float:
