@@ -277,14 +277,15 @@ class Tracker:
         if any(share_inside(box, other) > IS_A_PART or box_overlap(box, other) > IS_A_PART for other in here):
             return None
         missing = [track for track in self._active if track.last_frame != frame.frame_index]
-        for track in sorted(missing + self._lost, key=lambda track: track.distance(box)):
+        has_room = bool(self._given) or len(self._active) < self._limit
+        for track in sorted(missing + (self._lost if has_room else []), key=lambda track: track.distance(box)):
             if self._is_within_reach(track, box, frame.time_s) and likeness(track.colours, colours) > ALIKE:
                 if track not in self._active:
                     self._lost.remove(track)
                     self._active.append(track)
                 track.velocity_px = np.zeros(2)
                 return track
-        if self._given or len(self._active) >= self._limit:
+        if self._given or not has_room:
             return None
         track = begin("", box, frame.frame_index, frame.time_s)
         self._active.append(track)

@@ -90,6 +90,17 @@ def test_main_follows_one_of_two() -> None:
     assert centres(told["1"])[:, 0].min() > 300, "the larger one is the main person"
 
 
+def test_main_who_comes_back_waits_while_another_is_followed() -> None:
+    """The first one hides for a second; the other is then the main person, and one at a time is enough."""
+    truth = [
+        {"b": person(420, h=120, w=50), **({"a": person(60, h=240, w=90)} if not 30 <= i < 50 else {})}
+        for i in range(90)
+    ]
+    told = run(FakePeople(truth), people="main")
+    late = [s.person_id for seen in told.values() for s in seen if s.frame_index >= 60]
+    assert set(late) == {"2"}
+
+
 def test_number_limits_people_at_a_time() -> None:
     truth = [{"a": person(40), "b": person(240), "c": person(440)} for _ in range(60)]
     assert sorted(run(FakePeople(truth), people="2")) == ["1", "2"]
