@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-import inspect
 import sys
 from functools import cache
 from pathlib import Path
@@ -59,6 +58,4 @@ def _load_sibling(name: str, folder: Path) -> None:
 
 def __getattr__(name: str) -> Any:
     """Public names of `core`, so that callers write `bridge.MocapError`."""
-    value = getattr(core(), name)
-    # `solve` is a function and the module that holds it: whichever was loaded first has the name.
-    return getattr(value, name) if inspect.ismodule(value) else value
+    return getattr(core(), name)

@@ -18,7 +18,9 @@ Public names are loaded when they are first used, so that `import core` costs no
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -65,6 +67,23 @@ def __getattr__(name: str) -> Any:
     """Load a public name from its module."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f".{_HOMES[name]}", __name__), name)
-    globals()[name] = value  # importing the module `solve` has put it where the function belongs
-    return value
+    return getattr(import_module(f".{_HOMES[name]}", __name__), name)
+
+
+class _Package(ModuleType):
+    """This package, in which `solve` is the function, also after somebody has imported the module `core.solve`.
+
+    The import system sets a package's attribute to each submodule that it loads; a property takes precedence.
+    """
+
+    @property
+    def solve(self) -> Any:
+        """The fast step: take to motion."""
+        return import_module(".solve", __name__).solve
+
+    @solve.setter
+    def solve(self, module: ModuleType) -> None:
+        """The import system's assignment; nothing to keep."""
+
+
+sys.modules[__name__].__class__ = _Package
