@@ -51,7 +51,7 @@ share of people whose left and right come out the right way round (chance .5), f
 
 ## Limits
 - One person a crop; a second person near the middle confuses it.
-- Never saw a photograph, skirts, coats, bags, seated crowds, children, or animals.
+- Never saw a photograph, furniture that people sit on, crowds, children, or animals.
 - Rare poses (upside down, rolled up) and strong occlusion: expect wrong limbs; the confidences say so only partly.
 - Hands and faces have no pose of their own. Feet and head orientation are coarse at this resolution.
 - Lengths are those of the rendered adults (1.5 to 2 m); the scale along the line of sight is a guess.
