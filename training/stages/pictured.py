@@ -109,10 +109,10 @@ def _facing_loss(logits: Tensor, facing: Tensor, person: Tensor) -> Tensor:
 
 
 def _start_from(module: nn.Module, source: Path) -> None:
-    """Copies what fits of a run; the tokenizer's own stage has it outside of a network."""
+    """Copies what fits of a run or a bundle, in which the tokenizer or the network stands alone."""
     own = set(module.state_dict())
     tensors = checkpoint.averaged_weights(source)
-    named = {f"net.{name}" if name.startswith("tokenizer.") else name: value for name, value in tensors.items()}
+    named = {name if name in own else f"net.{name}": value for name, value in tensors.items()}
     missing = checkpoint.initialise(module, named)
     logger.info("%s: %d of %d tensors start from it", source, len(own) - len(missing), len(own))
 
