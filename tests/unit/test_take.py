@@ -127,9 +127,12 @@ def test_take_with_other_settings_is_refused_by_their_names(tmp_path: Path) -> N
 
 
 def test_take_of_moved_footage_resumes(tmp_path: Path) -> None:
-    TakeWriter.open(tmp_path / "a.take", _header()).close()
+    with TakeWriter.open(tmp_path / "a.take", _header()) as writer:
+        _fill(writer, range(4))
+        writer.commit(4)
     moved = replace(_header().footage, path=Path("elsewhere.mp4"))
-    TakeWriter.open(tmp_path / "a.take", _header(footage=moved)).close()
+    with TakeWriter.open(tmp_path / "a.take", _header(footage=moved)) as writer:
+        assert writer.next_frame == 4
 
 
 def test_second_run_on_a_take_is_refused(tmp_path: Path) -> None:
