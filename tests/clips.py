@@ -1,6 +1,7 @@
 """Edits of MP4 files that OpenCV's writer can't make: a variable rate, rotation, damage."""
 
 import struct
+import wave
 from pathlib import Path
 
 import numpy as np
@@ -50,3 +51,12 @@ def cut_off(clip: Path, share: float = 0.6) -> Path:
     content = clip.read_bytes()
     clip.write_bytes(content[: int(len(content) * share)])
     return clip
+
+
+def sound_alone(path: Path) -> None:
+    """A second of silence and no picture."""
+    with wave.open(str(path), "wb") as sound:
+        sound.setnchannels(1)
+        sound.setsampwidth(2)
+        sound.setframerate(8000)
+        sound.writeframes(bytes(16000))

@@ -28,20 +28,6 @@ def mid_hip_centred(joints: Tensor) -> Tensor:
     return joints - joints[:, [R_HIP, L_HIP]].mean(1, keepdim=True)
 
 
-def project(points: Tensor, weak_camera: Tensor) -> Tensor:
-    """Weak-perspective projection, u = s (xy + t).
-
-    Args:
-        points: (B, N, 3) metres, camera axes.
-        weak_camera: (B, 3) s, tx, ty.
-
-    Returns:
-        (B, N, 2) crop units.
-    """
-    scale, shift = weak_camera[:, None, :1], weak_camera[:, None, 1:]
-    return scale * (points[..., :2] + shift)
-
-
 def joint_loss_3d(predicted: Tensor, true: Tensor, confidence: Tensor, has_joints: Tensor) -> Tensor:
     """L1 between joints, each relative to its own mid-hip.
 

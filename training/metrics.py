@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from training.joint_orders import LSP_MIRROR
+
 Float = npt.NDArray[np.floating[Any]]
 Bool = npt.NDArray[np.bool_]
 
 R_HIP, L_HIP = 2, 3
-LSP_MIRROR = [5, 4, 3, 2, 1, 0, 11, 10, 9, 8, 7, 6, 12, 13]
 LIMBS = slice(0, 12)  # LSP without Neck and Head
 L_SHOULDER, R_SHOULDER = 9, 8
 

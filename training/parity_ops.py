@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from core.nets import project
 from training import losses, metrics, metro
 
 Array = npt.NDArray[Any]
@@ -55,7 +56,7 @@ def _joint_and_vertex_ops(make: Callable[..., Array]) -> dict[str, Array]:
     predicted_vertices = vertices + make("ev", (4, 6890, 3), 0.03)
     keypoints, visible = make("kp", (4, 14, 3), 0.6), make("vis", (4, 14)) > 0
     t = torch.from_numpy
-    projected = losses.project(t(predicted), t(make("cam", (4, 3), 0.1, 0.9)))
+    projected = project(t(predicted), t(make("cam", (4, 3), 0.1, 0.9)))
     args = (t(predicted), t(true), t(confidence))
     return {
         "proj": projected.numpy(),

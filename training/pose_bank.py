@@ -16,15 +16,15 @@ import torch
 from torch import Tensor
 
 from core.body import Body
+from core.crop import BOX_FACTOR, BOX_MARGIN
+from training.joint_orders import COCO_MIRROR
 from training.motions import PoseSampler
 from training.motions.rotations import PARENTS, to_matrix
 
 Float = npt.NDArray[np.floating[Any]]
 
-COCO_MIRROR = [0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15]
 L_HIP, R_HIP = 11, 12
 CHUNK = 2000
-BOX_MARGIN, BOX_FACTOR = 1.1, 1.2  # as core.crop
 
 
 def posed_points(body: Body, regressor: Float, pose: Float, betas: Float) -> Float:

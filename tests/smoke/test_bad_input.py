@@ -3,7 +3,6 @@
 import json
 import os
 import sys
-import wave
 from pathlib import Path
 from typing import Any
 
@@ -25,14 +24,6 @@ def _empty(path: Path) -> None:
     path.write_bytes(b"")
 
 
-def _sound(path: Path) -> None:
-    with wave.open(str(path), "wb") as sound:
-        sound.setnchannels(1)
-        sound.setsampwidth(2)
-        sound.setframerate(8000)
-        sound.writeframes(bytes(16000))
-
-
 def _cut_off(path: Path) -> None:
     clips.cut_off(write_clip(path, 20))
 
@@ -51,7 +42,7 @@ def _missing(_: Path) -> None:
         (_missing, ["no such file", "check the path"]),
         (_text, ["not a video", "convert it"]),
         (_empty, ["empty", "again"]),
-        (_sound, ["sound only", "choose a file with video"]),
+        (clips.sound_alone, ["sound only", "choose a file with video"]),
         (_cut_off, ["cut off", "again"]),
         (_nobody, ["nobody", "--boxes"]),
     ],

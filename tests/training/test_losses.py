@@ -7,6 +7,7 @@ import math
 import pytest
 import torch
 
+from core.nets import project
 from training import losses
 
 torch.manual_seed(0)
@@ -64,7 +65,7 @@ def test_joint_loss_2d_keeps_invisible_joints_in_the_denominator() -> None:
 
 def test_projection_scales_after_the_shift() -> None:
     points = torch.tensor([[[0.2, -0.4, 9.0]]])
-    flat = losses.project(points, torch.tensor([[2.0, 0.1, 0.3]]))
+    flat = project(points, torch.tensor([[2.0, 0.1, 0.3]]))
     assert torch.allclose(flat, torch.tensor([[[0.6, -0.2]]]))
 
 

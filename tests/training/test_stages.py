@@ -13,10 +13,11 @@ import torch
 
 from tests.training.picture_store import small_store
 from training import checkpoint, losses
+from training.joint_orders import LSP_FROM_COCO
 from training.parallel import World
 from training.pictures import Composer
 from training.stages.backbone import BackboneConfig
-from training.stages.classifier import LSP_FROM_COCO, lsp_of_coco
+from training.stages.classifier import lsp_of_coco
 from training.stages.mesh import MeshConfig, MeshModule, MeshStage
 from training.stages.pictured import normalised
 from training.stages.tokenizer import TokenizerConfig, TokenizerStage, reconstruction_scores

@@ -1,4 +1,3 @@
-import wave
 from pathlib import Path
 
 import cv2
@@ -124,14 +123,6 @@ def test_picture_with_exif_orientation_comes_upright(tmp_path: Path) -> None:
     assert image[:, -20:].mean() > 200 > 50 > image[:, :20].mean()
 
 
-def _sound(path: Path) -> None:
-    with wave.open(str(path), "wb") as sound:
-        sound.setnchannels(1)
-        sound.setsampwidth(2)
-        sound.setframerate(8000)
-        sound.writeframes(bytes(16000))
-
-
 def test_footage_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(FootageError, match=r"none\.mp4: no such file"):
         open_footage(tmp_path / "none.mp4")
@@ -150,7 +141,7 @@ def test_text_renamed_to_mp4_is_an_error(tmp_path: Path) -> None:
 
 
 def test_sound_alone_is_an_error(tmp_path: Path) -> None:
-    _sound(tmp_path / "a.mp4")
+    clips.sound_alone(tmp_path / "a.mp4")
     with pytest.raises(FootageError, match="sound only"):
         open_footage(tmp_path / "a.mp4")
 

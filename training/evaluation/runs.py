@@ -8,9 +8,9 @@ import numpy as np
 
 from core.runtimes import Runtime
 from core.types import Float, NetworkOutput
+from training.joint_orders import LSP_FROM_COCO
 
 BATCH = 32
-LSP_FROM_COCO = [16, 14, 12, 11, 13, 15, 10, 8, 6, 5, 7, 9]
 COCO_SHOULDERS, COCO_NOSE = [5, 6], [0]
 
 

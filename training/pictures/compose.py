@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from core.body import load_body
+from training import joint_orders
 from training.motions.rotations import MIRROR
 from training.pictures import photometry
 from training.pictures.crops import Placement, opencv_matrix, place_crop
@@ -28,8 +29,7 @@ Bytes = npt.NDArray[np.uint8]
 
 NEGATIVE_SHARE = 0.06
 FRONT_PERSON_SHARE, BACK_PERSON_SHARE, OCCLUDER_SHARE = 0.2, 0.2, 0.45
-COCO_MIRROR = np.array([0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15])
-LSP_MIRROR = np.array([5, 4, 3, 2, 1, 0, 11, 10, 9, 8, 7, 6, 12, 13])
+COCO_MIRROR, LSP_MIRROR = np.array(joint_orders.COCO_MIRROR), np.array(joint_orders.LSP_MIRROR)
 PART_MIRROR = np.concatenate([[0], MIRROR + 1]).astype(np.uint8)
 BONES = 24
 

@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from core.nets.network import PoseReading
 from training import losses
+from training.joint_orders import LSP_FROM_COCO
 from training.pictures import PictureBatch
 from training.stages.pictured import PicturedConfig, PicturedModule, PicturedStage, normalised
 
@@ -88,11 +89,8 @@ class ClassifierStage(PicturedStage):
         return super().read(image) | {"points_tokens": lsp_of_coco(keypoints)}
 
 
-LSP_FROM_COCO = (16, 14, 12, 11, 13, 15, 10, 8, 6, 5, 7, 9)
-
-
 def lsp_of_coco(keypoints: Tensor) -> Tensor:
     """(B, 17, 2) COCO to (B, 14, 2) LSP; Neck is mid-shoulders and Head the nose, which no limb score reads."""
-    limbs = keypoints[:, list(LSP_FROM_COCO)]
+    limbs = keypoints[:, LSP_FROM_COCO]
     neck = keypoints[:, [5, 6]].mean(1, keepdim=True)
     return torch.cat([limbs, neck, keypoints[:, :1]], 1)

@@ -17,7 +17,7 @@ from core.crop import IMAGENET_MEAN, IMAGENET_STD
 from core.nets import PretrainHeads, network_for_body, preset
 from core.nets.config import LSP_FROM_HEATMAPS
 from core.nets.heatmaps import global_soft_argmax
-from core.nets.network import NetOutput, Network, PoseReading
+from core.nets.network import Network, PoseReading
 from training import checkpoint, losses, metrics
 from training.loop import LoopConfig
 from training.lspet import Photographs, load_validation
@@ -211,5 +211,3 @@ def _scores(said: list[dict[str, Tensor]], batches: list[PictureBatch]) -> dict[
         scores[f"pck_{key}"] = 100 * float(np.nanmean(hits))
     return scores
 
-
-__all__ = ["NetOutput", "PicturedConfig", "PicturedModule", "PicturedStage", "normalised"]

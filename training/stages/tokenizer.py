@@ -10,12 +10,13 @@ import torch
 from torch import Tensor, nn
 
 from core.body import load_body
+from core.crop import BOX_MARGIN
 from core.nets.config import preset
 from core.nets.pose_tokenizer import PoseTokenizer, joint_loss
 from training.loop import LoopConfig
 from training.motions import MotionLibrary, PoseSampler
 from training.parallel import World
-from training.pose_bank import BOX_MARGIN, PoseBank, sample_poses
+from training.pose_bank import PoseBank, sample_poses
 
 COMMITMENT_WEIGHT = 15.0  # PCT; it asks for a joint loss in pixels (network.md, C3)
 TEST_STEP = -1
