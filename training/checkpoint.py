@@ -2,7 +2,7 @@
 
     RUN/checkpoints/000001200/model.safetensors      parameters and buffers
                               ema.safetensors        averaged parameters
-                              optimizer.safetensors  AdamW's moments, by parameter name
+                              optimizer.safetensors  the optimisers' moments, by parameter name
                               state.json             step, samples, seconds, averaging steps
     RUN/checkpoints/latest                           name of the folder to resume from
 
@@ -15,6 +15,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -23,8 +24,6 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from training.ema import Ema
-
-MOMENTS = ("exp_avg", "exp_avg_sq", "step")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,17 +44,18 @@ def _plain(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     }
 
 
-def _optimizer_tensors(module: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+def _optimizer_tensors(module: nn.Module, optimizers: Sequence[torch.optim.Optimizer]) -> dict[str, Tensor]:
     names: dict[Tensor, str] = {parameter: name for name, parameter in module.named_parameters()}
     return {
-        f"{names[parameter]}/{key}": state[key].reshape(-1) if key == "step" else state[key]
+        f"{names[parameter]}/{key}": value.reshape(-1) if key == "step" else value
+        for optimizer in optimizers
         for parameter, state in optimizer.state.items()
-        for key in MOMENTS
+        for key, value in state.items()
     }
 
 
 def save(
-    run: Path, module: nn.Module, ema: Ema, optimizer: torch.optim.Optimizer, state: RunState, keep: int = 2
+    run: Path, module: nn.Module, ema: Ema, optimizers: Sequence[torch.optim.Optimizer], state: RunState, keep: int = 2
 ) -> Path:
     """Writes a checkpoint and makes it the latest.
 
@@ -63,7 +63,7 @@ def save(
         run: folder of the run.
         module: what is trained.
         ema: its average.
-        optimizer: AdamW over the module's parameters.
+        optimizers: over the module's parameters.
         state: how far the run is.
         keep: checkpoints to leave, this one included.
 
@@ -77,7 +77,7 @@ def save(
     unfinished.mkdir(parents=True)
     save_file(_plain(module.state_dict()), unfinished / "model.safetensors")
     save_file(_plain(ema.state()), unfinished / "ema.safetensors")
-    save_file(_plain(_optimizer_tensors(module, optimizer)), unfinished / "optimizer.safetensors")
+    save_file(_plain(_optimizer_tensors(module, optimizers)), unfinished / "optimizer.safetensors")
     (unfinished / "state.json").write_text(json.dumps(asdict(state)))
     shutil.rmtree(folder / name, ignore_errors=True)
     unfinished.rename(folder / name)
@@ -95,14 +95,14 @@ def latest(run: Path) -> Path | None:
     return run / "checkpoints" / pointer.read_text().strip() if pointer.is_file() else None
 
 
-def load(folder: Path, module: nn.Module, ema: Ema, optimizer: torch.optim.Optimizer) -> RunState:
+def load(folder: Path, module: nn.Module, ema: Ema, optimizers: Sequence[torch.optim.Optimizer]) -> RunState:
     """Takes up a run where `save` left it.
 
     Args:
         folder: as `latest` returns it.
         module: filled in place.
         ema: filled in place.
-        optimizer: filled in place.
+        optimizers: filled in place.
 
     Returns:
         How far the run was.
@@ -111,14 +111,16 @@ def load(folder: Path, module: nn.Module, ema: Ema, optimizer: torch.optim.Optim
     module.load_state_dict(load_file(folder / "model.safetensors"))
     ema.load(load_file(folder / "ema.safetensors"), state.ema_steps)
     moments = load_file(folder / "optimizer.safetensors")
-    for name, parameter in module.named_parameters():
-        if f"{name}/step" not in moments:
-            continue
-        optimizer.state[parameter] = {
-            "step": moments[f"{name}/step"].reshape(()).to(parameter.device),
-            "exp_avg": torch.zeros_like(parameter).copy_(moments[f"{name}/exp_avg"]),
-            "exp_avg_sq": torch.zeros_like(parameter).copy_(moments[f"{name}/exp_avg_sq"]),
-        }
+    kinds = sorted({key.rpartition("/")[2] for key in moments})
+    for optimizer in optimizers:
+        own = {p for group in optimizer.param_groups for p in group["params"]}
+        for name, parameter in module.named_parameters():
+            for kind in kinds if parameter in own else ():
+                value = moments.get(f"{name}/{kind}")
+                if value is not None and kind == "step":
+                    optimizer.state[parameter][kind] = value.reshape(()).to(parameter.device)
+                elif value is not None:
+                    optimizer.state[parameter][kind] = torch.zeros_like(parameter).copy_(value)
     return state
 
 

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from training import checkpoint
 from training.ema import Ema
+from training.optimizers import OptimizerName, optimizers_for
 from training.parallel import CANCELLED, FlatGradients, StopRequest, World, average_buffers, mean_over_processes
 from training.runlog import RunLog
 from training.schedule import Schedule, learning_rate_factor
@@ -38,7 +39,9 @@ class LoopConfig:
     batch: int = 16
     """Samples a process and step. Small batches learn more a sample on a CPU."""
     lr: float = 2e-3
-    """Peak learning rate of AdamW."""
+    """Peak learning rate; Muon's updates are scaled to the size of AdamW's."""
+    optimizer: OptimizerName = "adamw"
+    """"muon" updates inner matrices and kernels with Muon, the rest with AdamW."""
     weight_decay: float = 0.02
     """On matrices and kernels; norms and biases have none."""
     warmup_steps: int = 100
@@ -102,14 +105,6 @@ class _Clock:
         return self.elapsed_s - self.evaluated_s > 60 * self.config.evaluate_minutes
 
 
-def _optimizer(module: nn.Module, config: LoopConfig) -> torch.optim.Optimizer:
-    parameters = [p for p in module.parameters() if p.requires_grad]
-    decayed = [p for p in parameters if p.ndim > 1]
-    free = [p for p in parameters if p.ndim <= 1]
-    groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": free, "weight_decay": 0.0}]
-    return torch.optim.AdamW([g for g in groups if g["params"]], lr=config.lr, fused=True)
-
-
 def _step_seed(seed: int, rank: int, step: int) -> int:
     """A seed of its own for every (seed, rank, step), so that no generator's state need be stored."""
     return (seed * 1_000_003 + rank) * 1_000_000_007 + step & 0x7FFF_FFFF_FFFF_FFFF
@@ -129,7 +124,7 @@ class Trainer:
         self.stage, self.config, self.world = stage, config, world
         self.log = RunLog(config.output, world.is_first)
         self.stop = StopRequest()
-        self.optimizer = _optimizer(stage.module, config)
+        self.optimizers = optimizers_for(stage.module, config.optimizer, config.lr, config.weight_decay, world)
         self.ema = Ema(stage.module, config.ema_decay)
         self.step = self.samples = 0
         before_s = self._resume() if config.resume else 0.0
@@ -143,7 +138,7 @@ class Trainer:
         folder = checkpoint.latest(self.config.output)
         if folder is None:
             return 0.0
-        state = checkpoint.load(folder, self.stage.module, self.ema, self.optimizer)
+        state = checkpoint.load(folder, self.stage.module, self.ema, self.optimizers)
         self.step, self.samples = state.step, state.samples
         return state.elapsed_s
 
@@ -187,7 +182,7 @@ class Trainer:
         config, world = self.config, self.world
         torch.manual_seed(_step_seed(config.seed, world.rank, self.step))
         factor = learning_rate_factor(self.step, self.progress, config.schedule, config.warmup_steps)
-        for group in self.optimizer.param_groups:
+        for group in (group for optimizer in self.optimizers for group in optimizer.param_groups):
             group["lr"] = config.lr * factor
         batch = self.stage.batch(self.step, self.progress)
         self.gradients.zero()
@@ -197,7 +192,8 @@ class Trainer:
         total.backward()  # type: ignore[no-untyped-call]
         agreed = self._exchange()
         norm = self.gradients.clip(config.clip)
-        self.optimizer.step()
+        for optimizer in self.optimizers:
+            optimizer.step()
         self.ema.update()
         self.step += 1
         self.samples += config.batch * world.size
@@ -253,4 +249,4 @@ class Trainer:
         if not self.world.is_first:
             return
         state = checkpoint.RunState(self.step, self.samples, self.clock.elapsed_s, self.ema.steps)
-        checkpoint.save(self.config.output, self.stage.module, self.ema, self.optimizer, state)
+        checkpoint.save(self.config.output, self.stage.module, self.ema, self.optimizers, state)

@@ -13,7 +13,7 @@ from training.checkpoint import RunState
 from training.ema import Ema
 
 
-def trained() -> tuple[nn.Module, Ema, torch.optim.Optimizer]:
+def trained() -> tuple[nn.Module, Ema, list[torch.optim.Optimizer]]:
     torch.manual_seed(0)
     module = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)).to(memory_format=torch.channels_last)
     ema, optimizer = Ema(module, 0.9), torch.optim.AdamW(module.parameters(), fused=True)
@@ -21,13 +21,13 @@ def trained() -> tuple[nn.Module, Ema, torch.optim.Optimizer]:
         module(torch.randn(2, 3, 8, 8)).square().mean().backward()
         optimizer.step()
         ema.update()
-    return module, ema, optimizer
+    return module, ema, [optimizer]
 
 
-def fresh() -> tuple[nn.Module, Ema, torch.optim.Optimizer]:
+def fresh() -> tuple[nn.Module, Ema, list[torch.optim.Optimizer]]:
     torch.manual_seed(1)
     module = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)).to(memory_format=torch.channels_last)
-    return module, Ema(module, 0.9), torch.optim.AdamW(module.parameters(), fused=True)
+    return module, Ema(module, 0.9), [torch.optim.AdamW(module.parameters(), fused=True)]
 
 
 def test_what_is_loaded_is_what_was_saved(tmp_path: Path) -> None:
@@ -40,7 +40,7 @@ def test_what_is_loaded_is_what_was_saved(tmp_path: Path) -> None:
         assert torch.equal(a, b)
     for a, b in zip(kept[1].average, back[1].average, strict=True):
         assert torch.equal(a, b)
-    moments = [[s["exp_avg"] for s in optimizer.state.values()] for optimizer in (kept[2], back[2])]
+    moments = [[s["exp_avg"] for s in optimizer.state.values()] for optimizer in (*kept[2], *back[2])]
     assert all(torch.equal(a, b) for a, b in zip(*moments, strict=True))
 
 
@@ -48,7 +48,7 @@ def test_moments_keep_the_memory_order_of_their_parameter(tmp_path: Path) -> Non
     kept, back = trained(), fresh()
     checkpoint.load(checkpoint.save(tmp_path, *kept, RunState(3, 6, 1.5, 3)), *back)
     parameter = next(iter(back[0].parameters()))
-    assert back[2].state[parameter]["exp_avg"].stride() == parameter.stride()
+    assert back[2][0].state[parameter]["exp_avg"].stride() == parameter.stride()
 
 
 def test_unfinished_checkpoint_is_never_the_latest(tmp_path: Path) -> None:
@@ -70,8 +70,8 @@ def test_no_checkpoint_is_none(tmp_path: Path) -> None:
 
 
 def test_averaged_weights_replace_parameters_and_keep_buffers(tmp_path: Path) -> None:
-    module, ema, optimizer = trained()
-    checkpoint.save(tmp_path, module, ema, optimizer, RunState(3, 6, 1.5, 3))
+    module, ema, optimizers = trained()
+    checkpoint.save(tmp_path, module, ema, optimizers, RunState(3, 6, 1.5, 3))
     tensors = checkpoint.averaged_weights(tmp_path)
     assert torch.equal(tensors["0.weight"], ema.state()["0.weight"])
     assert torch.equal(tensors["1.running_mean"], module.state_dict()["1.running_mean"])

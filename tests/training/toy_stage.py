@@ -17,7 +17,7 @@ from training.parallel import World
 class ToyModule(nn.Module):
     def __init__(self) -> None:
         super().__init__()
-        self.net = nn.Sequential(nn.Linear(6, 16), nn.ReLU(), nn.Dropout(0.1), nn.Linear(16, 2))
+        self.net = nn.Sequential(nn.Linear(6, 32), nn.ReLU(), nn.Dropout(0.1), nn.Linear(32, 32), nn.Linear(32, 2))
         self.register_buffer("seen", torch.zeros(()))
 
     def forward(self, rows: Tensor) -> dict[str, Tensor]:

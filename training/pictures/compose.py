@@ -105,6 +105,7 @@ class Composer:
         rank: int = 0,
         world: int = 1,
         difficulty: float | Callable[[int], float] = 1.0,
+        tumbled: float = 0.0,
     ) -> None:
         """A composer.
 
@@ -115,6 +116,7 @@ class Composer:
             rank: which of `world` processes this is; each gets other pictures.
             world: how many processes share the store.
             difficulty: 0 clean to 1 hard, or a function of the step.
+            tumbled: share of people turned in the picture by any angle.
 
         Raises:
             ValueError: a size that is no multiple of 4.
@@ -123,6 +125,7 @@ class Composer:
             raise ValueError(f"expected a crop size divisible by 4, got {size}")
         self.store, self.size, self.seed = store, size, seed
         self.rank, self.world, self.difficulty = rank, world, difficulty
+        self.tumbled = tumbled
         body = load_body()
         self._mirror_coarse, self._mirror_intermediate = body.mirror_431, body.mirror_1723
         self._order: tuple[int, npt.NDArray[np.int64]] | None = None
@@ -161,7 +164,7 @@ class Composer:
         is_negative = rng.random() < NEGATIVE_SHARE
         shard, local = self.store.at(row)
         canvas = self._canvas_points(row)
-        placed = place_crop(np.concatenate(canvas), self.size, rng, hard)
+        placed = place_crop(np.concatenate(canvas), self.size, rng, hard, self.tumbled)
         picture = self._background(row, rng, hard)
         hidden = np.zeros((self.size, self.size), np.uint8)
         if rng.random() < BACK_PERSON_SHARE * hard:

@@ -62,7 +62,7 @@ def opencv_matrix(
     return np.concatenate([linear, (shift + linear @ [0.5, 0.5] - 0.5)[:, None]], 1)
 
 
-def place_crop(points: Float, size: int, rng: np.random.Generator, hard: float) -> Placement:
+def place_crop(points: Float, size: int, rng: np.random.Generator, hard: float, tumbled: float = 0.0) -> Placement:
     """A crop around a person as the pipeline would cut it, with the errors that a tracker makes.
 
     Args:
@@ -70,6 +70,7 @@ def place_crop(points: Float, size: int, rng: np.random.Generator, hard: float) 
         size: pixels a side of the crop.
         rng: random numbers; the same count is drawn whatever the difficulty.
         hard: 0 takes the exact box and only a flip; 1 turns, zooms, shifts and truncates.
+        tumbled: share of people turned by any angle, whatever the difficulty: the lying and the upside-down.
     """
     is_flipped = bool(rng.random() < 0.5)
     turned = rng.random() < 0.6
@@ -78,6 +79,8 @@ def place_crop(points: Float, size: int, rng: np.random.Generator, hard: float) 
     off = rng.normal(0, 0.05, 2) * hard
     truncated = rng.random() < TRUNCATED_SHARE * hard
     closer, anchor, aim = rng.uniform(0.42, 0.85), int(rng.integers(len(points))), rng.uniform(0.3, 0.8)
+    if tumbled > 0 and rng.random() < tumbled:
+        angle = rng.uniform(-np.pi, np.pi)
     cosine, sine = np.cos(angle), np.sin(angle)
     turn = np.array([[cosine, -sine], [sine, cosine]], np.float32)
     if is_flipped:

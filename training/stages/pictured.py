@@ -21,6 +21,7 @@ from core.nets.network import Network, PoseReading
 from training import checkpoint, losses, metrics
 from training.loop import LoopConfig
 from training.lspet import Photographs, load_validation
+from training.optimizers import OptimizerName
 from training.parallel import World
 from training.pictures import Composer, PictureBatch, PictureStore
 from training.schedule import ramp
@@ -35,6 +36,8 @@ logger = logging.getLogger("training")
 class PicturedConfig(LoopConfig):
     """What every stage with pictures asks for."""
 
+    optimizer: OptimizerName = "muon"
+    """"muon" updates inner matrices and kernels with Muon, the rest with AdamW."""
     preset: str = "tiny"
     """Sizes of the network."""
     store: Path = Path("stores/train")
@@ -51,6 +54,8 @@ class PicturedConfig(LoopConfig):
     """The same from `difficulty_until` on."""
     difficulty_until: float = 0.6
     """Part of the run over which pictures get harder."""
+    tumbled: float = 0.15
+    """Share of people turned in the picture by any angle; the fixed tests have none."""
     init: tuple[Path, ...] = ()
     """Runs or .safetensors to start from; later ones win."""
     test_people: int = 320
@@ -130,7 +135,9 @@ class PicturedStage:
             _start_from(self.module, source)
         self.is_hard = 0.0
         store = PictureStore.open(config.store)
-        self.composer = Composer(store, config.size, config.seed, world.rank, world.size, lambda _step: self.is_hard)
+        self.composer = Composer(
+            store, config.size, config.seed, world.rank, world.size, lambda _step: self.is_hard, config.tumbled
+        )
         is_scored = world.is_first and config.test_store is not None
         self.tests = {name: self._test(hard) for name, hard in (("clean", 0.0), ("hard", 1.0))} if is_scored else {}
         is_scored = world.is_first and config.lspet is not None
