@@ -85,15 +85,21 @@ def sample_betas(rng: np.random.Generator) -> Float:
     return np.clip(rng.normal(0, 1, 10) * 1.05, -3, 3).astype(np.float32)
 
 
-def looks_feminine(body: Body, marks: Landmarks, betas: Float, rng: np.random.Generator) -> bool:
-    """A guess from the shape: more chest and hip against shoulders than the mean, and some luck."""
-    shaped = body.v_template + (body.shapedirs.reshape(-1, 10) @ betas).reshape(-1, 3)
+@lru_cache(maxsize=4)
+def _figure(body: Body, marks: Landmarks) -> tuple[Float, float, Float]:
+    """What shape components do to the chest's depth (10,); half the shoulders' width, and they to it (10,); metres."""
     chest = (np.abs(body.v_template[:, 1] - marks.chest_y) < 0.04) & (np.abs(body.v_template[:, 0]) < 0.15)
     chest &= body.v_template[:, 2] > 0.05
-    deeper = float((shaped - body.v_template)[chest, 2].mean())
-    joints = body.joint_regressor @ shaped
-    narrow = float((marks.shoulder_x - joints[16, 0]) / 0.02)
-    return bool(deeper / 0.02 + narrow + rng.normal(0, 0.6) > 0)
+    row = np.asarray(body.joint_regressor)[16]
+    width = float(row @ body.v_template[:, 0])
+    return body.shapedirs[chest, 2].mean(0).astype(np.float32), width, np.asarray(row @ body.shapedirs[:, 0])
+
+
+def looks_feminine(body: Body, marks: Landmarks, betas: Float, rng: np.random.Generator) -> bool:
+    """A guess from the shape: more chest and hip against shoulders than the mean, and some luck."""
+    chest, width, wider = _figure(body, marks)
+    narrow = (marks.shoulder_x - width - float(wider @ betas)) / 0.02
+    return bool(float(chest @ betas) / 0.02 + narrow + rng.normal(0, 0.6) > 0)
 
 
 def sample_camera(rng: np.random.Generator) -> tuple[Float, float]:
@@ -126,16 +132,18 @@ def place(points: Float, angle: float) -> tuple[Float, float]:
     extent = float(max(high[0] - low[0], high[1] - low[1]))
     shift = np.array([-(low[0] + high[0]) / 2, -(low[1] + high[1]) / 2, 0], np.float32)
     shift[2] = max(extent / 2 / np.tan(angle / 2) - float(low[2] + high[2]) / 2, 0.25 - float(low[2]))
+    x, y = np.ascontiguousarray(points[:, 0]), np.ascontiguousarray(points[:, 1])
+    depth = points[:, 2] + shift[2]
+    inverse = 1 / depth
+    flat = x * inverse, y * inverse
     for _ in range(4):
-        moved = points + shift
-        flat = moved[:, :2] / moved[:, 2:]
-        for axis in range(2):
-            first, last = int(flat[:, axis].argmin()), int(flat[:, axis].argmax())
-            near, far = moved[first], moved[last]
-            shift[axis] -= (near[axis] * far[2] + far[axis] * near[2]) / (near[2] + far[2])
-    moved = points + shift
-    flat = np.abs(moved[:, :2] / moved[:, 2:]).max()
-    return shift.astype(np.float32), float(0.5 / (flat * CANVAS_MARGIN))
+        for axis, along in enumerate((x, y)):
+            on_axis = flat[axis] + inverse * shift[axis]
+            first, last = int(on_axis.argmin()), int(on_axis.argmax())
+            near, far = along[first] + shift[axis], along[last] + shift[axis]
+            shift[axis] -= (near * depth[last] + far * depth[first]) / (depth[first] + depth[last])
+    widest = max(float(np.abs(f + inverse * shift[axis]).max()) for axis, f in enumerate(flat))
+    return shift.astype(np.float32), float(0.5 / (widest * CANVAS_MARGIN))
 
 
 def pose_person(

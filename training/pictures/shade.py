@@ -6,7 +6,7 @@ picture a look's values stay scalars, which is what makes a CPU fast; a GPU take
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -16,6 +16,8 @@ from training.pictures import noise
 from training.pictures.environments import Light
 from training.pictures.gbuffer import GBuffer
 from training.pictures.looks import LOOK_FIELDS, Look
+
+_PER_SAMPLE = ("picture", "pixel", "rest", "normal", "shadow", "ambient", "material")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,10 +72,7 @@ class Samples:
 
     def take(self, chosen: Tensor) -> Samples:
         """Some of the samples, by their numbers (K,)."""
-        return Samples(
-            self.picture[chosen], self.pixel[chosen], self.rest[chosen], self.normal[chosen], self.shadow[chosen],
-            self.ambient[chosen], self.material[chosen], self.side, self.pictures, self.covered,
-        )  # fmt: skip
+        return replace(self, **{name: getattr(self, name).index_select(0, chosen) for name in _PER_SAMPLE})
 
 
 class Looks:
@@ -124,7 +123,7 @@ def light_samples(samples: Samples, lights: list[Light], normal: Tensor) -> tupl
     direction = torch.from_numpy(np.stack([light.key_direction for light in lights]).astype(np.float32)).to(device)
     colour = torch.from_numpy(np.stack([light.key_colour for light in lights]).astype(np.float32)).to(device)
     x, y, z = normal.unbind(-1)
-    basis = torch.stack([x * x, y * y, z * z, x * y, x * z, y * z, x, y, z, torch.ones_like(x)], -1)
+    basis = torch.stack([x * x, y * y, z * z, x * y, x * z, y * z, x, y, z, torch.ones_like(x)]).T  # rows are fast
     pairs = [(0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3), (3, 3)]
     rows = torch.stack([form[:, :, i, j] * (1 if i == j else 2) for i, j in pairs], 1)  # (B, 10, 3)
     if samples.pictures == 1:
@@ -155,7 +154,8 @@ def gloss(samples: Samples, lights: list[Light], normal: Tensor, strength: Tenso
     colour = np.stack([light.key_colour for light in lights])
     half_t = torch.from_numpy(half.astype(np.float32)).to(normal.device)[samples.picture]
     colour_t = torch.from_numpy(colour.astype(np.float32)).to(normal.device)[samples.picture]
-    shine = (normal * half_t).sum(-1).clamp_min(0) ** 24 * samples.shadow
+    cube = (normal * half_t).sum(-1).clamp_min(0) ** 3
+    shine = cube.square().square().square() * samples.shadow  # to the power of 24
     rim = (1 + normal[:, 2]).clamp(0, 1) ** 3 * samples.ambient
     return (shine * strength)[:, None] * colour_t + (rim * strength * 0.35)[:, None]
 
@@ -173,10 +173,13 @@ def resolve(samples: Samples, colour: Tensor, exposure: Tensor) -> Tensor:
     """
     size = samples.side // 2
     linear = colour * exposure[samples.picture][:, None] if samples.pictures > 1 else colour * exposure
-    bent = torch.where(linear > 0.75, 0.75 + 0.25 * torch.tanh((linear - 0.75) / 0.5), linear)
-    display = 1.055 * bent.clamp(1e-5, 1) ** (1 / 2.4) - 0.055
-    total = torch.zeros(samples.pictures * size * size, 4, device=colour.device)
-    total.index_add_(0, samples.pixel, torch.cat([display.clamp_min(0), torch.ones_like(display[:, :1])], -1))
-    cover = torch.bincount(samples.covered, minlength=len(total))[:, None] * (255 / 4)
-    picture = torch.cat([total[:, :3] / total[:, 3:].clamp_min(1) * cover, cover], -1)
-    return (picture + 0.5).to(torch.uint8).view(samples.pictures, size, size, 4)
+    bent = linear.clamp_max(0.75) + 0.25 * torch.tanh((linear - 0.75).clamp_min(0) * 2)
+    display = 1.055 * bent.clamp(1e-5, 1).log().mul_(1 / 2.4).exp_() - 0.055
+    total = torch.zeros(samples.pictures * size * size, 3, device=colour.device)
+    total.index_add_(0, samples.pixel, display.clamp_min(0))
+    seen = torch.bincount(samples.pixel, minlength=len(total)).clamp_min(1)
+    cover = torch.bincount(samples.covered, minlength=len(total)) * (255 / 4)
+    picture = torch.empty(len(total), 4, dtype=torch.uint8, device=colour.device)
+    picture[:, :3] = total * (cover / seen)[:, None] + 0.5
+    picture[:, 3] = cover + 0.5
+    return picture.view(samples.pictures, size, size, 4)

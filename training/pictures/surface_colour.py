@@ -166,7 +166,7 @@ def pattern(samples: Samples, look: Looks, garment: Tensor, marks: Landmarks) ->
 def _blend(albedo: Tensor, where: Tensor, colour: Tensor) -> None:
     chosen = torch.nonzero(where).squeeze(-1)
     if len(chosen):
-        albedo[chosen] = colour.expand(albedo.shape)[chosen]
+        albedo[chosen] = colour.expand_as(albedo).index_select(0, chosen)
 
 
 def trims(samples: Samples, look: Looks, garment: Tensor, albedo: Tensor, marks: Landmarks) -> Tensor:
