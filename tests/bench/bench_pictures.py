@@ -12,6 +12,7 @@ import multiprocessing
 import tempfile
 import time
 from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from training import heap
@@ -38,8 +39,8 @@ def _per_second(work: Callable[[int], object], count: int) -> float:
 def measure() -> Iterable[Row]:
     """Rows of the table."""
     heap.keep_for_children()
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(_measure)
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(_measure).result()
 
 
 def _measure() -> list[Row]:

@@ -19,8 +19,9 @@ def _parser() -> argparse.ArgumentParser:
     render.add_argument("--size", type=int, default=192, help="pixels a side")
     render.add_argument("--workers", type=int, default=2)
     render.add_argument(
-        "--poses", choices=["mixed", "captured"], default="mixed",
-        help="mixed: also joint limits, recombined and turned poses (to train on); captured: the motions as they are",
+        "--poses", choices=["mixed", "captured", "filmed"], default="mixed",
+        help="mixed: also joint limits, recombined and turned poses (to train on); captured: the motions as they are, "
+        "all activities alike; filmed: long recordings more often",
     )  # fmt: skip
     render.add_argument("--device", default="cpu", help="where shading runs: cpu or cuda")
     render.add_argument("-o", "--out", type=Path, required=True, help="folder of the store")

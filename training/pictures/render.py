@@ -24,6 +24,8 @@ from training.pictures.store import FORMAT, SHARD, shard_path, write_shard
 GENERATOR = "3"
 """Version of the look of the pictures; a seed means the same pictures only within one version."""
 
+POSES = ("mixed", "captured", "filmed")
+
 log = logging.getLogger(__name__)
 
 
@@ -38,7 +40,8 @@ class RenderSettings:
         size: pixels a side; 2 x 2 samples each.
         motions: motion file; None draws all poses from joint limits.
         device: where shading runs.
-        poses: "mixed" with joint limits, recombined and turned; "captured" takes the motion file's as they are.
+        poses: "mixed" with joint limits, recombined and turned; "captured" takes the motion file's as they are,
+            all activities alike; "filmed" too, long recordings more often.
     """
 
     count: int
@@ -65,14 +68,15 @@ class Studio:
         """Loads body, motions and panoramas.
 
         Raises:
-            ValueError: the size is no multiple of four, the split is unknown, or captured poses have no motion file.
+            ValueError: the size is no multiple of four, the split or kind of poses is unknown, or a motion file lacks.
         """
         if settings.size % 4 or settings.split not in ("train", "test"):
             raise ValueError(f"expected a size divisible by 4 and split train or test, got {settings}")
-        if settings.poses not in ("mixed", "captured") or (settings.poses == "captured" and not settings.motions):
-            raise ValueError(f"expected poses mixed, or captured with a motion file, got {settings}")
+        if settings.poses not in POSES or (settings.poses != "mixed" and not settings.motions):
+            raise ValueError(f"expected poses mixed, or captured or filmed with a motion file, got {settings}")
         body = load_body()
         library = MotionLibrary.load(Path(settings.motions), settings.split) if settings.motions else None
+        library = library.filmed() if library is not None and settings.poses == "filmed" else library
         poses = PoseSampler(library) if settings.poses == "mixed" else PoseSampler(library, 0.0, is_mixed=False)
         return cls(settings, body, find_landmarks(body), poses, load_environments(settings.split))
 
