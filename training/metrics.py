@@ -19,6 +19,11 @@ Bool = npt.NDArray[np.bool_]
 R_HIP, L_HIP = 2, 3
 LIMBS = slice(0, 12)  # LSP without Neck and Head
 L_SHOULDER, R_SHOULDER = 9, 8
+_LEG, _ARM = (0.089, 0.087, 0.107), (0.062, 0.072, 0.079)
+OKS_SIGMA = np.array([*_LEG, *_LEG[::-1], *_ARM, *_ARM[::-1]])
+"""COCO's deviations of the 12 limb joints in LSP order, over the square root of the person's area."""
+BODY_SHARE = 0.53
+"""Area of a person over the area of the box around the joints, about."""
 
 
 def mid_hip_centred(joints: Float) -> Float:
@@ -150,6 +155,25 @@ def pck(predicted: Float, true: Float, visible: Bool, side: Float, threshold: fl
     hit = (distance <= threshold * side[:, None]) & visible[:, LIMBS]
     count = visible[:, LIMBS].sum(1)
     return np.where(count > 0, hit.sum(1) / np.maximum(count, 1), np.nan)
+
+
+def oks(predicted: Float, true: Float, visible: Bool, area: Float) -> Float:
+    """Object keypoint similarity of each person (COCO), over the limb joints.
+
+    Args:
+        predicted: (B, 14, 2) in the units of the truth.
+        true: (B, 14, 2).
+        visible: (B, 14).
+        area: (B,) of the person, square units; `BODY_SHARE` of the box where no outline is known.
+
+    Returns:
+        (B,) in [0, 1]; nan for a person without visible limbs.
+    """
+    squared = ((predicted[:, LIMBS] - true[:, LIMBS]) ** 2).sum(-1)
+    similarity = np.exp(-squared / (2 * np.maximum(area, 1e-12)[:, None] * (2 * OKS_SIGMA) ** 2))
+    count = visible[:, LIMBS].sum(1)
+    total = (similarity * visible[:, LIMBS]).sum(1)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 
 def pck_better_side(predicted: Float, true: Float, visible: Bool, side: Float, threshold: float = 0.1) -> Float:

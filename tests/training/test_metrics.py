@@ -96,6 +96,17 @@ def test_pck_of_nobody_visible_is_nan() -> None:
     assert np.isnan(metrics.pck(flat, flat, np.zeros((1, 14), bool), np.ones(1))).all()
 
 
+def test_oks_is_one_for_the_truth_and_as_coco_defines_it_elsewhere() -> None:
+    true = np.zeros((1, 14, 2))
+    visible = np.zeros((1, 14), bool)
+    visible[0, [0, 6]] = True  # an ankle and a wrist
+    assert metrics.oks(true, true, visible, np.array([400.0]))[0] == 1
+    off = true.copy()
+    off[0, 0, 0] = 20 * 2 * 0.089  # two deviations of an ankle at this size: exp(-1/2)
+    assert metrics.oks(off, true, visible, np.array([400.0]))[0] == pytest.approx((np.exp(-0.5) + 1) / 2)
+    assert np.isnan(metrics.oks(off, true, np.zeros((1, 14), bool), np.array([400.0])))[0]
+
+
 def test_pck_of_the_better_side_forgives_an_exchange() -> None:
     true = standing(0)[..., :2]
     exchanged, visible, side = true[:, metrics.LSP_MIRROR], np.ones((1, 14), bool), np.ones(1)

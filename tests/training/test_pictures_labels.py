@@ -9,6 +9,7 @@ from core.body import load_body
 from tests.training.picture_store import small_store
 from training.motions.rotations import to_matrix, to_rotvec
 from training.pictures import Composer, PictureBatch
+from training.pictures.compose import Cover
 from training.pictures.compose import COCO_MIRROR, LSP_MIRROR, PART_MIRROR
 from training.pictures.crops import Placement, place_crop
 from training.pictures.labels import parts_of
@@ -129,6 +130,28 @@ def test_hard_pictures_hide_more_joints_than_clean_ones() -> None:
         return float((batch.lsp_2d[batch.has_person][..., 2] < 1).float().mean())
 
     assert hidden(1.0) > hidden(0.0) + 0.05
+
+
+@pytest.mark.parametrize("cover", ["person", "thing"])
+def test_covered_people_lose_a_part_of_themselves_and_no_more(cover: Cover) -> None:
+    clear = Composer(small_store(), 96, seed=4, difficulty=0.0).batch(32, 0)
+    covered = Composer(small_store(), 96, seed=4, difficulty=0.0, covered_by=cover).batch(32, 0)
+    people = clear.has_person & covered.has_person
+    before, after = ((b.parts > 0).float().mean((1, 2))[people] for b in (clear, covered))
+    lost = 1 - after / before
+    assert (lost > 0.1).float().mean() > 0.9 and lost.max() < 0.75
+
+
+def test_tumbled_people_keep_their_labels_on_them_and_their_depth() -> None:
+    upright = Composer(small_store(), 96, seed=4, difficulty=0.0).batch(32, 0)
+    tumbled = Composer(small_store(), 96, seed=4, difficulty=0.0, tumbled=1.0).batch(32, 0)
+    people = (upright.has_person & tumbled.has_person).numpy()
+    assert (upright.person_index == tumbled.person_index).all()
+    heads = [b.lsp_3d.numpy()[people, 13] for b in (upright, tumbled)]
+    assert np.allclose(heads[0][:, 2], heads[1][:, 2], atol=1e-5)  # turned in the picture's plane, or mirrored
+    assert np.allclose(*(np.linalg.norm(h, axis=1) for h in heads), atol=1e-4)
+    assert (np.abs(heads[0] - heads[1]).max(1) > 0.3).mean() > 0.5
+    test_projection_of_3d_joints_gives_2d_joints(tumbled)
 
 
 @pytest.mark.parametrize("mirror", [COCO_MIRROR, LSP_MIRROR, PART_MIRROR.astype(int)], ids=["coco", "lsp", "part"])

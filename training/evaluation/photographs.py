@@ -19,7 +19,8 @@ from training.lspet import Photographs, load_validation
 
 ABOUT = (
     "Leeds Sports Pose Extended, photographs that nothing was trained on. PCK: visible limb joints within 0.1 of "
-    "the box's longer side, per cent; either: the better of the two left-right assignments of each person."
+    "the box's longer side, per cent; either: the better of the two left-right assignments of each person; OKS as "
+    "COCO's, per cent."
 )
 CHANCE_DRAWS = 20
 
@@ -57,7 +58,12 @@ def _scores(points_px: Float, photographs: Photographs) -> dict[str, Score]:
     return {
         "PCK": Score.of(metrics.pck(points_px, *truth), weights, 100),
         "PCK either": Score.of(metrics.pck_better_side(points_px, *truth), weights, 100),
+        "OKS": Score.of(metrics.oks(points_px, *truth[:2], _areas(photographs)), weights, 100),
     }
+
+
+def _areas(photographs: Photographs) -> Float:
+    return np.asarray(metrics.BODY_SHARE * photographs.boxes_px[:, 2:].prod(1))
 
 
 def _chance(photographs: Photographs) -> dict[str, Score]:
@@ -68,4 +74,9 @@ def _chance(photographs: Photographs) -> dict[str, Score]:
     weights = photographs.visible[:, metrics.LIMBS].sum(1)
     as_is = np.mean([metrics.pck(draw, *truth) for draw in draws], axis=0)
     either = np.mean([metrics.pck_better_side(draw, *truth) for draw in draws], axis=0)
-    return {"PCK": Score.of(as_is, weights, 100), "PCK either": Score.of(either, weights, 100)}
+    similar = np.mean([metrics.oks(draw, *truth[:2], _areas(photographs)) for draw in draws], axis=0)
+    return {
+        "PCK": Score.of(as_is, weights, 100),
+        "PCK either": Score.of(either, weights, 100),
+        "OKS": Score.of(similar, weights, 100),
+    }

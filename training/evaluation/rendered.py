@@ -17,14 +17,21 @@ from training.evaluation.baselines import a_pose, anywhere_in_boxes, in_boxes, m
 from training.evaluation.report import Score, SetScores
 from training.evaluation.runs import BATCH, joined, lsp_of_coco, projected
 from training.pictures import Composer, PictureBatch, PictureStore
+from training.pictures.compose import Cover
 
 SEED = 1
 FACING_OK = np.pi / 4
 ROOT = [2, 3]
-DIFFICULTY = {"rendered": 0.45, "rendered-clear": 0.0, "rendered-hard": 1.0}
+DIFFICULTY = {
+    "rendered": 0.45, "rendered-clear": 0.0, "rendered-hard": 1.0,
+    "rendered-object-occluded": 0.0, "rendered-person-occluded": 0.0,
+}  # fmt: skip
+COVERED_BY: dict[str, Cover] = {"rendered-object-occluded": "thing", "rendered-person-occluded": "person"}
 ABOUT = {
     "rendered": "One in five behind something, one in five with a second person, some truncated, all kinds of light.",
     "rendered-clear": "Alone, whole, well lit.",
+    "rendered-object-occluded": "As rendered-clear, a fifth to three fifths of everybody behind a thing.",
+    "rendered-person-occluded": "As rendered-clear, a fifth to three fifths of everybody behind another person.",
     "rendered-hard": "As the hardest pictures of the training: twice the occluders, second persons and truncation.",
 }
 LARGEST_MISFIT = 2e-3  # metres; the store rounds vertices to 0.1 mm
@@ -66,7 +73,7 @@ def score_rendered(
         name: of DIFFICULTY.
         people: to draw, in crops of a fixed seed; the few crops without anybody are left out.
     """
-    composer = Composer(store, bundle.input_size, SEED, difficulty=DIFFICULTY[name])
+    composer = composer_of(store, bundle.input_size, name)
     outputs, truths = [], []
     for step in range(-(-people // BATCH)):
         batch = composer.batch(BATCH, step)
@@ -77,6 +84,11 @@ def score_rendered(
     truth = Truth(*(np.concatenate([getattr(t, field) for t in truths]) for field in Truth.__slots__))
     rows_of_table = _network_rows(joined(outputs), truth, bundle, body) | _ignorant_rows(truth, body)
     return SetScores(name, PROTOCOL.format(ABOUT[name]), len(truth.facing), rows_of_table)
+
+
+def composer_of(store: PictureStore, size: int, name: str) -> Composer:
+    """Draws the crops of a set of DIFFICULTY."""
+    return Composer(store, size, SEED, difficulty=DIFFICULTY[name], covered_by=COVERED_BY.get(name))
 
 
 def truth_of(batch: PictureBatch, store: PictureStore, body: Body) -> Truth:
@@ -178,6 +190,10 @@ def _in_space(joints: Float, truth: Truth) -> dict[str, Score]:
 
 
 def _in_crop(points: Float, truth: Truth) -> dict[str, Score]:
-    side = box_of_points(truth.points)[:, 2:].max(1)
+    sides = box_of_points(truth.points)[:, 2:]
+    known = points, truth.points, truth.inside
     weights = truth.inside[:, metrics.LIMBS].sum(1)
-    return {"PCK": Score.of(metrics.pck(points, truth.points, truth.inside, side), weights, 100)}
+    return {
+        "PCK": Score.of(metrics.pck(*known, sides.max(1)), weights, 100),
+        "OKS": Score.of(metrics.oks(*known, metrics.BODY_SHARE * sides.prod(1)), weights, 100),
+    }

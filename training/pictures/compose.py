@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -29,6 +29,8 @@ Bytes = npt.NDArray[np.uint8]
 
 NEGATIVE_SHARE = 0.06
 FRONT_PERSON_SHARE, BACK_PERSON_SHARE, OCCLUDER_SHARE = 0.2, 0.2, 0.45
+Cover = Literal["person", "thing"]
+LEAST_COVER, MOST_COVER, COVER_DRAWS = 0.2, 0.6, 24
 COCO_MIRROR, LSP_MIRROR = np.array(joint_orders.COCO_MIRROR), np.array(joint_orders.LSP_MIRROR)
 PART_MIRROR = np.concatenate([[0], MIRROR + 1]).astype(np.uint8)
 BONES = 24
@@ -106,6 +108,7 @@ class Composer:
         world: int = 1,
         difficulty: float | Callable[[int], float] = 1.0,
         tumbled: float = 0.0,
+        covered_by: Cover | None = None,
     ) -> None:
         """A composer.
 
@@ -117,6 +120,7 @@ class Composer:
             world: how many processes share the store.
             difficulty: 0 clean to 1 hard, or a function of the step.
             tumbled: share of people turned in the picture by any angle.
+            covered_by: "person" or "thing": something of that kind hides a part of everybody, and nothing else does.
 
         Raises:
             ValueError: a size that is no multiple of 4.
@@ -125,7 +129,7 @@ class Composer:
             raise ValueError(f"expected a crop size divisible by 4, got {size}")
         self.store, self.size, self.seed = store, size, seed
         self.rank, self.world, self.difficulty = rank, world, difficulty
-        self.tumbled = tumbled
+        self.tumbled, self.covered_by = tumbled, covered_by
         body = load_body()
         self._mirror_coarse, self._mirror_intermediate = body.mirror_431, body.mirror_1723
         self._order: tuple[int, npt.NDArray[np.int64]] | None = None
@@ -175,7 +179,10 @@ class Composer:
             photometry.darken(picture, shadow, strength)
             person = self._warp(shard.foreground[local], placed, 1.0)
             photometry.lay_over(picture, person, self._matched_gain(picture, person, rng))
-        self._in_front(picture, hidden, rng, hard, is_negative)
+            if self.covered_by is not None:
+                self._cover(picture, hidden, person[..., 3], rng)
+        if self.covered_by is None:
+            self._in_front(picture, hidden, rng, hard, is_negative)
         picture = photometry.compress(photometry.soften(picture, rng, hard), rng, hard)
         self._photograph(picture, out["image"][n], rng, hard)
         out["person_index"][n] = row
@@ -248,6 +255,16 @@ class Composer:
                 layer = self._thing(rng)
                 photometry.lay_over(picture, layer, _gain(rng, 0.3))
                 photometry.hide(hidden, layer)
+
+    def _cover(self, picture: Bytes, hidden: Bytes, person: Bytes, rng: np.random.Generator) -> None:
+        """Hides between `LEAST_COVER` and `MOST_COVER` of a person (S, S) behind one thing or one person, in place."""
+        for _ in range(COVER_DRAWS):
+            layer = self._second(rng) if self.covered_by == "person" else self._thing(rng)
+            share = float(((layer[..., 3] > 127) & (person > 127)).sum() / max(1, (person > 127).sum()))
+            if LEAST_COVER < share < MOST_COVER:
+                photometry.lay_over(picture, layer, _gain(rng, 0.15))
+                photometry.hide(hidden, layer)
+                return
 
     def _thing(self, rng: np.random.Generator) -> Bytes:
         bank = self.store.occluders
