@@ -9,8 +9,7 @@ from core.body import load_body
 from tests.training.picture_store import small_store
 from training.motions.rotations import to_matrix, to_rotvec
 from training.pictures import Composer, PictureBatch
-from training.pictures.compose import Cover
-from training.pictures.compose import COCO_MIRROR, LSP_MIRROR, PART_MIRROR
+from training.pictures.compose import COCO_MIRROR, LSP_MIRROR, PART_MIRROR, Cover
 from training.pictures.crops import Placement, place_crop
 from training.pictures.labels import parts_of
 
