@@ -23,7 +23,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.multiprocessing.spawn import spawn
 
-from training import heap
+from training.workers import prepare_children
 
 CANCELLED = 130  # exit code after Ctrl-C or SIGTERM
 
@@ -181,8 +181,7 @@ def launch(function: Callable[..., int], config: Any, processes: int, device_nam
 def _spawn(function: Callable[..., int], config: Any, processes: int, device_name: str) -> int:
     """Starts the processes, passes SIGTERM and Ctrl-C on to them, and waits."""
     if not device_name.startswith("cuda"):
-        os.environ["OMP_NUM_THREADS"] = os.environ["NUMBA_NUM_THREADS"] = "1"
-    heap.keep_for_children()
+        prepare_children()
     os.environ.setdefault("MASTER_ADDR", "127.0.0.1")
     os.environ["MASTER_PORT"] = str(_free_port())
     stop = StopRequest()

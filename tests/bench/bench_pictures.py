@@ -1,6 +1,6 @@
 """Finished training pictures a second, in CPU time of one core times two, so that a busy machine does not count.
 
-Measured in a process started as the renderer starts its own, since these keep their memory (`training.heap`).
+Measured in a process started as the renderer starts its own, since these keep their memory (`training.workers`).
 
 "Fresh" renders each picture from scratch and composes it once. "Composed" starts from a store that is already
 rendered, which is what a training does: render once, composite often.
@@ -15,10 +15,10 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-from training import heap
 from training.pictures import Composer, PictureStore
 from training.pictures.render import RenderSettings, Studio, render
 from training.pictures.scene import warm_up
+from training.workers import prepare_children
 
 from . import Row
 
@@ -38,7 +38,7 @@ def _per_second(work: Callable[[int], object], count: int) -> float:
 
 def measure() -> Iterable[Row]:
     """Rows of the table."""
-    heap.keep_for_children()
+    prepare_children()
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
         return pool.submit(_measure).result()
 

@@ -68,7 +68,8 @@ def test_light_from_above_lights_what_faces_up() -> None:
 
 def test_noise_is_the_same_on_the_cpu_path_and_in_torch() -> None:
     points = torch.from_numpy(np.random.default_rng(0).uniform(-100, 100, (500, 3)).astype(np.float32))
-    assert torch.allclose(noise.sample(points, 0, 5), noise.sample_torch(points, 0, 5), atol=1e-4)
+    for first, last in ((noise.COARSE, noise.FINE), (noise.COARSE, noise.FINE + 1), (noise.BUMP_X, noise.BUMP_Z + 1)):
+        assert torch.allclose(noise.sample(points, first, last), noise.sample_torch(points, first, last), atol=1e-4)
 
 
 def test_shading_of_a_batch_equals_shading_one_by_one(studio: Studio) -> None:

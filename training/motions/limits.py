@@ -7,6 +7,8 @@ tables (AAOS), slightly widened for sport.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from training.motions.chance import pick
@@ -24,9 +26,13 @@ def _beta(rng: np.random.Generator, low: float, mode: float, high: float, weight
 
 
 def _turn(axis: int, angle: float) -> Float:
-    vector = np.zeros(3, np.float32)
-    vector[axis] = angle
-    return to_matrix(vector)
+    """A turn (3, 3) about one axis."""
+    first, second = (axis + 1) % 3, (axis + 2) % 3
+    matrix = np.eye(3, dtype=np.float32)
+    matrix[first, first] = matrix[second, second] = math.cos(angle)
+    matrix[second, first] = math.sin(angle)
+    matrix[first, second] = -matrix[second, first]
+    return matrix
 
 
 def _arm(rng: np.random.Generator) -> dict[str, Float]:

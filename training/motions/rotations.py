@@ -21,21 +21,21 @@ SMPL_NAMES = [
 
 
 def to_matrix(rotvec: Float) -> Float:
-    """Rotation matrices (..., 3, 3) of rotation vectors (..., 3), by Rodrigues' formula."""
+    """Rotation matrices (..., 3, 3) float32 of rotation vectors (..., 3), by Rodrigues' formula."""
     angle = np.sqrt((rotvec * rotvec).sum(-1, keepdims=True) + 1e-16)
     axis = rotvec / angle
     x, y, z = axis[..., 0], axis[..., 1], axis[..., 2]
     sin, cos = np.sin(angle[..., 0]), np.cos(angle[..., 0])
     rest = 1 - cos
-    rows = np.stack(
-        [
-            cos + x * x * rest, x * y * rest - z * sin, x * z * rest + y * sin,
-            y * x * rest + z * sin, cos + y * y * rest, y * z * rest - x * sin,
-            z * x * rest - y * sin, z * y * rest + x * sin, cos + z * z * rest,
-        ],
-        axis=-1,
+    out = np.empty((*rotvec.shape[:-1], 9), np.float32)
+    entries = (
+        cos + x * x * rest, x * y * rest - z * sin, x * z * rest + y * sin,
+        y * x * rest + z * sin, cos + y * y * rest, y * z * rest - x * sin,
+        z * x * rest - y * sin, z * y * rest + x * sin, cos + z * z * rest,
     )  # fmt: skip
-    return np.asarray(rows.reshape(*rotvec.shape[:-1], 3, 3), np.float32)
+    for n, entry in enumerate(entries):
+        out[..., n] = entry
+    return out.reshape(*rotvec.shape[:-1], 3, 3)
 
 
 def to_rotvec(matrix: Float) -> Float:

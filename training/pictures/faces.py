@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from training.pictures.surface_colour import Colours
 
 
+FACE_BEGINS = 0.012
+"""Metres before the ears from which on a head has a face or a beard."""
+
+
 def hair_height(rest: Tensor, look: Looks, marks: Landmarks) -> Tensor:
     """Height above the hairline plane (N,), metres; the same plane as garments.head_height."""
     front_y = marks.eye[1] + 0.062 + look["hairline_front"]
@@ -39,7 +43,11 @@ def paint_head(
     if len(chosen):
         rest, material = samples.rest[chosen], samples.material[chosen]
         look = people.at(samples.picture[chosen])
-        colour = face(rest, look, marks, albedo[chosen])
+        colour = albedo[chosen]
+        before = torch.nonzero(rest[:, 2] > marks.ear[2] + FACE_BEGINS).squeeze(-1)
+        if len(before):
+            seen = people.at(samples.picture[chosen[before]])
+            colour[before] = face(rest[before], seen, marks, colour[before])
         gloss = torch.full_like(rest[:, 0], 0.12)
         colour, gloss = hair(rest, material, look, marks, colour, gloss)
         colour, gloss = headwear(rest, material, look, marks, colour, gloss)
@@ -100,7 +108,7 @@ def beard(rest: Tensor, look: Looks, marks: Landmarks, colour: Tensor, front: Te
     y, side = rest[:, 1], rest[:, 0].abs()
     line = marks.mouth_y + 0.012 + 0.5 * (side - 0.03).clamp_min(0)
     grown = ((line - y) / 0.012).clamp(0, 1) * ((y - marks.chin_y + 0.02) / 0.015).clamp(0, 1)
-    grown = grown * (rest[:, 2] > marks.ear[2] + 0.012)
+    grown = grown * (rest[:, 2] > marks.ear[2] + FACE_BEGINS)
     rough = noise.sample_nearest(rest * 420, noise.FINE)
     dark = look["hair"] * (0.75 + 0.2 * rough[:, None])
     full = (look["beard"] * 1.4).clamp(0, 1) * grown
@@ -135,16 +143,29 @@ def headwear(
     side, y, z = rest[:, 0].abs(), rest[:, 1], rest[:, 2]
     eye_x, eye_y = float(marks.eye[0]), float(marks.eye[1])
     front = z > marks.ear[2] + 0.035
-    on = look["glasses"] > 0
     lens = _spot(rest, (eye_x, eye_y - 0.003), (0.024, 0.018))
-    frame = ((lens > 0.78) & (lens < 1.25)) | ((side < 0.012) & ((y - eye_y).abs() < 0.003))
-    temple_bar = ~front & ((y - eye_y).abs() < 0.0035) & (z > marks.ear[2] - 0.01) & (side > 0.05)
-    ink = look["cloth_colour"][:, looks.BAG, 0] * 0.3
-    dark = (lens < 1) & front & (look["shades"] > 0)
-    colour = _mix(colour, colour.new_tensor([0.015, 0.015, 0.02]), dark.float() * 0.95)
-    colour = _mix(colour, ink, (((frame & front) | temple_bar) & on).float())
-    mask = front & (y < eye_y - 0.022) & (y > marks.chin_y - 0.01) & (look["face_mask"] > 0)
-    colour = _mix(colour, look["cloth_colour"][:, looks.BAG, 1].expand(colour.shape), mask.float())
+    if look.any("shades"):
+        dark = (lens < 1) & front & (look["shades"] > 0)
+        colour = _mix(colour, colour.new_tensor([0.015, 0.015, 0.02]), dark.float() * 0.95)
+    if look.any("glasses"):
+        frame = ((lens > 0.78) & (lens < 1.25)) | ((side < 0.012) & ((y - eye_y).abs() < 0.003))
+        temple_bar = ~front & ((y - eye_y).abs() < 0.0035) & (z > marks.ear[2] - 0.01) & (side > 0.05)
+        ink = look["cloth_colour"][:, looks.BAG, 0] * 0.3
+        colour = _mix(colour, ink, (((frame & front) | temple_bar) & (look["glasses"] > 0)).float())
+    if look.any("face_mask"):
+        mask = front & (y < eye_y - 0.022) & (y > marks.chin_y - 0.01) & (look["face_mask"] > 0)
+        colour = _mix(colour, look["cloth_colour"][:, looks.BAG, 1].expand(colour.shape), mask.float())
+    if look.any("hat"):
+        colour, gloss = _hat(rest, material, look, marks, colour, gloss)
+    return colour, gloss
+
+
+def _hat(
+    rest: Tensor, material: Tensor, look: Looks, marks: Landmarks, colour: Tensor, gloss: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Caps with a logo, ribbed beanies, helmets and headbands."""
+    y, z, eye_y = rest[:, 1], rest[:, 2], float(marks.eye[1])
+    front = z > marks.ear[2] + 0.035
     hat = look["hat"]
     whole = (y > eye_y + 0.045) & (hat > 0) & (hat < looks.BAND) & (material != HAIR_PIECE)
     band = ((y - eye_y - 0.055).abs() < 0.016) & (hat == looks.BAND) & (material != HAIR_PIECE)

@@ -7,6 +7,7 @@ the naked body.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -102,6 +103,7 @@ def _hair_depth(rest: Float, marks: Landmarks, look: Look, wavy: Float, x: Float
     return np.asarray(depth + beard, np.float32)
 
 
+@lru_cache(maxsize=32)
 def _grid_faces(rows: int, columns: int, is_closed: bool) -> Int:
     """Triangles of a grid of vertices, rows first; closed grids join their last column to the first."""
     faces = []
@@ -124,10 +126,10 @@ def _outline(rest: Float, keep: npt.NDArray[np.bool_], y: float, angles: Float, 
     chosen = rest[keep & (np.abs(rest[:, 1] - y) < 0.025)]
     if not len(chosen):
         return np.full(len(angles), 0.1, np.float32)
-    dx, dz = chosen[:, 0] - around[0], chosen[:, 2] - around[1]
-    bearing, distance = np.arctan2(dx, dz), np.hypot(dx, dz)
-    apart = np.abs((bearing[:, None] - angles + np.pi) % (2 * np.pi) - np.pi)
-    reach = np.where(apart < 1.2, distance[:, None] * np.cos(apart), 0.02).max(0)
+    across = chosen[:, [0, 2]] - np.asarray(around, np.float32)
+    along = across @ np.stack([np.sin(angles), np.cos(angles)])  # distance times the cosine of the angle between
+    distance = np.hypot(across[:, 0], across[:, 1])
+    reach = np.where(along > np.cos(1.2) * distance[:, None], along, 0.02).max(0)
     return np.asarray(reach, np.float32)
 
 

@@ -144,12 +144,13 @@ def floor_shadow(scene: Scene, size: int) -> npt.NDArray[np.uint8]:
     ray = np.stack([x, y, np.ones_like(x)], -1).reshape(-1, 3)
     down = ray @ up
     distance = np.where(np.abs(down) > 1e-4, level / np.where(np.abs(down) > 1e-4, down, 1), -1)
-    hit = (distance > 0) & (distance < 30) & (level < 0)
-    if not hit.any():
+    hit = np.flatnonzero((distance > 0) & (distance < 30) & (level < 0))
+    dark = np.zeros(size * size, np.float32)
+    if not len(hit):
         return np.zeros((size, size), np.uint8)
-    floor = (ray * distance[:, None]).astype(np.float32)
+    floor = (ray[hit] * distance[hit, None]).astype(np.float32)
     centre = points.mean(0).astype(np.float32)
-    radius = float(np.linalg.norm(points - centre, axis=1).max()) * 1.1
+    radius = float(np.sqrt(((points - centre) ** 2).sum(1).max())) * 1.1
     texels = FLOOR_TEXELS
     nearness = raster.splat(raster.light_space(points, -up, centre, radius, texels), texels)
     place = raster.light_space(floor, -up, centre, radius, texels)
@@ -158,12 +159,12 @@ def floor_shadow(scene: Scene, size: int) -> npt.NDArray[np.uint8]:
     near = np.where(nearness > -1e8, np.exp((nearness + level) / 0.10), 0).astype(np.float32)
     contact = np.where(inside, cv2.blur(np.minimum(near, 1), (5, 5))[row, column], 0)
     light = scene.light
-    shade = np.zeros(size * size, np.float32)
+    shade = np.zeros(len(hit), np.float32)
     if float(light.key_direction @ up) > 0.1:
         shadow_map = raster.splat(raster.light_space(points, light.key_direction, centre, radius, texels), texels)
         seen_floor = raster.light_space(floor, light.key_direction, centre, radius, texels)
         shade = 1 - raster.lit_share(shadow_map, seen_floor, 0.02)
     strength = float(light.key_colour.mean() / (light.key_colour.mean() + 1.0))
-    dark = 1 - (1 - 0.65 * np.minimum(contact * 1.3, 1)) * (1 - strength * shade)
-    soft = cv2.GaussianBlur(np.where(hit, dark, 0).astype(np.float32).reshape(size, size), (3, 3), 0)
+    dark[hit] = 1 - (1 - 0.65 * np.minimum(contact * 1.3, 1)) * (1 - strength * shade)
+    soft = cv2.GaussianBlur(dark.reshape(size, size), (3, 3), 0)
     return np.clip(soft * 255, 0, 255).astype(np.uint8)

@@ -14,12 +14,12 @@ import numpy as np
 import torch
 
 from core.body import Body, load_body
-from training import heap
 from training.motions import MotionLibrary, PoseSampler
 from training.pictures import gbuffer, labels, scene, shade, surface_colour
 from training.pictures.environments import Environment, load_environments
 from training.pictures.landmarks import Landmarks, find_landmarks
 from training.pictures.store import FORMAT, SHARD, shard_path, write_shard
+from training.workers import prepare_children
 
 GENERATOR = "3"
 """Version of the look of the pictures; a seed means the same pictures only within one version."""
@@ -172,7 +172,7 @@ def render(settings: RenderSettings, folder: Path, workers: int) -> None:
     numbers = [n for n in range(-(-settings.count // SHARD)) if not _is_whole(folder, n, settings.count)]
     done = settings.count - SHARD * len(numbers)
     tasks = [(str(folder), number) for number in numbers]
-    heap.keep_for_children()
+    prepare_children()
     with multiprocessing.get_context("spawn").Pool(workers, _start_worker, (settings,)) as pool:
         for count in pool.imap_unordered(_render_shard, tasks):
             done += count

@@ -53,8 +53,8 @@ class Samples:
         """G-buffers as one flat list on a device."""
 
         def join(name: str, kind: torch.dtype) -> Tensor:
-            values = np.concatenate([getattr(buffer, name) for buffer in buffers])
-            return torch.from_numpy(np.ascontiguousarray(values)).to(device, kind)
+            values = [getattr(buffer, name) for buffer in buffers]
+            return torch.from_numpy(values[0] if len(values) == 1 else np.concatenate(values)).to(device, kind)
 
         counts = torch.tensor([len(buffer.index) for buffer in buffers])
         grid = (buffers[0].side // 2) ** 2
@@ -152,8 +152,9 @@ def gloss(samples: Samples, lights: list[Light], normal: Tensor, strength: Tenso
     direction = np.stack([light.key_direction for light in lights]) + np.array([0, 0, -1], np.float32)
     half = direction / np.linalg.norm(direction, axis=1, keepdims=True)
     colour = np.stack([light.key_colour for light in lights])
-    half_t = torch.from_numpy(half.astype(np.float32)).to(normal.device)[samples.picture]
-    colour_t = torch.from_numpy(colour.astype(np.float32)).to(normal.device)[samples.picture]
+    half_t, colour_t = (torch.from_numpy(v.astype(np.float32)).to(normal.device) for v in (half, colour))
+    if samples.pictures > 1:
+        half_t, colour_t = half_t[samples.picture], colour_t[samples.picture]
     cube = (normal * half_t).sum(-1).clamp_min(0) ** 3
     shine = cube.square().square().square() * samples.shadow  # to the power of 24
     rim = (1 + normal[:, 2]).clamp(0, 1) ** 3 * samples.ambient

@@ -150,7 +150,7 @@ def pattern(samples: Samples, look: Looks, garment: Tensor, marks: Landmarks) ->
     a, b = along - along.floor(), across - across.floor()
     duty = 0.25 + 0.5 * phase[:, 0]
     second, third = torch.zeros_like(a), torch.zeros_like(a)
-    used = set(torch.unique(kind).tolist())
+    used = set(torch.nonzero(torch.bincount(kind)).flatten().tolist())
     for which, paint in _PATTERNS.items():
         if which in used:
             chosen = kind == which
