@@ -13,11 +13,11 @@ import numpy as np
 
 from .boxes import boxes_by_frame
 from .camera import default_focal_px
-from .detect import find_people
 from .errors import BoxesError, Cancelled, FootageError
 from .estimate import Estimator
 from .footage import Footage, open_footage
 from .runtimes import open_runtime
+from .search import find_people
 from .settings import ReconstructSettings
 from .take import Take, TakeWriter
 from .take_header import header_for

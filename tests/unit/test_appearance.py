@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from core.appearance import blended, likeness, trunk_colours
-from core.detect import find_people
 from core.estimate import Estimator
 from core.runtimes import open_runtime
+from core.search import find_people
 from core.settings import TrackSettings
 from core.track import Tracker
 from core.types import Estimates, Frame

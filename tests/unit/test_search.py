@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from core.detect import LAST_RESORT, find_people, grid_boxes
 from core.reading import are_one_person, box_overlap, boxes_of, overlap, share_inside
+from core.search import LAST_RESORT, find_people, grid_boxes
 from core.settings import TrackSettings
 from tests.fake_people import HEIGHT, WIDTH, FakePeople, Truth
 
