@@ -1,4 +1,4 @@
-"""Trains one stage: `python -m training.train backbone|tokenizer|classifier|mesh ... --output RUN`.
+"""Trains one stage: `python -m training.train backbone|tokenizer|classifier|mesh|detector ... --output RUN`.
 
 Ctrl-C or SIGTERM writes a checkpoint and exits 130; the same command with `--resume` continues exactly.
 """
@@ -15,6 +15,7 @@ from training.loop import LoopConfig, Trainer
 from training.parallel import World, launch
 from training.stages.backbone import BackboneConfig, BackboneStage
 from training.stages.classifier import ClassifierConfig, ClassifierStage
+from training.stages.detector import DetectorStage, DetectorTraining
 from training.stages.mesh import MeshConfig, MeshStage
 from training.stages.tokenizer import TokenizerConfig, TokenizerStage
 
@@ -23,6 +24,7 @@ StageConfig = (
     | Annotated[TokenizerConfig, tyro.conf.subcommand("tokenizer")]
     | Annotated[ClassifierConfig, tyro.conf.subcommand("classifier")]
     | Annotated[MeshConfig, tyro.conf.subcommand("mesh")]
+    | Annotated[DetectorTraining, tyro.conf.subcommand("detector")]
 )
 
 STAGES = {
@@ -30,6 +32,7 @@ STAGES = {
     TokenizerConfig: TokenizerStage,
     ClassifierConfig: ClassifierStage,
     MeshConfig: MeshStage,
+    DetectorTraining: DetectorStage,
 }
 
 
@@ -37,7 +40,7 @@ def train(config: LoopConfig, world: World) -> int:
     """Trains the stage that the configuration belongs to; returns 0 or 130.
 
     Args:
-        config: one of the four.
+        config: one of the five.
         world: this process among its peers.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stdout)

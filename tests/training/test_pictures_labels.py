@@ -180,7 +180,7 @@ def test_image_and_part_map_lie_on_each_other() -> None:
     agreement = []
     for row in range(12):
         shard, local = store.at(row)
-        canvas = np.concatenate(composer._canvas_points(row))
+        canvas = np.concatenate(composer.canvas_points(row))
         placed = place_crop(canvas, 96, np.random.default_rng(row), 1.0)
         cover = composer._warp(shard.foreground[local], placed, 1.0)[2::4, 2::4, 3] > 127
         out = {"parts": np.zeros((1, 24, 24), np.int64), "rest_coordinates": np.zeros((1, 3, 24, 24), np.float32)}

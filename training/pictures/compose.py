@@ -167,9 +167,9 @@ class Composer:
     def _compose(self, out: dict[str, Any], n: int, row: int, rng: np.random.Generator, hard: float) -> None:
         is_negative = rng.random() < NEGATIVE_SHARE
         shard, local = self.store.at(row)
-        canvas = self._canvas_points(row)
+        canvas = self.canvas_points(row)
         placed = place_crop(np.concatenate(canvas), self.size, rng, hard, self.tumbled)
-        picture = self._background(row, rng, hard)
+        picture = self.background(row, rng, hard)
         hidden = np.zeros((self.size, self.size), np.uint8)
         if rng.random() < BACK_PERSON_SHARE * hard:
             photometry.lay_over(picture, self._second(rng), _gain(rng, 0.15))
@@ -178,18 +178,18 @@ class Composer:
             shadow = self._warp(shard.floor_shadow[local], placed, 2.0)
             photometry.darken(picture, shadow, strength)
             person = self._warp(shard.foreground[local], placed, 1.0)
-            photometry.lay_over(picture, person, self._matched_gain(picture, person, rng))
+            photometry.lay_over(picture, person, self.matched_gain(picture, person, rng))
             if self.covered_by is not None:
                 self._cover(picture, hidden, person[..., 3], rng)
         if self.covered_by is None:
             self._in_front(picture, hidden, rng, hard, is_negative)
         picture = photometry.compress(photometry.soften(picture, rng, hard), rng, hard)
-        self._photograph(picture, out["image"][n], rng, hard)
+        self.photograph(picture, out["image"][n], rng, hard)
         out["person_index"][n] = row
         if not is_negative:
             self._label(out, n, row, placed, hidden)
 
-    def _canvas_points(self, row: int) -> tuple[Float, Float]:
+    def canvas_points(self, row: int) -> tuple[Float, Float]:
         """COCO (17, 2) and LSP (14, 2) joints on the canvas, pixels."""
         small, side = self.store.small, self.store.size
         focal = float(small["focal"][row]) * side
@@ -213,7 +213,7 @@ class Composer:
         side = (self.size, self.size)
         return np.asarray(cv2.warpAffine(source, matrix, side, flags=cv2.INTER_LINEAR, borderMode=border), np.uint8)
 
-    def _background(self, row: int, rng: np.random.Generator, hard: float) -> Bytes:
+    def background(self, row: int, rng: np.random.Generator, hard: float) -> Bytes:
         """A background (S, S, 3); half the time from the panorama that lit the person, in its direction."""
         bank, side = self.store.backgrounds, self.store.backgrounds.shape[1]
         which = int(rng.integers(len(bank)))
@@ -252,21 +252,22 @@ class Composer:
             photometry.hide(hidden, layer)
         if rng.random() < OCCLUDER_SHARE * hard:
             for _ in range(1 + int(rng.random() < 0.35)):
-                layer = self._thing(rng)
+                layer = self.thing(rng)
                 photometry.lay_over(picture, layer, _gain(rng, 0.3))
                 photometry.hide(hidden, layer)
 
     def _cover(self, picture: Bytes, hidden: Bytes, person: Bytes, rng: np.random.Generator) -> None:
         """Hides between `LEAST_COVER` and `MOST_COVER` of a person (S, S) behind one thing or one person, in place."""
         for _ in range(COVER_DRAWS):
-            layer = self._second(rng) if self.covered_by == "person" else self._thing(rng)
+            layer = self._second(rng) if self.covered_by == "person" else self.thing(rng)
             share = float(((layer[..., 3] > 127) & (person > 127)).sum() / max(1, (person > 127).sum()))
             if LEAST_COVER < share < MOST_COVER:
                 photometry.lay_over(picture, layer, _gain(rng, 0.15))
                 photometry.hide(hidden, layer)
                 return
 
-    def _thing(self, rng: np.random.Generator) -> Bytes:
+    def thing(self, rng: np.random.Generator) -> Bytes:
+        """Something of any size anywhere on an empty layer (S, S, 4)."""
         bank = self.store.occluders
         thing = bank[int(rng.integers(len(bank)))]
         scale = self.size / thing.shape[0] * float(rng.uniform(0.22, 0.8))
@@ -276,7 +277,7 @@ class Composer:
         matrix = opencv_matrix(Placement(turn, scale, centre - turn @ middle * scale, False).matrix())
         return self._warped(thing, matrix)
 
-    def _matched_gain(self, picture: Bytes, person: Bytes, rng: np.random.Generator) -> Float:
+    def matched_gain(self, picture: Bytes, person: Bytes, rng: np.random.Generator) -> Float:
         """Gain (3,) that moves the person part of the way to the background's brightness and tint."""
         behind = cv2.mean(picture)[:3]
         front = cv2.mean(person)
@@ -284,7 +285,8 @@ class Composer:
         ratio = np.clip([(b + 12) / (f / cover + 12) for b, f in zip(behind, front[:3], strict=True)], 0.25, 4)
         return (ratio ** float(rng.uniform(0, 0.45)) * _gain(rng, 0.12)).astype(np.float32)
 
-    def _photograph(self, picture: Bytes, out: Bytes, rng: np.random.Generator, hard: float) -> None:
+    def photograph(self, picture: Bytes, out: Bytes, rng: np.random.Generator, hard: float) -> None:
+        """Curves, saturation and noise of a camera: a picture (S, S, 3) into planes (3, S, S)."""
         tile = photometry.noise_tile()
         x, y = rng.integers(0, photometry.NOISE_SIDE - self.size, 2)
         sigma = float(rng.uniform(0, 14) ** 1.0) * hard * (rng.random() < 0.55)
@@ -297,7 +299,7 @@ class Composer:
         small = self.store.small
         shard, local = self.store.at(row)
         flip = placed.is_flipped
-        coco, lsp = (placed.points(points) / self.size * 2 - 1 for points in self._canvas_points(row))
+        coco, lsp = (placed.points(points) / self.size * 2 - 1 for points in self.canvas_points(row))
         for name, points, mirror in (("coco", coco, COCO_MIRROR), ("lsp", lsp, LSP_MIRROR)):
             order = mirror if flip else slice(None)
             out[f"{name}_2d"][n, :, :2] = points[order]
