@@ -105,9 +105,9 @@ def write_onnx(network: Network, path: Path) -> None:
             verbose=False,
         )
     model = onnx.load(path)
-    _forget_sources(model.graph)
+    forget_sources(model.graph)
     for function in model.functions:
-        _forget_sources(function)
+        forget_sources(function)
     onnx.checker.check_model(model)
     onnx.save(model, path)
 
@@ -128,7 +128,7 @@ def reuse_onnx(old: Path, folder: Path) -> bool:
     return True
 
 
-def _forget_sources(graph: Any) -> None:
+def forget_sources(graph: Any) -> None:
     """Drops the exporter's stack traces: they name files of the machine that ran it."""
     graph.doc_string = ""
     del graph.metadata_props[:]

@@ -86,7 +86,8 @@ class Crowds:
         seen = np.bincount(owner.ravel(), minlength=MOST_PEOPLE + 2)
         for n, area in enumerate(areas):
             share = seen[n + 1] / max(area, 1.0)
-            kind[n] = 1 if share > LEAST_SEEN_TO_LEARN else -1 if share > LEAST_SEEN else 0
+            if boxes[n, 2:].any():
+                kind[n] = 1 if share > LEAST_SEEN_TO_LEARN else -1 if share > LEAST_SEEN else 0
         picture = photometry.compress(photometry.soften(picture, rng, hard), rng, hard)
         self._composer.photograph(picture, image, rng, hard)
 

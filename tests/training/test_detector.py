@@ -1,0 +1,134 @@
+"""The detector: crowds with true boxes, targets where people are, losses that know the truth, a graph that agrees."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from core.nets.detector import DeployedDetector, PersonDetector, boxes_of_sides, cell_middles
+from tests.training.picture_store import small_store
+from training import detection, export_detector
+from training.detection import Found
+from training.pictures.crowds import CrowdBatch, Crowds
+from training.stages.detector import box_loss, peak_loss, targets
+
+
+@pytest.fixture(scope="module")
+def crowds() -> CrowdBatch:
+    return Crowds(small_store(), 128, seed=3).batch(48, 0)
+
+
+def one_person(box: tuple[float, float, float, float], kind: int = 1) -> CrowdBatch:
+    return CrowdBatch(torch.zeros(1, 3, 128, 128), torch.tensor([[box]]), torch.tensor([[kind]]))
+
+
+def test_crowds_follow_from_seed_rank_and_step(crowds: CrowdBatch) -> None:
+    again = Crowds(small_store(), 128, seed=3).batch(48, 0)
+    other = Crowds(small_store(), 128, seed=3, rank=1).batch(48, 0)
+    assert torch.equal(crowds.image, again.image) and torch.equal(crowds.boxes, again.boxes)
+    assert not torch.equal(crowds.image, other.image)
+
+
+def test_boxes_lie_in_the_picture_and_some_pictures_are_empty(crowds: CrowdBatch) -> None:
+    boxes = crowds.boxes[crowds.kind == 1]
+    assert boxes.min() >= 0 and boxes.max() <= 128
+    assert ((boxes[:, 2:] - boxes[:, :2]) > 0).all()
+    people = (crowds.kind == 1).sum(1)
+    assert (people == 0).any() and people.max() > 2
+
+
+def test_a_box_holds_what_the_person_changed() -> None:
+    """The same picture with and without people differs inside the boxes far more than outside."""
+    store, size = small_store(), 128
+    inside, outside = [], []
+    for step in range(12):
+        batch = Crowds(store, size, seed=9).batch(4, step)
+        for n in range(4):
+            rows = batch.kind[n] != 0
+            mask = torch.zeros(size, size, dtype=torch.bool)
+            for x0, y0, x1, y1 in batch.boxes[n][rows].round().long().tolist():
+                mask[y0:y1, x0:x1] = True
+            if not mask.any() or mask.all():
+                continue
+            edges = batch.image[n].float().mean(0).diff(dim=1).abs()
+            inside.append(edges[mask[:, 1:]].mean())
+            outside.append(edges[~mask[:, 1:]].mean())
+    assert torch.stack(inside).mean() > 1.2 * torch.stack(outside).mean()
+
+
+def test_targets_peak_at_the_centre_and_learn_the_right_box() -> None:
+    batch = CrowdBatch(
+        torch.zeros(1, 3, 128, 128), torch.tensor([[[8.0, 8, 56, 120], [72, 40, 120, 72]]]), torch.ones(1, 2).long()
+    )
+    peaks, whose, counts = targets(batch, 16, 16)
+    assert peaks[0, 8, 4] == 1 and peaks[0, 7, 12] == 1 and counts.all()
+    assert whose[0, 8, 4] == 0 and whose[0, 7, 12] == 1 and whose[0, 0, 0] == -1
+
+
+def test_cells_of_people_too_hidden_to_ask_for_do_not_count() -> None:
+    peaks, whose, counts = targets(one_person((32, 32, 96, 96), -1), 16, 16)
+    assert peaks.max() == 0 and (whose == -1).all()
+    assert not counts[0, 8, 8] and counts[0, 0, 0]
+
+
+def test_peak_loss_is_least_for_the_truth() -> None:
+    peaks, _, counts = targets(one_person((32, 32, 96, 96)), 16, 16)
+    right = torch.where(peaks == 1, 12.0, -12.0)
+    assert peak_loss(right, peaks, counts.float()) < 1e-3
+    assert peak_loss(torch.full_like(right, -12.0), peaks, counts.float()) > 1
+    assert peak_loss(torch.full_like(right, 12.0), peaks, counts.float()) > 100
+
+
+def test_box_loss_is_zero_for_the_truth_and_sees_boxes_that_do_not_meet() -> None:
+    true = torch.tensor([[0.0, 0, 10, 10]])
+    weight = torch.ones(1)
+    assert box_loss(true, true, weight) == 0
+    near, far = box_loss(true + 20, true, weight), box_loss(true + 80, true, weight)
+    assert 1 < near < far < 2
+
+
+def test_sides_and_boxes_are_each_others_inverse() -> None:
+    x, y = cell_middles(4, 6, torch.zeros(1))
+    sides = torch.stack([x - 3 + 0 * y, y - 2 + 0 * x, 40 - x + 0 * y, 30 - y + 0 * x])[None]
+    boxes = boxes_of_sides(sides)
+    assert torch.allclose(boxes[0].flatten(1).T, torch.tensor([3.0, 2, 40, 30]).expand(24, 4))
+
+
+def test_one_of_two_answers_for_a_person_is_left() -> None:
+    boxes = np.array([[0, 0, 10, 10], [1, 0, 11, 10], [30, 30, 50, 50], [0, 0, 9, 9]], np.float32)
+    found = detection.best_boxes(boxes, np.array([0.8, 0.9, 0.5, 0.01]))
+    assert found.scores.tolist() == [0.9, 0.5]
+
+
+def test_scores_count_each_person_once_and_boxes_where_nobody_is() -> None:
+    person = np.array([[0, 0, 10, 10.0]])
+    twice = Found(np.array([[0, 0, 10, 10], [0, 1, 10, 10], [50, 50, 60, 60.0]]), np.array([0.9, 0.8, 0.7]))
+    unsure = Found(np.array([[0, 0, 9, 9.0]]), np.array([0.1]))
+    scores = detection.detection_scores([twice, unsure, twice], [person, person, np.zeros((0, 4))])
+    assert scores == {"recall": 50.0, "precision": pytest.approx(100 / 6), "false_where_nobody": 3.0}
+
+
+def test_letterbox_keeps_the_picture_top_left_and_its_scale() -> None:
+    image = np.zeros((100, 400, 3), np.uint8)
+    image[:, :, 0] = 200  # blue
+    planes, scale = detection.letterboxed(image, 200)
+    assert planes.shape == (3, 64, 224) and scale == 0.5
+    assert (planes[2, :50, :200] == 200).all() and planes[2, 50:].max() == 0 and planes[0].max() == 0
+
+
+def test_graph_answers_as_torch_for_any_size(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    detector = DeployedDetector(PersonDetector()).eval()
+    export_detector.write_onnx(detector, tmp_path / "detector.onnx")
+    assert export_detector.is_equal(detector, tmp_path / "detector.onnx")
+    with torch.no_grad():
+        detector.detector.centre.bias.add_(1.0)
+    assert not export_detector.is_equal(detector, tmp_path / "detector.onnx")
+
+
+def test_run_of_another_stage_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="checkpoint"):
+        export_detector.detector_of_run(tmp_path)

@@ -1,0 +1,179 @@
+"""A detector's run as a folder to ship: `python -m training.export_detector RUN -o assets/weights/open-detector`.
+
+The averaged weights become one ONNX file for pictures of any size; it is compared with torch on three sizes before
+anything appears under the target's name.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import shutil
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+
+from core.nets.detector import DeployedDetector, PersonDetector
+from training import bundle, checkpoint
+from training.detection import MULTIPLE, THRESHOLD
+from training.export import OPSET, forget_sources
+from training.runlog import first_line
+from training.stages.detector import LONGER_SIDE
+
+ONNX = "detector.onnx"
+LARGEST_MB = 8.0
+LARGEST_MULTIPLE = 64  # of 32 pixels
+TOLERANCE_PX, TOLERANCE_SCORE = 2e-2, 1e-4
+logger = logging.getLogger("training.export")
+
+
+def detector_of_run(run: Path) -> DeployedDetector:
+    """The detector of a run's latest checkpoint, with averaged weights, ready to answer.
+
+    Raises:
+        ValueError: no checkpoint, or not a detector's.
+    """
+    detector = PersonDetector()
+    tensors = checkpoint.averaged_weights(run)
+    named = {name.removeprefix("net."): value for name, value in tensors.items()}
+    if set(named) != set(detector.state_dict()):
+        raise ValueError(f"{run} is not a run of `training.train detector`, or one of another version")
+    detector.load_state_dict(named)
+    return DeployedDetector(detector).eval()
+
+
+def write_onnx(detector: DeployedDetector, path: Path) -> None:
+    """One float32 graph for one picture of any size, sides multiples of 32."""
+    height, width = (MULTIPLE * torch.export.Dim(name, min=1, max=LARGEST_MULTIPLE) for name in ("rows", "columns"))
+    with warnings.catch_warnings():  # torch's own: deprecations within the exporter
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            detector,
+            (torch.zeros(1, 3, 7 * MULTIPLE, 13 * MULTIPLE),),
+            path,
+            input_names=["image"],
+            output_names=["boxes", "scores"],
+            dynamo=True,
+            dynamic_shapes={"image": {2: height, 3: width}},
+            opset_version=OPSET,
+            external_data=False,
+            verbose=False,
+        )
+    model = onnx.load(path)
+    forget_sources(model.graph)
+    for function in model.functions:
+        forget_sources(function)
+    onnx.checker.check_model(model)
+    onnx.save(model, path)
+
+
+def is_equal(detector: DeployedDetector, path: Path) -> bool:
+    """Whether the graph answers as torch does, on a wide, a tall and a small picture."""
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    rng = np.random.default_rng(0)
+    for rows, columns in ((8, 13), (13, 7), (1, 2)):
+        coarse = torch.from_numpy(rng.random((1, 3, 9, 9), np.float32))
+        image = torch.nn.functional.interpolate(coarse, (rows * MULTIPLE, columns * MULTIPLE), mode="bilinear")
+        with torch.no_grad():
+            boxes, scores = (value.numpy() for value in detector(image))
+        found_boxes, found_scores = session.run(None, {"image": image.numpy()})
+        # A cell that ties with its neighbour may be a peak on one side alone; ties are rare and near zero.
+        other_peaks = float((np.abs(scores - found_scores) > TOLERANCE_SCORE).mean())
+        if other_peaks > 1e-3 or np.abs(boxes - found_boxes).max() > TOLERANCE_PX:
+            return False
+    return True
+
+
+def export(run: Path, target: Path, scores: list[Path]) -> bool:
+    """Writes the folder; False, and nothing written, when graph and torch disagree.
+
+    Args:
+        run: of `training.train detector`.
+        target: folder.
+        scores: files that `training.evaluate_detector --json` wrote, for config and card.
+
+    Raises:
+        ValueError: the run or the target is not what it should be, or the file is too large.
+    """
+    detector = detector_of_run(run)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    folder = target.with_name(target.name + ".unfinished")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    try:
+        write_onnx(detector, folder / ONNX)
+        size_mb = (folder / ONNX).stat().st_size / 1e6
+        if size_mb > LARGEST_MB:
+            raise ValueError(f"expected a detector of at most {LARGEST_MB:.0f} MB, got {size_mb:.1f}")
+        if not is_equal(detector, folder / ONNX):
+            return False
+        numbers = {name: value for path in scores for name, value in json.loads(path.read_text()).items()}
+        config = {
+            "format_version": bundle.FORMAT_VERSION, "kind": "detector", "adapter": "own", "name": target.name,
+            "longer_side": LONGER_SIDE, "threshold": THRESHOLD, "licence": "CC0-1.0", "commercial_use": True,
+            "training_data": bundle.TRAINING_DATA, "scores": numbers,
+        }  # fmt: skip
+        bundle.finish(folder, config, card(run, target.name, numbers))
+        bundle.put_in_place(folder, target)
+        logger.info("%s: %.1f MB", target, size_mb)
+        return True
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def card(run: Path, name: str, scores: dict[str, dict[str, float]]) -> str:
+    """The folder's README: what it is, what it learned from, how it was trained, what it scores."""
+    config = first_line(run)["config"]
+    size, minutes = config["size"], config["minutes"]
+    rows = [f"| {key} | " + " | ".join(f"{v:.1f}" for v in values.values()) + " |" for key, values in scores.items()]
+    columns = list(next(iter(scores.values()))) if scores else []
+    head = [f"| set | {' | '.join(columns)} |", "|---" * (len(columns) + 1) + "|"]
+    table = [*head, *rows] if scores else ["Not scored."]
+    data = [f"- {entry['name']} ({entry['licence']}; {entry['credit']})" for entry in bundle.TRAINING_DATA]
+    return "\n".join(
+        [
+            f"# {name}: where people are",
+            "",
+            "A one-class detector of 1.2 M parameters for footage, CC0: any use, commercial use included.",
+            f"Trained from nothing by `python -m training.train detector --size {size} --lr {config['lr']}"
+            f" --minutes {minutes:g} --seed {config['seed']}` on crowds of rendered people:",
+            "",
+            *data,
+            "",
+            f"Boxes go around the joints, each side x 1.1. Recall and precision at IoU 0.5 and score {THRESHOLD}, per",
+            "cent; false boxes in a picture without people. By `python -m training.evaluate_detector`:",
+            "",
+            *table,
+            "",
+        ]
+    )
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs the command line and returns its exit code."""
+    parser = argparse.ArgumentParser(prog="python -m training.export_detector", description=__doc__)
+    parser.add_argument("run", type=Path, help="folder of a run of `training.train detector`")
+    parser.add_argument("-o", "--output", type=Path, required=True, help="folder to write")
+    parser.add_argument("--scores", type=Path, nargs="*", default=[], help="JSON of training.evaluate_detector")
+    given = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
+    for noisy in ("torch.onnx", "onnxscript", "onnx_ir"):
+        logging.getLogger(noisy).setLevel(logging.ERROR)
+    try:
+        is_written = export(given.run, given.output, given.scores)
+    except (ValueError, OSError) as error:
+        print(f"training.export_detector: {error}", file=sys.stderr)
+        return 1
+    if not is_written:
+        print("training.export_detector: ONNX and torch disagree, nothing was written", file=sys.stderr)
+    return 0 if is_written else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
