@@ -1,0 +1,170 @@
+"""Frame -> boxes of people, by a detector: a small network of its own, ours or one that the user has.
+
+`open_detector(None)` is the detector that ships. A folder holds a detector and its `config.json`, which names
+the adapter; a bare .onnx file tells by its inputs and outputs which adapter reads it. Each adapter is a file
+of `core/detectors/`. Boxes are where to look: who is there, and where exactly, the pose network says.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from .errors import WeightsError
+from .types import Float, Image
+from .weights import CONFIG, FORMAT_VERSION, WEIGHTS_FOLDER
+
+if TYPE_CHECKING:
+    from .detectors.graph import Graph
+
+OWN, FRAME = "own", "frame"
+OWN_FOLDER = WEIGHTS_FOLDER / "open-detector"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Detections:
+    """The people of one frame.
+
+    Attributes:
+        boxes_xyxy: (N, 4) left, top, right, bottom; frame pixels.
+        scores: (N,) 0 to 1.
+    """
+
+    boxes_xyxy: Float
+    scores: Float
+
+    @property
+    def boxes_xywh(self) -> Float:
+        """(N, 4) as the crops want them."""
+        low, high = self.boxes_xyxy[:, :2], self.boxes_xyxy[:, 2:]
+        return np.concatenate([low, high - low], axis=1)
+
+
+class Detector(Protocol):
+    """Finds people.
+
+    Attributes:
+        name: for people and for the take.
+        digest: sha256 of its file; "" where there is none.
+    """
+
+    name: str
+    digest: str
+
+    def __call__(self, frame: Image) -> Detections:
+        """The people of a frame (H, W, 3) uint8 BGR, nobody twice; nothing else."""
+
+
+class FullFrame:
+    """One person who fills the frame: for footage that is cut to a person already."""
+
+    name, digest = FRAME, ""
+
+    def __call__(self, frame: Image) -> Detections:
+        """The frame's own box."""
+        return Detections(np.array([[0.0, 0.0, frame.shape[1], frame.shape[0]]]), np.ones(1))
+
+
+def is_own_there() -> bool:
+    """Whether the detector that ships is there."""
+    return (OWN_FOLDER / CONFIG).is_file()
+
+
+def open_detector(name_or_path: str | Path | None = None, threads: int | None = None) -> Detector:
+    """Load a detector.
+
+    Args:
+        name_or_path: None or "own" is the one that ships, "frame" the whole frame; a folder with a
+            config.json, its name in assets/weights, or an .onnx file.
+        threads: of the CPU; None leaves it to the library.
+
+    Raises:
+        MocapError: not there, damaged, not a detector of a known form, or onnxruntime is missing.
+    """
+    if name_or_path == FRAME:
+        return FullFrame()
+    path = OWN_FOLDER if name_or_path in (None, OWN) else Path(str(name_or_path))
+    if not path.exists() and (WEIGHTS_FOLDER / path).is_dir():
+        path = WEIGHTS_FOLDER / path
+    if path.is_dir():
+        return _from_folder(path, threads)
+    if path.is_file():
+        from .detectors.graph import Graph
+
+        graph = Graph(path, threads)
+        return _adapted(_adapter_of(graph), graph, {}, path.stem, _sha256(path))
+    raise WeightsError(f"{path}: no such detector; give own, frame, search, a folder or an .onnx file")
+
+
+def _from_folder(folder: Path, threads: int | None) -> Detector:
+    file = folder / CONFIG
+    try:
+        config = json.loads(file.read_text(encoding="utf-8"))
+        version, adapter = int(config["format_version"]), str(config["adapter"])
+        ((name, known),) = config["files"].items()
+        expected = str(known["sha256"])
+    except OSError as error:
+        raise WeightsError(f"{folder}: no detector in it (no config.json); choose another folder") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise WeightsError(f"{file}: damaged, or of no detector ({error}); get the detector again") from error
+    if version > FORMAT_VERSION:
+        raise WeightsError(f"{folder}: a detector of a newer version (format {version}); update this program")
+    if Path(name).name != name:
+        raise WeightsError(f"{file}: names a file outside its folder ({name}); don't use it")
+    found = _sha256(folder / name)
+    if found != expected:
+        raise WeightsError(
+            f"{folder / name}: damaged or changed (its sha256 differs from config.json); get the detector again"
+        )
+    from .detectors.graph import Graph
+
+    try:
+        return _adapted(adapter, Graph(folder / name, threads), config, str(config.get("name", folder.name)), found)
+    except (KeyError, TypeError, ValueError) as error:
+        raise WeightsError(f"{file}: damaged ({error} missing or wrong); get the detector again") from error
+
+
+def _sha256(file: Path) -> str:
+    try:
+        with file.open("rb") as opened:
+            return hashlib.file_digest(opened, "sha256").hexdigest()
+    except OSError as error:
+        raise WeightsError(f"{file}: can't be read ({error.strerror}); get the detector again") from error
+
+
+def _adapter_of(graph: Graph) -> str:
+    """The adapter for a graph without a config.json."""
+    inputs, outputs = set(graph.inputs), graph.outputs
+    if "pixel_values" in inputs and {"logits", "pred_boxes"} <= set(outputs):
+        return "detr"
+    if inputs == {"image"} and {"boxes", "scores"} <= set(outputs):
+        return OWN
+    shapes = list(outputs.values())
+    if len(inputs) == len(shapes) == 1 and len(shapes[0]) == 3 and shapes[0][2] == 85:
+        return "yolox"
+    raise WeightsError(
+        f"{graph.file}: not a detector of a known form (inputs {', '.join(inputs)}; outputs {', '.join(outputs)}); "
+        "use a D-FINE, RT-DETR or YOLOX file"
+    )
+
+
+def _adapted(adapter: str, graph: Graph, options: Mapping[str, Any], name: str, digest: str) -> Detector:
+    if adapter == OWN:
+        from .detectors.own import OwnDetector
+
+        return OwnDetector(graph, options, name, digest)
+    if adapter == "detr":
+        from .detectors.detr import DetrDetector
+
+        return DetrDetector(graph, options, name, digest)
+    if adapter == "yolox":
+        from .detectors.yolox import YoloxDetector
+
+        return YoloxDetector(graph, options, name, digest)
+    raise WeightsError(f"{graph.file.parent / CONFIG}: unknown adapter {adapter!r}; update this program")

@@ -1,0 +1,57 @@
+"""Our own detector: local peaks of one class, any size of frame.
+
+Graph: `image` (1, 3, H, W) float32 RGB in 0..1, H and W multiples of 32 -> `boxes` (N, 4) xyxy in pixels of
+the input, `scores` (N,) 0 to 1, one row a cell, 0 where the cell is no local peak. A box is what
+`crop.box_of_points` lays around a person's joints: what the pose network's crop is cut about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ..detect import Detections
+from ..errors import WeightsError
+from ..types import Image
+from .graph import Graph, as_input, people, resized
+
+STRIDE = 32
+LONGER_SIDE = 416
+THRESHOLD = 0.4
+MOST_OVERLAP = 0.6
+
+
+class OwnDetector:
+    """A `Detector`; options `longer_side` of the network's input, `threshold`."""
+
+    def __init__(self, graph: Graph, options: Mapping[str, Any], name: str, digest: str) -> None:
+        """Check the graph.
+
+        Raises:
+            WeightsError: it has other inputs or outputs.
+        """
+        graph.require("image", "boxes", "scores")
+        self.name, self.digest = name, digest
+        self._graph = graph
+        self._longer_side = int(options.get("longer_side", LONGER_SIDE))
+        self._threshold = float(options.get("threshold", THRESHOLD))
+
+    def __call__(self, frame: Image) -> Detections:
+        """The people of a frame (H, W, 3) uint8 BGR."""
+        height, width = frame.shape[:2]
+        scale = self._longer_side / max(width, height)
+        small = resized(frame, max(1, round(width * scale)), max(1, round(height * scale)))
+        rows, columns = (-(-side // STRIDE) * STRIDE for side in small.shape[:2])
+        padded = np.zeros((rows, columns, 3), np.uint8)
+        padded[: small.shape[0], : small.shape[1]] = small
+        boxes, scores = self._graph.run("image", as_input(padded, True, 1 / 255), "boxes", "scores")
+        if boxes.ndim != 2 or boxes.shape[1:] != (4,) or scores.shape != boxes.shape[:1]:
+            raise WeightsError(
+                f"{self._graph.file}: expected boxes (N, 4) and scores (N,), got {boxes.shape} and {scores.shape}; "
+                "get the detector again"
+            )
+        sure = np.flatnonzero(scores >= self._threshold)
+        to_frame = np.tile([width / small.shape[1], height / small.shape[0]], 2)
+        return people(boxes[sure] * to_frame, scores[sure], width, height, MOST_OVERLAP)
