@@ -19,13 +19,20 @@ from core.weights import find_weights
 from training.evaluation.photographs import score_photographs
 from training.evaluation.rendered import DIFFICULTY, score_rendered
 from training.evaluation.report import SetScores
+from training.evaluation.second_renderer import score_cycles
 from training.pictures import PictureStore
 
-SETS = (*DIFFICULTY, "lspet")
+SETS = (*DIFFICULTY, "cycles", "lspet")
 
 
 def evaluate(
-    weights: Path | str, sets: list[str], store: Path | None, lspet: Path | None, people: int, runtime: str = "onnx"
+    weights: Path | str,
+    sets: list[str],
+    store: Path | None,
+    lspet: Path | None,
+    people: int,
+    runtime: str = "onnx",
+    cycles: Path | None = None,
 ) -> list[SetScores]:
     """Scores of a bundle on sets.
 
@@ -36,6 +43,7 @@ def evaluate(
         lspet: folder of the photographs, for "lspet".
         people: to draw of the store.
         runtime: "onnx" or "torch".
+        cycles: folder of the second renderer's pictures, for "cycles".
 
     Raises:
         ValueError: a set lacks its folder.
@@ -43,6 +51,8 @@ def evaluate(
     """
     if "lspet" in sets and lspet is None:
         raise ValueError("the set lspet needs --lspet, the folder with images.tar, joints.npz, split.json")
+    if "cycles" in sets and cycles is None:
+        raise ValueError("the set cycles needs --cycles, a folder of python -m training.pictures cycles")
     if store is None and set(sets) & set(DIFFICULTY):
         raise ValueError("rendered sets need --store, a test split of python -m training.pictures render")
     body, bundle = load_body(), find_weights(weights)
@@ -51,6 +61,8 @@ def evaluate(
     for name in sets:
         if name == "lspet" and lspet is not None:
             found.append(score_photographs(network, bundle, body, lspet))
+        elif name == "cycles" and cycles is not None:
+            found.append(score_cycles(network, bundle, body, cycles))
         elif store is not None:
             found.append(score_rendered(network, bundle, body, PictureStore.open(store), name, people))
     return found
@@ -65,13 +77,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--set", dest="sets", action="extend", nargs="+", choices=SETS, required=True)
     parser.add_argument("--store", type=Path, help="rendered people of the test split")
     parser.add_argument("--lspet", type=Path, help="folder of the LSPET photographs")
+    parser.add_argument("--cycles", type=Path, help="folder of python -m training.pictures cycles")
     parser.add_argument("--people", type=int, default=1024, help="crops to draw of the store")
     parser.add_argument("--runtime", choices=("onnx", "torch"), default="onnx")
     parser.add_argument("--json", type=Path, help="write the scores there as well")
     given = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
     try:
-        found = evaluate(given.weights, given.sets, given.store, given.lspet, given.people, given.runtime)
+        found = evaluate(given.weights, given.sets, given.store, given.lspet, given.people, given.runtime, given.cycles)
     except (MocapError, ValueError, OSError) as error:
         print(f"training.evaluate: {error}", file=sys.stderr)
         return 1

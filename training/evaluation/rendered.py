@@ -82,8 +82,13 @@ def score_rendered(
         outputs.append(runtime.run(normalise(crops, bundle.mean, bundle.std)))
         truths.append(truth_of(batch, store, body))
     truth = Truth(*(np.concatenate([getattr(t, field) for t in truths]) for field in Truth.__slots__))
-    rows_of_table = _network_rows(joined(outputs), truth, bundle, body) | _ignorant_rows(truth, body)
-    return SetScores(name, PROTOCOL.format(ABOUT[name]), len(truth.facing), rows_of_table)
+    rows = rows_of(joined(outputs), truth, bundle, body)
+    return SetScores(name, PROTOCOL.format(ABOUT[name]), len(truth.facing), rows)
+
+
+def rows_of(output: NetworkOutput, truth: Truth, bundle: WeightsBundle, body: Body) -> dict[str, dict[str, Score]]:
+    """Every way of the network to answer, and the ways that know nothing."""
+    return _network_rows(output, truth, bundle, body) | _ignorant_rows(truth, body)
 
 
 def composer_of(store: PictureStore, size: int, name: str) -> Composer:

@@ -1,4 +1,4 @@
-"""python -m training.pictures render | sheet | clip: pictures of people with labels, from a seed."""
+"""python -m training.pictures render | sheet | clip | cycles: pictures of people with labels, from a seed."""
 
 from __future__ import annotations
 
@@ -34,6 +34,12 @@ def _parser() -> argparse.ArgumentParser:
     sheet.add_argument("--rows", type=int, default=6)
     sheet.add_argument("--columns", type=int, default=8)
     sheet.add_argument("-o", "--out", type=Path, required=True, help="picture file")
+    cycles = commands.add_parser("cycles", help="a test set by another renderer, Blender's Cycles; needs bpy")
+    cycles.add_argument("--motions", type=Path, required=True)
+    cycles.add_argument("--count", type=int, default=1000)
+    cycles.add_argument("--seed", type=int, default=7)
+    cycles.add_argument("--workers", type=int, default=2)
+    cycles.add_argument("-o", "--out", type=Path, required=True, help="folder of pictures")
     clip = commands.add_parser("clip", help="a short clip of moving people with a truth file")
     clip.add_argument("--motions", type=Path, required=True)
     clip.add_argument("--clip", required=True, help="name of a clip in the motion file")
@@ -64,6 +70,10 @@ def main(arguments: list[str] | None = None) -> int:
                 options.poses,
             )  # fmt: skip
             render(settings, options.out, options.workers)
+        elif options.command == "cycles":
+            from training.pictures import cycles
+
+            cycles.render(options.motions, options.count, options.seed, options.out, options.workers)
         elif options.command == "sheet":
             from training.pictures.sheet import write_sheet
 
