@@ -82,8 +82,8 @@ def score_rendered(
         outputs.append(runtime.run(normalise(crops, bundle.mean, bundle.std)))
         truths.append(truth_of(batch, store, body))
     truth = Truth(*(np.concatenate([getattr(t, field) for t in truths]) for field in Truth.__slots__))
-    rows = rows_of(joined(outputs), truth, bundle, body)
-    return SetScores(name, PROTOCOL.format(ABOUT[name]), len(truth.facing), rows)
+    table = rows_of(joined(outputs), truth, bundle, body)
+    return SetScores(name, PROTOCOL.format(ABOUT[name]), len(truth.facing), table)
 
 
 def rows_of(output: NetworkOutput, truth: Truth, bundle: WeightsBundle, body: Body) -> dict[str, dict[str, Score]]:
