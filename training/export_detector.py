@@ -114,12 +114,15 @@ def export(run: Path, target: Path, scores: list[Path]) -> bool:
         if not is_equal(detector, folder / ONNX):
             return False
         numbers = {name: value for path in scores for name, value in json.loads(path.read_text()).items()}
-        config = {
+        config: dict[str, object] = {
             "format_version": bundle.FORMAT_VERSION, "kind": "detector", "adapter": "own", "name": target.name,
             "longer_side": LONGER_SIDE, "threshold": THRESHOLD, "licence": "CC0-1.0", "commercial_use": True,
             "training_data": bundle.TRAINING_DATA, "scores": numbers,
         }  # fmt: skip
-        bundle.finish(folder, config, card(run, target.name, numbers))
+        (folder / bundle.CARD).write_text(card(run, target.name, numbers), encoding="utf-8")
+        path = folder / ONNX
+        config["files"] = {ONNX: {"sha256": bundle.sha256(path), "bytes": path.stat().st_size}}
+        (folder / bundle.CONFIG).write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
         bundle.put_in_place(folder, target)
         logger.info("%s: %.1f MB", target, size_mb)
         return True
