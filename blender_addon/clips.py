@@ -137,6 +137,7 @@ def _reconstruct(clip: Path, take: Path, options: argparse.Namespace, stop: Any)
         weights=options.weights,
         device=options.device,
         people=options.people,
+        detector=options.detector,
         boxes=options.boxes,
         start=options.start,
         end=options.end,
@@ -240,6 +241,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--report", type=Path, metavar="FILE", help="OUT/report.json by default")
     parser.add_argument("--name", help="of the results; the clip's own by default")
     parser.add_argument("--people", default="main", metavar="main|all|N")
+    parser.add_argument("--detector", metavar="NAME|FILE|search|frame")
     parser.add_argument("--boxes", type=Path, metavar="boxes.json")
     parser.add_argument("--weights", metavar="NAME|DIR")
     parser.add_argument("--device", default="auto")

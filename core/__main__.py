@@ -21,6 +21,10 @@ from .types import ProgressFunction
 
 DONE, FAILED, USAGE, CANCELLED = 0, 1, 2, 130
 BOXES_FORM = 'boxes.json: {"file.jpg": [{"id": "a", "box_xywh": [x, y, width, height]}]}, frame pixels'
+DETECTOR_HELP = (
+    "what finds people: the detector that ships, an .onnx file (D-FINE, RT-DETR, YOLOX) or a folder; search: the "
+    "pose network itself, slow; frame: one person fills it"
+)
 
 Command = Callable[[argparse.Namespace, ProgressFunction | None, StopRequest], None]
 
@@ -68,6 +72,7 @@ def _reconstruct(options: argparse.Namespace, printer: ProgressFunction | None, 
         device=options.device,
         runtime=options.runtime,
         people=options.people,
+        detector=options.detector,
         boxes=options.boxes,
         start=options.start,
         end=options.end,
@@ -128,7 +133,7 @@ def _stills(options: argparse.Namespace, printer: ProgressFunction | None, stop:
 def _doctor(options: argparse.Namespace, _printer: ProgressFunction | None, _stop: StopRequest) -> None:
     from .doctor import examine, report
 
-    lines, is_fine = report(examine(options.weights, options.device))
+    lines, is_fine = report(examine(options.weights, options.device, options.detector))
     print("\n".join(lines))
     if not is_fine:
         raise MocapError("something that is needed is missing; the lines above say what to do")
@@ -152,6 +157,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("-o", "--output", type=Path, required=True, metavar="NAME.take")
     _add_network_options(command)
     command.add_argument("--people", type=_people, default="main", metavar="all|main|N")
+    command.add_argument("--detector", metavar="NAME|FILE|search|frame", help=DETECTOR_HELP)
     command.add_argument("--boxes", type=Path, metavar="boxes.json", help="where people are in some frames")
     command.add_argument("--start", type=_count, metavar="F", help="first frame, from 0")
     command.add_argument("--end", type=_count, metavar="F", help="last frame, included")
@@ -179,6 +185,7 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("doctor", help="what is installed, what is missing and what to do")
     command.add_argument("--weights", metavar="NAME|DIR")
     command.add_argument("--device", type=_device, default="auto")
+    command.add_argument("--detector", metavar="NAME|FILE|search|frame")
     command.set_defaults(command=_doctor, is_stopped_between_frames=False)
     return parser
 

@@ -2,7 +2,8 @@
 
 `open_detector(None)` is the detector that ships. A folder holds a detector and its `config.json`, which names
 the adapter; a bare .onnx file tells by its inputs and outputs which adapter reads it. Each adapter is a file
-of `core/detectors/`. Boxes are where to look: who is there, and where exactly, the pose network says.
+of `core/detectors/`. Boxes are where to look: `find_detected` has the pose network say whether somebody is
+there, and where exactly.
 """
 
 from __future__ import annotations
@@ -17,14 +18,34 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from .errors import WeightsError
-from .types import Float, Image
+from .reading import (
+    IS_CENTRED,
+    Estimate,
+    Found,
+    are_one_person,
+    box_overlap,
+    boxes_of,
+    is_seen,
+    is_somebody,
+    join,
+    overlap,
+    quality,
+)
+from .settings import TrackSettings
+from .types import Bool, Estimates, Float, Image, Int
 from .weights import CONFIG, FORMAT_VERSION, WEIGHTS_FOLDER
 
 if TYPE_CHECKING:
     from .detectors.graph import Graph
 
-OWN, FRAME = "own", "frame"
+OWN, FRAME, SEARCH = "own", "frame", "search"
 OWN_FOLDER = WEIGHTS_FOLDER / "open-detector"
+MOST_PEOPLE = 32
+"""Of one frame that are looked at, the surest first."""
+IS_KNOWN = 0.5
+"""IoU of a detection with the box of somebody who is followed, from which on it is them."""
+NO_WORSE = 0.9
+"""Quality of a second look against the first, from which on it counts: it is the better centred one."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,6 +90,50 @@ class FullFrame:
     def __call__(self, frame: Image) -> Detections:
         """The frame's own box."""
         return Detections(np.array([[0.0, 0.0, frame.shape[1], frame.shape[0]]]), np.ones(1))
+
+
+def find_detected(
+    image: Image, known_px: Float, detector: Detector, estimate: Estimate, settings: TrackSettings
+) -> Found | None:
+    """The people whom the detector sees and the pose network believes in; None where there are none.
+
+    Args:
+        image: (H, W, 3) uint8 BGR.
+        known_px: (N, 4) xywh of people who are followed already: they are left out.
+        detector: where to look.
+        estimate: the network, as `Estimator.estimate`.
+        settings: the thresholds.
+    """
+    boxes = detector(image).boxes_xywh
+    boxes = boxes[[not (box_overlap(box, known_px) > IS_KNOWN).any() for box in boxes]][:MOST_PEOPLE]
+    if not len(boxes):
+        return None
+    seen = _centred(image, boxes, estimate)
+    rows = _nobody_twice(seen, is_seen(seen, settings))
+    return Found(seen[rows], is_somebody(seen[rows], settings)) if len(rows) else None
+
+
+def _centred(image: Image, boxes: Float, estimate: Estimate) -> Estimates:
+    """Readings of people in boxes, cut once more about the joints where the first crop was not."""
+    seen = estimate(image, boxes)
+    again = np.flatnonzero(overlap(boxes_of(seen), seen.box_px) <= IS_CENTRED)
+    if not len(again):
+        return seen
+    second = estimate(image, boxes_of(seen)[again])
+    both = join([seen, second])
+    rows = np.arange(len(seen))
+    is_better = quality(second) >= NO_WORSE * quality(seen)[again]
+    rows[again[is_better]] = len(seen) + np.flatnonzero(is_better)
+    return both[rows]
+
+
+def _nobody_twice(seen: Estimates, is_wanted: Bool) -> Int:
+    """Rows of the wanted readings, the surest first, of which no two are of one person."""
+    chosen: list[int] = []
+    for row in np.argsort(-quality(seen), kind="stable"):
+        if is_wanted[row] and not any(are_one_person(seen[[int(row)]], seen[[other]]) for other in chosen):
+            chosen.append(int(row))
+    return np.array(chosen, np.int64)
 
 
 def is_own_there() -> bool:

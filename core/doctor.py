@@ -43,7 +43,7 @@ class Finding:
     advice: str = ""
 
 
-def examine(weights: str | None = None, device: str = "auto") -> Iterator[Finding]:
+def examine(weights: str | None = None, device: str = "auto", detector: str | None = None) -> Iterator[Finding]:
     """All findings, one after the other; nothing is downloaded unless the weights' name says so."""
     yield Finding(True, "python", f"{platform.python_version()} on {platform.system()} {platform.machine()}")
     is_complete = True
@@ -57,6 +57,7 @@ def examine(weights: str | None = None, device: str = "auto") -> Iterator[Findin
         yield finding if finding.is_fine else Finding(True, package, absent)
     if is_complete:
         yield from _network(weights, device)
+        yield _detector(detector)
 
 
 def report(findings: Iterator[Finding]) -> tuple[list[str], bool]:
@@ -117,3 +118,27 @@ def _network(weights: str | None, device: str) -> Iterator[Finding]:
         yield Finding(False, "network", str(error))
         return
     yield Finding(True, "network", f"{runtime.name} on {runtime.device}, {took_ms:.1f} ms a person", runtime.notice)
+
+
+def _detector(name: str | None) -> Finding:
+    """What finds people, and how long one frame takes it."""
+    import numpy as np
+
+    from .detect import SEARCH, is_own_there, open_detector
+    from .errors import MocapError
+
+    if name == SEARCH:
+        return Finding(True, "detector", "none; the pose network searches, which is slow")
+    if name is None and not is_own_there():
+        advice = "give one with --detector FILE.onnx, or let the search work"
+        return Finding(True, "detector", "none; the pose network searches, which is slow", advice)
+    try:
+        detector = open_detector(name)
+        frame = np.zeros((360, 640, 3), np.uint8)
+        detector(frame)
+        start = time.perf_counter()
+        detector(frame)
+    except MocapError as error:
+        return Finding(False, "detector", str(error))
+    took_ms = (time.perf_counter() - start) * 1000
+    return Finding(True, "detector", f"{detector.name} {detector.digest[:8]}, {took_ms:.1f} ms a frame")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -13,16 +14,18 @@ import numpy as np
 
 from .boxes import boxes_by_frame
 from .camera import default_focal_px
+from .detect import SEARCH, Detector, find_detected, is_own_there, open_detector
 from .errors import BoxesError, Cancelled, FootageError
 from .estimate import Estimator
 from .footage import Footage, open_footage
+from .reading import Estimate, Found
 from .runtimes import open_runtime
 from .search import find_people
 from .settings import ReconstructSettings
 from .take import Take, TakeWriter
 from .take_header import header_for
-from .track import Tracker
-from .types import CancelFunction, Frame, PersonBox, Progress, ProgressFunction, Sighting
+from .track import Find, Tracker
+from .types import CancelFunction, Float, Frame, Image, PersonBox, Progress, ProgressFunction, Sighting
 from .weights import find_weights
 
 BACKWARDS_BYTES = 192 * 2**20
@@ -57,13 +60,14 @@ def reconstruct(
     if runtime.notice:
         logging.warning(runtime.notice)
     estimate = Estimator(runtime, bundle).estimate
-    is_one_enough = settings.people == "main" and not given
-    find = partial(find_people, estimate=estimate, settings=settings.track, is_one_enough=is_one_enough)
+    detector = _detector(settings)
+    find = _finder(detector, estimate, settings, is_one_enough=settings.people == "main" and not given)
+    named = replace(settings, detector=SEARCH if detector is None else f"{detector.name} {detector.digest[:8]}".strip())
     focal_px = settings.focal_px or default_focal_px(clip.info.width, clip.info.height)
-    with TakeWriter.open(Path(take), header_for(clip.info, settings, bundle, focal_px)) as writer:
+    with TakeWriter.open(Path(take), header_for(clip.info, named, bundle, focal_px)) as writer:
         if writer.is_complete:
             return Take.open(writer.path)
-        tracker = Tracker(estimate, find, settings.track, settings.people, given)
+        tracker = Tracker(estimate, find, settings.track, settings.people, given, is_find_cheap=detector is not None)
         run = _Run(clip, settings, writer, tracker, progress, is_cancelled)
         run.forwards()
         report = clip.report
@@ -74,6 +78,23 @@ def reconstruct(
                 f"{footage}: nobody was found in it; draw a box around the person and give it with --boxes"
             )
         return writer.finish(run.next_frame, report, tracker.notes)
+
+
+def _detector(settings: ReconstructSettings) -> Detector | None:
+    """The detector that was asked for or that ships; None for the search."""
+    is_search = settings.detector == SEARCH or (settings.detector is None and not is_own_there())
+    return None if is_search else open_detector(settings.detector, settings.threads)
+
+
+def _finder(detector: Detector | None, estimate: Estimate, settings: ReconstructSettings, is_one_enough: bool) -> Find:
+    if detector is not None:
+        return partial(find_detected, detector=detector, estimate=estimate, settings=settings.track)
+
+    def search(image: Image, _known_px: Float) -> Found | None:
+        people = find_people(image, estimate, settings.track, is_one_enough)
+        return None if people is None else Found(people, np.ones(len(people), np.bool_))
+
+    return search
 
 
 class _Run:

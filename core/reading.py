@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
@@ -14,12 +15,27 @@ from .types import Bool, Estimates, Float, Image
 Estimate: TypeAlias = Callable[[Sequence[Image] | Image, Float], Estimates]
 """Pictures and boxes (B, 4) xywh -> readings, as `Estimator.estimate`."""
 
+IS_CENTRED = 0.85
+"""Overlap of a crop's box with the one that it gives from which on another look would change nothing."""
 SAME_JOINTS = 0.12
 """Mean distance of two people's joints, against the box's side, below which they are one person."""
 ONE_PERSON = 0.5
 """IoU of two boxes from which on their joints are compared."""
 LOW_CONFIDENCE = 0.08
 """Joints below count as not seen when a box is laid around them."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Found:
+    """Who a look over a whole frame has found.
+
+    Attributes:
+        seen: B readings.
+        is_sure: (B,) whether this is somebody though nobody was known there; others can only be who is missed.
+    """
+
+    seen: Estimates
+    is_sure: Bool
 
 
 def boxes_of(seen: Estimates) -> Float:
@@ -40,6 +56,12 @@ def is_seen(seen: Estimates, settings: TrackSettings) -> Bool:
     """(B,) whether a reading counts as the person who is followed."""
     is_sure = seen.joint_confidence.mean(1) >= settings.min_confidence
     return np.asarray((seen.person_score >= settings.min_person_score) & is_sure)
+
+
+def is_somebody(seen: Estimates, settings: TrackSettings) -> Bool:
+    """(B,) whether a reading counts as a person where nobody was known to be."""
+    is_sure = seen.joint_confidence.mean(1) >= settings.new_confidence
+    return np.asarray((seen.person_score >= settings.new_person_score) & is_sure)
 
 
 def overlap(a: Float, b: Float) -> Float:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from .crop import BOX_FACTOR
-from .reading import Estimate, box_overlap, boxes_of, join, overlap, quality, share_inside
+from .reading import IS_CENTRED, Estimate, box_overlap, boxes_of, is_somebody, join, overlap, quality, share_inside
 from .settings import TrackSettings
 from .types import Bool, Estimates, Float, Image, Int
 
@@ -33,8 +33,6 @@ IS_A_PART = 0.75
 """Share of a box that lies in a surer one from which on it holds a part of that person."""
 IS_SETTLED = 0.55
 """Overlap of a box's square with the one that its own crop gives."""
-IS_CENTRED = 0.85
-"""Overlap from which on another look would change nothing."""
 
 
 def find_people(
@@ -79,8 +77,7 @@ def _settled(image: Image, boxes: Float, estimate: Estimate, settings: TrackSett
             break
         seen = join([kept, estimate(image, boxes[again])]) if len(kept) else estimate(image, boxes[again])
         seen = seen[_best_apart(seen, quality(seen), CANDIDATES)]
-    is_person = seen.person_score >= settings.new_person_score
-    is_person &= seen.joint_confidence.mean(1) >= settings.new_confidence
+    is_person = is_somebody(seen, settings)
     is_person &= overlap(boxes_of(seen), seen.box_px) > IS_SETTLED
     return seen[np.flatnonzero(is_person)] if is_person.any() else None
 

@@ -30,6 +30,8 @@ class TrackSettings:
     backwards."""
     new_people_every_s: float = 1.5
     """Pause between searches for newcomers while others are being followed."""
+    detect_every_s: float = 0.2
+    """Pause between looks of a detector over the whole frame, in place of both: it is cheap."""
     confirm_frames: int = 4
     """Sightings before a track is believed and written: a face in the wallpaper lasts shorter."""
     cut_threshold: float = 0.5
@@ -46,6 +48,9 @@ class ReconstructSettings:
     runtime: Literal["onnx", "torch"] = "onnx"
     people: str = "main"
     """`main` one person at a time, `all`, or the largest number at a time."""
+    detector: str | Path | None = None
+    """What finds people: None is the detector that ships, or the search where none does; "search", "frame" (a
+    person fills it), a folder or an .onnx file."""
     boxes: Path | None = None
     start: int | None = None
     """First frame, counted from 0."""

@@ -19,6 +19,7 @@ from .past import PastFrames
 from .reading import (
     ONE_PERSON,
     Estimate,
+    Found,
     are_one_person,
     box_overlap,
     boxes_of,
@@ -29,18 +30,17 @@ from .reading import (
 )
 from .settings import TrackSettings
 from .shots import difference, look_of
-from .tracklet import Tracklet, begin
+from .tracklet import GREATEST_GROWTH, Tracklet, begin
 from .types import Estimates, Float, Frame, Image, PersonBox, Sighting
 
-Find: TypeAlias = Callable[[Image], Estimates | None]
-"""A picture -> readings of all people in it; None where nobody is."""
+Find: TypeAlias = Callable[[Image, Float], Found | None]
+"""A picture and the boxes (N, 4) xywh of those who are followed -> the people in it, of whom those may be left
+out; None where nobody is."""
 
 WELL_CENTRED = 0.8
 """Overlap of a crop with the box that it gives, below which it is cut again about that box."""
 STILL_THE_SAME = 0.3
 """Overlap of the box where a person should be with the one where they are; a jump is somebody else."""
-GREATEST_GROWTH = 1.8
-"""Of a box's side within one sighting."""
 NOT_ALIKE = 0.45
 """Likeness of the trunks' colours below which somebody else is in the crop; one person's own are 0.56 to 1 from
 frame to frame on six clips, those of two people in other clothes 0.2 to 0.7."""
@@ -48,8 +48,6 @@ ALIKE = 0.6
 """Likeness from which on a person found again can be the lost one."""
 IS_A_PART = 0.4
 """Share of a found box that lies in the box of somebody who is followed, from which on it is a part of them."""
-NEAR = 1.0
-"""How far from the last place, in box sides and for each second more, the same person is found again."""
 
 
 class Tracker:
@@ -62,21 +60,25 @@ class Tracker:
         settings: TrackSettings,
         people: str = "main",
         given: dict[int, list[PersonBox]] | None = None,
+        is_find_cheap: bool = False,
     ) -> None:
         """Set up.
 
         Args:
             estimate: the network, as `Estimator.estimate`.
-            find: searches a whole frame, as `search.find_people`.
+            find: searches a whole frame, as `detect.find_detected` or `search.find_people`.
             settings: the thresholds.
             people: "main", "all" or the largest number at a time.
             given: boxes that the user drew, by frame; then nobody else is looked for.
+            is_find_cheap: whether whole frames may be searched several times a second.
         """
         self._estimate = estimate
         self._find = find
         self._settings = settings
         self._limit = {"main": 1, "all": 10**6}.get(people) or int(people)
         self._given = given or {}
+        self._is_find_cheap = is_find_cheap
+        self._relink_s = np.inf if given else settings.relink_s
         self._active: list[Tracklet] = []
         self._lost: list[Tracklet] = []
         self._memory_s = settings.new_people_every_s + 0.5  # a search comes so late, a first sighting later still
@@ -238,27 +240,32 @@ class Tracker:
 
     def _is_search_due(self, frame: Frame) -> bool:
         settings = self._settings
-        is_someone_away = any(frame.time_s - t.seen_s > settings.max_misses_s / 2 for t in self._active)
-        if is_someone_away and not self._given:
-            return frame.time_s - self._searched_s >= settings.search_every_s - 1e-6
-        is_company = self._active and not self._given
-        pause_s = settings.new_people_every_s if is_company else settings.search_every_s
-        return self._is_somebody_missing() and frame.time_s - self._searched_s >= pause_s - 1e-6
+        patience_s = 0 if self._is_find_cheap else settings.max_misses_s / 2
+        is_away = not self._given and any(frame.time_s - track.seen_s > patience_s for track in self._active)
+        if not is_away and not self._is_somebody_missing():
+            return False
+        has_company = bool(self._active) and not self._given and not is_away
+        pause_s = settings.new_people_every_s if has_company else settings.search_every_s
+        if self._is_find_cheap:
+            pause_s = settings.detect_every_s
+        return frame.time_s - self._searched_s >= pause_s - 1e-6
 
     def _is_somebody_missing(self) -> bool:
         return bool(self._lost) if self._given else len(self._active) < self._limit
 
     def _search(self, frame: Frame) -> list[Sighting]:
         self._searched_s = frame.time_s
-        found = self._find(frame.image)
-        if found is None:
+        here = [track.box_px for track in self._active if track.last_frame == frame.frame_index]
+        looked = self._find(frame.image, np.array(here).reshape(-1, 4))
+        if looked is None:
             return []
+        found = looked.seen
         sightings: list[Sighting] = []
         order = np.argsort(-quality(found) * np.sqrt(boxes_of(found)[:, 2:].max(1)), kind="stable")
         for row in order:
             seen, box = found[[int(row)]], boxes_of(found)[row]
             colours = trunk_colours(frame.image, seen)[0]
-            track = self._whose(box, colours, frame)
+            track = self._whose(box, colours, frame, bool(looked.is_sure[row]))
             if track is None:
                 continue
             unseen_since = track.last_frame
@@ -271,34 +278,25 @@ class Tracker:
                 sightings += earlier
         return sightings
 
-    def _whose(self, box: Float, colours: Float, frame: Frame) -> Tracklet | None:
-        """The track that a found person belongs to: a missing one, a lost one or a new one; None if known."""
+    def _whose(self, box: Float, colours: Float, frame: Frame, is_sure: bool) -> Tracklet | None:
+        """The track that a found person belongs to: a missing one, a lost one or, if sure, a new one."""
         here = [track.box_px for track in self._active if track.last_frame == frame.frame_index]
         if any(share_inside(box, other) > IS_A_PART or box_overlap(box, other) > IS_A_PART for other in here):
             return None
         missing = [track for track in self._active if track.last_frame != frame.frame_index]
         has_room = bool(self._given) or len(self._active) < self._limit
         for track in sorted(missing + (self._lost if has_room else []), key=lambda track: track.distance(box)):
-            if self._is_within_reach(track, box, frame.time_s) and likeness(track.colours, colours) > ALIKE:
+            if track.is_within_reach(box, frame.time_s, self._relink_s) and likeness(track.colours, colours) > ALIKE:
                 if track not in self._active:
                     self._lost.remove(track)
                     self._active.append(track)
                 track.velocity_px = np.zeros(2)
                 return track
-        if self._given or not has_room:
+        if self._given or not has_room or not is_sure:
             return None
         track = begin("", box, frame.frame_index, frame.time_s)
         self._active.append(track)
         return track
-
-    def _is_within_reach(self, track: Tracklet, box: Float, time_s: float) -> bool:
-        """Whether somebody found at a time can be the person of a track who was seen last before."""
-        away_s = abs(time_s - track.seen_s)
-        if away_s > self._settings.relink_s and not self._given:
-            return False
-        growth = box[2:].max() / track.box_px[2:].max()
-        is_alike = 1 / GREATEST_GROWTH < growth < GREATEST_GROWTH
-        return bool(is_alike and track.distance(box) < NEAR * (0.5 + away_s))
 
     def _take_given(self, frame: Frame) -> None:
         """Boxes that the user drew on this frame begin or correct a track."""
@@ -332,8 +330,8 @@ class Tracker:
         """The name of the lost person who was near the place of a first sighting shortly before, or a new one."""
         box = boxes_of(first.estimates)[0]
         for track in sorted(self._lost, key=lambda track: track.distance(box)):
-            is_alike = likeness(track.colours, colours) > ALIKE
-            if is_alike and track.last_frame < first.frame_index and self._is_within_reach(track, box, first.time_s):
+            is_before = track.last_frame < first.frame_index and likeness(track.colours, colours) > ALIKE
+            if is_before and track.is_within_reach(box, first.time_s, self._relink_s):
                 self._lost.remove(track)
                 return track.person_id
         self._named += 1

@@ -13,6 +13,10 @@ from .types import Float, Sighting
 NEW_BOX = 0.7
 """Share of a new sighting in the size of the box that is followed; arms go up within a few frames."""
 NEW_VELOCITY = 0.5
+GREATEST_GROWTH = 1.8
+"""Of a box's side within one sighting."""
+NEAR = 1.0
+"""How far from the last place, in box sides and for each second more, the same person is found again."""
 COAST_S = 0.3
 """A person who is not seen is taken to go on for that long, then to stand."""
 
@@ -53,6 +57,13 @@ class Tracklet:
         """From the last place to a box (4,), in sides of the larger of the two."""
         apart = (self.box_px[:2] + self.box_px[2:] / 2) - (box_px[:2] + box_px[2:] / 2)
         return float(np.hypot(*apart) / max(self.box_px[2:].max(), box_px[2:].max()))
+
+    def is_within_reach(self, box_px: Float, time_s: float, relink_s: float) -> bool:
+        """Whether somebody found at a time can be this person, who was seen last before."""
+        away_s = abs(time_s - self.seen_s)
+        growth = box_px[2:].max() / self.box_px[2:].max()
+        is_alike = 1 / GREATEST_GROWTH < growth < GREATEST_GROWTH
+        return bool(away_s <= relink_s and is_alike and self.distance(box_px) < NEAR * (0.5 + away_s))
 
     def follow(self, box_px: Float, frame_index: int, time_s: float, colours: Float = NOTHING) -> None:
         """Take a sighting in."""

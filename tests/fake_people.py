@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from core.crop import BOX_FACTOR
-from core.reading import overlap
+from core.reading import Found, overlap
 from core.types import Estimates, Frame
 
 WIDTH, HEIGHT, FPS = 640, 360, 25.0
@@ -55,9 +55,11 @@ class FakePeople:
             joints[row] = np.array([x + w * inset, y + h * inset]) + SKELETON * [w / 1.1, h / 1.1]
         return _estimates(boxes, joints, score)
 
-    def find(self, image: np.ndarray) -> Estimates | None:
+    def find(self, image: np.ndarray, _known_px: np.ndarray) -> Found | None:
         people = self.truth[int(image[0, 0, 0]) * 256 + int(image[0, 0, 1])]
-        return self.estimate(image, np.array(list(people.values()))) if people else None
+        if not people:
+            return None
+        return Found(self.estimate(image, np.array(list(people.values()))), np.ones(len(people), np.bool_))
 
 
 def _estimates(boxes: np.ndarray, joints: np.ndarray, score: np.ndarray) -> Estimates:

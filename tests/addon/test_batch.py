@@ -42,7 +42,7 @@ def made(tmp_path_factory: pytest.TempPathFactory, blob_weights: Path) -> tuple[
     (folder / "notes.mp4").write_text("not a video")
     done = run_batch(
         "notes.mp4", "läufer 1.mp4", "gone.mp4", "second.avi", "-o", "out", "--weights", blob_weights,
-        "--output", "mesh,armature", "--export", "glb,bvh", cwd=folder,
+        "--detector", "search", "--output", "mesh,armature", "--export", "glb,bvh", cwd=folder,
     )  # fmt: skip
     return folder / "out", done
 

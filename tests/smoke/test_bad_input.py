@@ -51,13 +51,15 @@ def _missing(_: Path) -> None:
 def test_bad_footage_gets_one_sentence(tmp_path: Path, blob_weights: Path, make: Any, words: list[str]) -> None:
     clip = tmp_path / "Clip é 1.mp4"
     make(clip)
-    done = run_core("reconstruct", clip, "-o", tmp_path / "out.take", "--weights", blob_weights)
+    done = run_core("reconstruct", clip, "-o", tmp_path / "out.take", "--weights", blob_weights, "--detector", "search")
     assert_one_sentence(done, "Clip é 1.mp4", *words)
     assert not (tmp_path / "out.take").exists()
 
 
 def test_folder_without_pictures_gets_one_sentence(tmp_path: Path, blob_weights: Path) -> None:
-    done = run_core("reconstruct", tmp_path, "-o", tmp_path / "out.take", "--weights", blob_weights)
+    done = run_core(
+        "reconstruct", tmp_path, "-o", tmp_path / "out.take", "--weights", blob_weights, "--detector", "search"
+    )
     assert_one_sentence(done, str(tmp_path), "no pictures")
     assert list(tmp_path.iterdir()) == []
 
@@ -75,7 +77,9 @@ def test_bad_boxes_get_one_sentence(tmp_path: Path, blob_weights: Path, document
     clip, boxes = write_clip(tmp_path / "a.mp4", 5), tmp_path / "boxes.json"
     boxes.write_text(json.dumps(document))
     take = tmp_path / "out.take"
-    done = run_core("reconstruct", clip, "-o", take, "--weights", blob_weights, "--boxes", boxes)
+    done = run_core(
+        "reconstruct", clip, "-o", take, "--weights", blob_weights, "--detector", "search", "--boxes", boxes
+    )
     assert_one_sentence(done, "boxes.json", *words)
     assert not take.exists()
 
@@ -89,7 +93,7 @@ def test_unknown_weights_get_one_sentence(tmp_path: Path) -> None:
 
 def test_weights_for_another_body_get_one_sentence(tmp_path: Path) -> None:
     clip, weights = write_clip(tmp_path / "a.mp4", 5), write_bundle(tmp_path / "w", body_digest="0" * 64)
-    done = run_core("reconstruct", clip, "-o", tmp_path / "out.take", "--weights", weights)
+    done = run_core("reconstruct", clip, "-o", tmp_path / "out.take", "--weights", weights, "--detector", "search")
     assert_one_sentence(done, str(weights), "body", "choose weights")
     assert not (tmp_path / "out.take").exists()
 
@@ -99,7 +103,7 @@ def test_full_disk_gets_one_sentence_and_the_rerun_works(tmp_path: Path, blob_we
     import resource
 
     clip, take = write_clip(tmp_path / "a.mp4", 20), tmp_path / "out.take"
-    command = ("reconstruct", clip, "-o", take, "--weights", blob_weights)
+    command = ("reconstruct", clip, "-o", take, "--weights", blob_weights, "--detector", "search")
     limit = (BYTES_OF_A_FULL_DISK, BYTES_OF_A_FULL_DISK)
     done = run_core(*command, before=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, limit))
     assert_one_sentence(done, str(take), "full", "free some space")
@@ -115,13 +119,13 @@ def test_read_only_output_gets_one_sentence(tmp_path: Path, blob_weights: Path) 
         folder = Path("/sys/kernel")  # root may write to any folder of a disk, but not there
     if not folder.is_dir():
         pytest.skip("run as root on a system without /sys")
-    done = run_core("reconstruct", clip, "-o", folder / "out.take", "--weights", blob_weights)
+    done = run_core("reconstruct", clip, "-o", folder / "out.take", "--weights", blob_weights, "--detector", "search")
     assert_one_sentence(done, "out.take", "read-only", "choose another place")
 
 
 def test_first_frame_behind_the_end_gets_one_sentence(tmp_path: Path, blob_weights: Path) -> None:
     clip, take = write_clip(tmp_path / "a.mp4", 5), tmp_path / "out.take"
-    done = run_core("reconstruct", clip, "-o", take, "--weights", blob_weights, "--start", 50)
+    done = run_core("reconstruct", clip, "-o", take, "--weights", blob_weights, "--detector", "search", "--start", 50)
     assert_one_sentence(done, "a.mp4", "5 frames")
     assert not take.exists()
 
@@ -144,7 +148,7 @@ def test_stills_of_a_missing_picture_get_one_sentence(tmp_path: Path, blob_weigh
 def test_damaged_clip_is_read_past_the_damage_and_says_so(tmp_path: Path, blob_weights: Path, make: Any) -> None:
     clip, take = write_clip(tmp_path / f"a{'.avi' if make is clips.cut_off else '.mp4'}", 60), tmp_path / "out.take"
     make(clip)
-    done = run_core("reconstruct", clip, "-o", take, "--weights", blob_weights)
+    done = run_core("reconstruct", clip, "-o", take, "--weights", blob_weights, "--detector", "search")
     assert done.returncode == 0, done.stderr
     report = json.loads((take / "take.json").read_text(encoding="utf-8"))["report"]
     lost = len(report["lost"]) + report["missing_at_end"]
@@ -172,7 +176,7 @@ def test_wrong_usage_exits_2_without_a_traceback(arguments: list[str]) -> None:
 
 def test_blob_clip_that_the_other_tests_break_is_fine_when_whole(tmp_path: Path, blob_weights: Path) -> None:
     clip, take = write_clip(tmp_path / "mit Leerzeichen 動画.mp4", 20), tmp_path / "out é.take"
-    done = run_core("reconstruct", clip, "-o", take, "--weights", blob_weights)
+    done = run_core("reconstruct", clip, "-o", take, "--weights", blob_weights, "--detector", "search")
     assert (done.returncode, done.stderr) == (0, "")
     with np.load(take / "person0_0000.npz") as chunk:
         assert chunk["frame_index"].tolist() == list(range(20))

@@ -35,7 +35,9 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def take(clip: Path, blob_weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("takes") / "Übung 1.take"
-    done = run_core("reconstruct", clip, "-o", path, "--weights", blob_weights, "--progress", "json")
+    done = run_core(
+        "reconstruct", clip, "-o", path, "--weights", blob_weights, "--detector", "search", "--progress", "json"
+    )
     assert done.returncode == 0, done.stderr
     return path
 
@@ -52,7 +54,12 @@ def test_reconstruct_follows_the_person_through_the_clip(take: Path) -> None:
 
 def test_solve_writes_a_motion_that_moves_as_the_person_did(clip: Path, blob_weights: Path, tmp_path: Path) -> None:
     short = tmp_path / "short.take"
-    assert run_core("reconstruct", clip, "-o", short, "--weights", blob_weights, "--end", 159).returncode == 0
+    assert (
+        run_core(
+            "reconstruct", clip, "-o", short, "--weights", blob_weights, "--detector", "search", "--end", 159
+        ).returncode
+        == 0
+    )
     done = run_core("solve", short, "-o", tmp_path / "m é.npz", "--progress", "json")
     assert done.returncode == 0, done.stderr
     motion = read_motion(tmp_path / "m é.npz")
@@ -64,19 +71,32 @@ def test_solve_writes_a_motion_that_moves_as_the_person_did(clip: Path, blob_wei
 
 def test_rerun_of_a_complete_take_returns_at_once(clip: Path, take: Path, blob_weights: Path) -> None:
     before = (take / "take.json").stat().st_mtime_ns
-    assert run_core("reconstruct", clip, "-o", take, "--weights", blob_weights).returncode == 0
+    assert run_core("reconstruct", clip, "-o", take, "--weights", blob_weights, "--detector", "search").returncode == 0
     assert (take / "take.json").stat().st_mtime_ns == before
 
 
 def test_rerun_with_other_settings_is_refused_by_name(clip: Path, take: Path, blob_weights: Path) -> None:
-    done = run_core("reconstruct", clip, "-o", take, "--weights", blob_weights, "--step", 2)
+    done = run_core("reconstruct", clip, "-o", take, "--weights", blob_weights, "--detector", "search", "--step", 2)
     assert done.returncode == 1
     assert "step (1, now 2)" in done.stderr
 
 
 def test_progress_is_json_on_every_line_of_stderr(clip: Path, blob_weights: Path, tmp_path: Path) -> None:
     out = tmp_path / "a.take"
-    done = run_core("reconstruct", clip, "-o", out, "--weights", blob_weights, "--end", 19, "--progress", "json")
+    done = run_core(
+        "reconstruct",
+        clip,
+        "-o",
+        out,
+        "--weights",
+        blob_weights,
+        "--detector",
+        "search",
+        "--end",
+        19,
+        "--progress",
+        "json",
+    )
     said = [json.loads(line) for line in done.stderr.splitlines()]
     assert {"stage", "done", "total", "message"} == set(said[0])
     assert (said[-1]["done"], said[-1]["total"]) == (20, 20)
@@ -92,7 +112,7 @@ def test_stopped_run_leaves_a_take_that_resumes_to_the_same(
     clip: Path, take: Path, blob_weights: Path, tmp_path: Path, number: int, exit_code: int
 ) -> None:
     out = tmp_path / "a.take"
-    command = ("reconstruct", clip, "-o", out, "--weights", blob_weights, "--progress", "json")
+    command = ("reconstruct", clip, "-o", out, "--weights", blob_weights, "--detector", "search", "--progress", "json")
     child = subprocess.Popen(arguments(*command), cwd=ROOT, env=environment(), stderr=subprocess.PIPE, text=True)
     assert child.stderr is not None
     with child.stderr:

@@ -26,7 +26,9 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def run(folder: Path, weights: str, picture: Callable[[int], np.ndarray], count: int = 40, **options: object) -> Take:
     clip = write_clip(folder / "clip.mp4", count, picture)
-    return reconstruct(clip, folder / "clip.take", ReconstructSettings(weights=weights, threads=1, **options))  # type: ignore[arg-type]
+    return reconstruct(
+        clip, folder / "clip.take", ReconstructSettings(weights=weights, detector="search", threads=1, **options)
+    )  # type: ignore[arg-type]
 
 
 def middles(take: Take, person: str = "1") -> np.ndarray:
@@ -86,7 +88,7 @@ def test_cancelled_and_resumed_take_equals_an_undisturbed_one(tmp_path: Path, we
         asked.append(1)
         return len(asked) > after
 
-    settings = ReconstructSettings(weights=weights, threads=1)
+    settings = ReconstructSettings(weights=weights, detector="search", threads=1)
     with pytest.raises(Cancelled):
         reconstruct(tmp_path / "clip.mp4", tmp_path / "b.take", settings, is_cancelled=is_cancelled)
     assert not Take.open(tmp_path / "b.take").is_complete
@@ -119,13 +121,13 @@ def test_start_end_and_step_choose_the_frames(tmp_path: Path, weights: str) -> N
 def test_progress_counts_to_its_total(tmp_path: Path, weights: str) -> None:
     clip = write_clip(tmp_path / "clip.mp4", 12)
     told: list[tuple[int, int | None]] = []
-    settings = ReconstructSettings(weights=weights, threads=1)
+    settings = ReconstructSettings(weights=weights, detector="search", threads=1)
     reconstruct(clip, tmp_path / "c.take", settings, lambda p: told.append((p.done, p.total)))
     assert told == [(done, 12) for done in range(1, 13)]
 
 
 def test_both_runs_of_a_finished_take_give_the_same(tmp_path: Path, weights: str) -> None:
     first = run(tmp_path, weights, walking_blob, count=8)
-    settings = ReconstructSettings(weights=weights, threads=1)
+    settings = ReconstructSettings(weights=weights, detector="search", threads=1)
     again = reconstruct(tmp_path / "clip.mp4", tmp_path / "clip.take", settings)
     assert again.person("1").frame_index.tolist() == first.person("1").frame_index.tolist()

@@ -10,6 +10,7 @@ import pytest
 
 from core.appearance import blended, likeness, trunk_colours
 from core.estimate import Estimator
+from core.reading import Found
 from core.runtimes import open_runtime
 from core.search import find_people
 from core.settings import TrackSettings
@@ -92,9 +93,12 @@ def walkers(places: list[tuple[float, tuple[int, int, int]]]) -> np.ndarray:
 def track(estimator: Estimator, pictures: list[np.ndarray]) -> dict[str, dict[int, float]]:
     """Where each person was, x by frame."""
     settings = TrackSettings()
-    tracker = Tracker(
-        estimator.estimate, lambda image: find_people(image, estimator.estimate, settings), settings, "all"
-    )
+
+    def find(image: np.ndarray, _known_px: np.ndarray) -> Found | None:
+        people = find_people(image, estimator.estimate, settings)
+        return None if people is None else Found(people, np.ones(len(people), np.bool_))
+
+    tracker = Tracker(estimator.estimate, find, settings, "all")
     seen: dict[str, dict[int, float]] = {}
     for index, picture in enumerate(pictures):
         for sighting in tracker.step(Frame(index, index / 20, picture)):

@@ -210,5 +210,5 @@ def test_steady_person_costs_one_crop_a_frame() -> None:
 def test_unsure_reading_is_no_sighting() -> None:
     scene = FakePeople([{"a": person(100)} for _ in range(30)])
     strict = replace(SETTINGS, min_person_score=1.01)
-    tracker = Tracker(scene.estimate, lambda image: None, strict, "all")
+    tracker = Tracker(scene.estimate, lambda image, known: None, strict, "all")
     assert [s for frame in scene.frames() for s in tracker.step(frame)] == []

@@ -1,0 +1,94 @@
+"""From a detector's boxes to people: the pose network has the last word, with people whose true boxes are known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from core.detect import Detections, find_detected
+from core.reading import Found, box_overlap, boxes_of
+from core.settings import TrackSettings
+from core.types import Image
+from tests.fake_people import FakePeople, Truth
+
+SETTINGS = TrackSettings()
+NEAR = 0.9
+NOBODY = np.zeros((0, 4))
+ANN, BOB = (60.0, 80, 80, 200), (420.0, 60, 90, 230)
+
+
+class FakeDetector:
+    """Says the same boxes, xywh, of every frame."""
+
+    name, digest = "fake", ""
+
+    def __init__(self, boxes: Sequence[tuple[float, float, float, float]]) -> None:
+        self.boxes = np.array(boxes, np.float64).reshape(-1, 4)
+
+    def __call__(self, frame: Image) -> Detections:
+        corners = np.concatenate([self.boxes[:, :2], self.boxes[:, :2] + self.boxes[:, 2:]], axis=1)
+        return Detections(corners, np.linspace(0.9, 0.5, len(corners)))
+
+
+def found(
+    people: Truth,
+    boxes: Sequence[tuple[float, float, float, float]],
+    known_px: np.ndarray = NOBODY,
+    settings: TrackSettings = SETTINGS,
+) -> tuple[Found | None, int]:
+    """Who is found, and how many crops that cost."""
+    scene = FakePeople([people])
+    image = next(scene.frames()).image
+    return find_detected(image, known_px, FakeDetector(boxes), scene.estimate, settings), scene.crops
+
+
+def test_people_in_the_boxes_are_found_for_one_crop_each() -> None:
+    people, crops = found({"a": ANN, "b": BOB}, [ANN, BOB])
+    assert people is not None
+    assert crops == 2
+    assert people.is_sure.all()
+    np.testing.assert_allclose(np.sort(boxes_of(people.seen)[:, 0]), [60, 420], atol=1)
+
+
+@pytest.mark.parametrize("off", [(-40, 0, 1.0), (30, 30, 1.0), (0, 0, 1.5), (0, 0, 0.6)])
+def test_box_that_is_off_is_cut_again_about_the_person(off: tuple[float, float, float]) -> None:
+    x, y, scale = off
+    middle = np.array([ANN[0] + ANN[2] / 2 + x, ANN[1] + ANN[3] / 2 + y])
+    size = np.array(ANN[2:]) * scale
+    people, crops = found({"a": ANN}, [(*(middle - size / 2), *size)])
+    assert people is not None
+    assert crops == 2
+    assert box_overlap(people.seen.box_px[0], np.array(ANN)) > NEAR
+
+
+def test_boxes_on_one_person_are_one_person() -> None:
+    people, _ = found({"a": ANN}, [ANN, (70, 80, 80, 190), (50, 90, 80, 210)])
+    assert people is not None
+    assert len(people.seen) == 1
+
+
+def test_who_is_known_costs_nothing_and_is_left_out() -> None:
+    people, crops = found({"a": ANN, "b": BOB}, [ANN, BOB], np.array([ANN]))
+    assert people is not None
+    assert crops == 1
+    assert boxes_of(people.seen)[0, 0] == pytest.approx(BOB[0], abs=1)
+
+
+def test_box_with_nobody_in_it_is_nobody() -> None:
+    assert found({}, [ANN])[0] is None
+    assert found({"a": ANN}, [])[0] is None
+    assert found({"a": ANN}, [BOB])[0] is None
+
+
+@pytest.mark.parametrize("limit", ["new_person_score", "new_confidence"])
+def test_unsure_reading_is_found_as_unsure(limit: str) -> None:
+    people, _ = found({"a": ANN}, [ANN], settings=replace(SETTINGS, **{limit: 1.01}))
+    assert people is not None
+    assert not people.is_sure.any()
+
+
+def test_reading_below_the_lower_bar_is_nobody() -> None:
+    assert found({"a": ANN}, [ANN], settings=replace(SETTINGS, min_person_score=1.01))[0] is None
