@@ -33,8 +33,15 @@ TRAINING_DATA = (
 )
 
 
+PHOTOGRAPHS = {
+    "name": "Leeds Sports Pose Extended (photographs with 2D joints)",
+    "licence": "research only: the photographs belong to their takers",
+    "credit": "Johnson and Everingham, Learning Effective Human Pose Estimation from Inaccurate Annotation, CVPR 2011",
+}
+
+
 def bundle_config(
-    name: str, network: NetConfig, body: Body, scores: Mapping[str, Any], training_data: object = TRAINING_DATA
+    name: str, network: NetConfig, body: Body, scores: Mapping[str, Any], is_research: bool = False
 ) -> dict[str, Any]:
     """config.json but for its `files`.
 
@@ -43,7 +50,7 @@ def bundle_config(
         network: sizes and switches of the network.
         body: whose vertices the network predicts.
         scores: as `training.evaluate --json` wrote them.
-        training_data: name, licence and credit of everything that was learned from.
+        is_research: photographs that may serve research alone were learned from.
     """
     return {
         "format_version": FORMAT_VERSION,
@@ -57,9 +64,9 @@ def bundle_config(
         "body_digest": body.digest,
         "joint_sets": {"lsp": list(LSP_JOINTS), "coco": list(COCO_KEYPOINTS)},
         "upsampler": network.upsampler,
-        "licence": "CC0-1.0",
-        "commercial_use": True,
-        "training_data": training_data,
+        "licence": "research only" if is_research else "CC0-1.0",
+        "commercial_use": not is_research,
+        "training_data": [*TRAINING_DATA, PHOTOGRAPHS] if is_research else list(TRAINING_DATA),
         "scores": dict(scores),
         "network": network.to_dict(),
     }

@@ -30,7 +30,7 @@ from core.crop import normalise
 from core.nets import DeployedNetwork, DeployedOutput, network_for_body, preset
 from core.nets.network import Network
 from training import bundle, checkpoint
-from training.model_card import model_card
+from training.model_card import lineage, model_card
 from training.runlog import first_line
 
 OPSET = 18
@@ -175,6 +175,11 @@ def deviations(folder: Path, network: Network) -> dict[str, float]:
     return found
 
 
+def learned_photographs(run: Path) -> bool:
+    """Whether a run, or one that it started from as far as those are still there, is of the stage `research`."""
+    return any(first_line(each).get("stage") == "research" for each in lineage(run))
+
+
 def export(run: Path, target: Path, name: str, scores: Sequence[Path] = ()) -> bool:
     """Writes the bundle; False, and nothing written, when its two models disagree.
 
@@ -203,7 +208,7 @@ def export(run: Path, target: Path, name: str, scores: Sequence[Path] = ()) -> b
         if max(found.values()) > 1:
             return False
         numbers = {key: value for path in scores for key, value in json.loads(path.read_text()).items()}
-        config = bundle.bundle_config(name, network.config, body, numbers)
+        config = bundle.bundle_config(name, network.config, body, numbers, learned_photographs(run))
         size_mb = bundle.finish(folder, config, model_card(run, config)) / 1e6
         if size_mb > LARGEST_MB:
             raise ValueError(f"expected a bundle of at most {LARGEST_MB:.0f} MB, got {size_mb:.1f}")

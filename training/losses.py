@@ -132,8 +132,24 @@ def heatmap_targets(points: Tensor, size: int, sigma: float) -> Tensor:
     return (weight[:, :, 1, :, None] * weight[:, :, 0, None, :]).flatten(2)
 
 
-def heatmap_cross_entropy(logits: Tensor, points: Tensor, weight: Tensor, sigma: float = 0.7) -> Tensor:
+def heatmap_divergence(logits: Tensor, points: Tensor, sigma: float = 0.7) -> Tensor:
     """Cross-entropy of the spatial softmax against a Gaussian, as excess over the target's own entropy.
+
+    Args:
+        logits: (B, J, H, H).
+        points: (B, J, 2) crop units.
+        sigma: of the target, in cells.
+
+    Returns:
+        (B, J) nats; 0 for a perfect map.
+    """
+    target = heatmap_targets(points, logits.shape[-1], sigma)
+    log_probability = functional.log_softmax(logits.flatten(2).float(), -1)
+    return functional.kl_div(log_probability, target, reduction="none").sum(-1)
+
+
+def heatmap_cross_entropy(logits: Tensor, points: Tensor, weight: Tensor, sigma: float = 0.7) -> Tensor:
+    """Weighted mean of `heatmap_divergence`.
 
     Args:
         logits: (B, J, H, H).
@@ -144,9 +160,7 @@ def heatmap_cross_entropy(logits: Tensor, points: Tensor, weight: Tensor, sigma:
     Returns:
         Scalar, nats; 0 for a perfect map.
     """
-    target = heatmap_targets(points, logits.shape[-1], sigma)
-    log_probability = functional.log_softmax(logits.flatten(2).float(), -1)
-    divergence = functional.kl_div(log_probability, target, reduction="none").sum(-1)
+    divergence = heatmap_divergence(logits, points, sigma)
     return (weight * divergence).sum() / weight.sum().clamp_min(1.0)
 
 

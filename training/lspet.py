@@ -1,4 +1,4 @@
-"""The Leeds Sports photographs, read from the tar without unpacking: for measuring, never for the default weights."""
+"""The Leeds Sports photographs, read from the tar: for measuring, and for weights that say research only."""
 
 from __future__ import annotations
 
@@ -18,6 +18,9 @@ from core import crop
 Float = npt.NDArray[np.floating[Any]]
 Bool = npt.NDArray[np.bool_]
 Image = npt.NDArray[np.uint8]
+
+LEAST_JOINTS = 8
+"""Labelled joints below which a photograph teaches nothing."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,15 +46,19 @@ class Photographs:
         """(N,) longer side of each box."""
         return np.asarray(self.boxes_px[:, 2:].max(1))
 
-    def images(self) -> Iterator[Image]:
-        """Pictures (H, W, 3) BGR, in the order of the rows."""
+    def encoded(self) -> Iterator[npt.NDArray[np.uint8]]:
+        """JPEG files (K,) bytes, in the order of the rows."""
         with tarfile.open(self.archive) as archive:
             names = {Path(member.name).name: member for member in archive.getmembers() if member.isfile()}
             for number in self.ids:
                 file = archive.extractfile(names[f"im{number:05d}.jpg"])
                 assert file is not None
-                encoded = np.frombuffer(file.read(), np.uint8)
-                yield np.asarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR), np.uint8)
+                yield np.frombuffer(file.read(), np.uint8)
+
+    def images(self) -> Iterator[Image]:
+        """Pictures (H, W, 3) BGR, in the order of the rows."""
+        for encoded in self.encoded():
+            yield np.asarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR), np.uint8)
 
     def crops(self, size: int) -> tuple[Image, Float]:
         """Crops of all people.
@@ -75,12 +82,32 @@ def load_validation(folder: Path, count: int | None = None) -> Photographs:
     Raises:
         ValueError: a file is missing.
     """
+    held_out = _held_out(folder)
+    if count is not None and count < len(held_out):
+        held_out = held_out[np.linspace(0, len(held_out) - 1, count).astype(int)]
+    return _load(folder, held_out)
+
+
+def load_training(folder: Path) -> Photographs:
+    """All other photographs, for weights that say "research only".
+
+    Raises:
+        ValueError: a file is missing.
+    """
+    held_out = _held_out(folder)
+    with np.load(folder / "joints.npz", allow_pickle=False) as file:
+        is_free = ~np.isin(file["image_id"], held_out) & ((file["joints"][..., 2] > 0).sum(1) >= LEAST_JOINTS)
+        return _load(folder, file["image_id"][is_free])
+
+
+def _held_out(folder: Path) -> npt.NDArray[np.int64]:
     for name in ("images.tar", "joints.npz", "split.json"):
         if not (folder / name).is_file():
             raise ValueError(f"{folder} is not the LSPET folder: it lacks {name}")
-    wanted = np.asarray(json.loads((folder / "split.json").read_text())["val"], np.int64)
-    if count is not None and count < len(wanted):
-        wanted = wanted[np.linspace(0, len(wanted) - 1, count).astype(int)]
+    return np.asarray(json.loads((folder / "split.json").read_text())["val"], np.int64)
+
+
+def _load(folder: Path, wanted: npt.NDArray[np.int64]) -> Photographs:
     with np.load(folder / "joints.npz", allow_pickle=False) as file:
         row_of = {int(number): row for row, number in enumerate(file["image_id"])}
         joints = file["joints"][[row_of[int(number)] for number in wanted]].astype(np.float64)

@@ -25,11 +25,14 @@ SHOWN = (
 CURVE_POINTS = 8
 UNTOLD = ("output", "resume", "log_steps", "checkpoint_minutes", "evaluate_minutes", "init")
 
+OPEN = "Trained on rendered people alone; no photograph was learned from."
+RESEARCH = "Trained on rendered people and on photographs that may serve research alone: so may these weights."
+
 CARD = """# {name}
 
 Weights of preset `{preset}` for {input_size} px crops: pose tokens, joints, 431 coarse vertices and a camera from a
 picture of a person (PostoMETRO, WACV 2025). For the body `{body_name}` (digest `{body_short}`).
-**Licence: {licence}; commercial use: {commercial}.** Trained on rendered people alone; no photograph was learned from.
+**Licence: {licence}; commercial use: {commercial}.** {learned}
 
 | file | what |
 |---|---|
@@ -51,7 +54,7 @@ share of people whose left and right come out the right way round (chance .5), f
 
 ## Limits
 - One person a crop; a second person near the middle confuses it.
-- Never saw a photograph, furniture that people sit on, crowds, children, or animals.
+- Never saw {unseen}furniture that people sit on, crowds, children, or animals.
 - Rare poses (upside down, rolled up) and strong occlusion: expect wrong limbs; the confidences say so only partly.
 - Hands and faces have no pose of their own. Feet and head orientation are coarse at this resolution.
 - Lengths are those of the rendered adults (1.5 to 2 m); the scale along the line of sight is a guess.
@@ -75,7 +78,9 @@ def model_card(run: Path, config: Mapping[str, Any]) -> str:
         body_name=config["body_name"],
         body_short=config["body_digest"][:12],
         licence=config["licence"],
-        commercial="yes" if config["commercial_use"] else "no",
+        commercial="yes" if config["commercial_use"] else "NO",
+        learned=OPEN if config["commercial_use"] else RESEARCH,
+        unseen="a photograph, " if config["commercial_use"] else "",
         scores=told,
         sources=sources,
         stages="\n".join(_stage(each) for each in lineage(run)),

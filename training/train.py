@@ -1,4 +1,4 @@
-"""Trains one stage: `python -m training.train backbone|tokenizer|classifier|mesh|detector ... --output RUN`.
+"""Trains one stage: `python -m training.train backbone|tokenizer|classifier|mesh|research|detector ... --output RUN`.
 
 Ctrl-C or SIGTERM writes a checkpoint and exits 130; the same command with `--resume` continues exactly.
 """
@@ -17,6 +17,7 @@ from training.stages.backbone import BackboneConfig, BackboneStage
 from training.stages.classifier import ClassifierConfig, ClassifierStage
 from training.stages.detector import DetectorStage, DetectorTraining
 from training.stages.mesh import MeshConfig, MeshStage
+from training.stages.research import ResearchConfig, ResearchStage
 from training.stages.tokenizer import TokenizerConfig, TokenizerStage
 
 StageConfig = (
@@ -24,6 +25,7 @@ StageConfig = (
     | Annotated[TokenizerConfig, tyro.conf.subcommand("tokenizer")]
     | Annotated[ClassifierConfig, tyro.conf.subcommand("classifier")]
     | Annotated[MeshConfig, tyro.conf.subcommand("mesh")]
+    | Annotated[ResearchConfig, tyro.conf.subcommand("research")]
     | Annotated[DetectorTraining, tyro.conf.subcommand("detector")]
 )
 
@@ -32,6 +34,7 @@ STAGES = {
     TokenizerConfig: TokenizerStage,
     ClassifierConfig: ClassifierStage,
     MeshConfig: MeshStage,
+    ResearchConfig: ResearchStage,
     DetectorTraining: DetectorStage,
 }
 
@@ -40,7 +43,7 @@ def train(config: LoopConfig, world: World) -> int:
     """Trains the stage that the configuration belongs to; returns 0 or 130.
 
     Args:
-        config: one of the five.
+        config: one of the six.
         world: this process among its peers.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stdout)

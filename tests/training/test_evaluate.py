@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import json
-import tarfile
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 
@@ -15,6 +12,7 @@ from core.body import Body, load_body
 from core.crop import crop_matrix, frame_to_crop_units
 from core.types import NetworkOutput
 from core.weights import WeightsBundle
+from tests.training.photographs import write_photographs
 from tests.training.picture_store import small_store
 from training import evaluate, metrics
 from training.evaluation import baselines, photographs, rendered
@@ -134,22 +132,6 @@ def test_chance_hits_a_disc_of_the_box() -> None:
     points = baselines.anywhere_in_boxes(boxes, 14, np.random.default_rng(0))
     hits = metrics.pck(points, np.full((4000, 14, 2), 0.5), np.ones((4000, 14), bool), np.ones(4000))
     assert hits.mean() == pytest.approx(np.pi * 0.1**2, rel=0.05)
-
-
-def write_photographs(folder: Path, count: int = 5) -> Path:
-    """A folder in LSPET's form: noise, and joints in it."""
-    rng = np.random.default_rng(0)
-    with tarfile.open(folder / "images.tar", "w") as archive:
-        for number in range(1, count + 1):
-            encoded = cv2.imencode(".jpg", rng.integers(0, 255, (80, 100, 3), np.uint8))[1].tobytes()
-            member = tarfile.TarInfo(f"images/im{number:05d}.jpg")
-            member.size = len(encoded)
-            archive.addfile(member, io.BytesIO(encoded))
-    joints = np.concatenate([rng.uniform(10, 70, (count, 14, 2)), np.ones((count, 14, 1))], -1)
-    joints[:, 0, 2] = 0
-    np.savez(folder / "joints.npz", image_id=np.arange(1, count + 1), joints=joints)
-    (folder / "split.json").write_text(json.dumps({"val": list(range(1, count + 1))}))
-    return folder
 
 
 def test_perfect_points_on_photographs_all_hit(tmp_path: Path) -> None:
