@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -11,7 +13,7 @@ from torch import Tensor
 from core.body import load_body
 from core.nets import project
 from core.nets.network import NetOutput
-from training import losses
+from training import losses, tals
 from training.pictures import PictureBatch
 from training.stages.classifier import freeze_tokenizer, lsp_of_coco, token_terms
 from training.stages.pictured import PicturedConfig, PicturedModule, PicturedStage, normalised
@@ -26,9 +28,18 @@ class MeshConfig(PicturedConfig):
     joint_weight: float = 10.0
     """On each of the token joints' and the regressed joints' L1, metres."""
     projection_weight: float = 2.0
-    """On each of the two projected joints' L1, crop units."""
+    """On each of the two projected joints' L1, crop units; see --tals."""
     edge_weight: float = 20.0
     """On the coarse mesh's edge lengths, metres."""
+    tals: Literal["off", "hard", "ramp"] = "off"
+    """Scales the projection loss down where a joint is nearer than a weak-perspective camera can bring it: "hard" at
+    a threshold a joint, "ramp" rising towards it. It measures Euclidean distance, so --tals-below 1 is no scaling."""
+    tals_power: Literal[1, 2] = 1
+    """1 for the distance, 2 for the squared distance (which asks for a larger --projection-weight)."""
+    tals_below: float = 0.1
+    """Weight below the threshold."""
+    tals_thresholds: Path | None = None
+    """File of `python -m training.tals_thresholds`; the one that comes with the code where none is named."""
 
 
 class MeshModule(PicturedModule):
@@ -36,6 +47,7 @@ class MeshModule(PicturedModule):
 
     regressor: Tensor
     edges: Tensor
+    thresholds: Tensor
 
     def __init__(self, config: MeshConfig) -> None:
         super().__init__(config)
@@ -46,6 +58,8 @@ class MeshModule(PicturedModule):
         first, second = np.nonzero(np.triu(body.adjacency_431, 1))
         edges = torch.from_numpy(np.stack([first, second], 1).astype(np.int64))
         self.register_buffer("edges", edges, persistent=False)
+        points = tals.load_thresholds(config.tals_thresholds).points
+        self.register_buffer("thresholds", points, persistent=False)
         freeze_tokenizer(self)
 
     def train(self, mode: bool = True) -> MeshModule:
@@ -69,8 +83,8 @@ class MeshModule(PicturedModule):
         coarse = losses.vertex_loss(out.coarse_vertices, batch.coarse_vertices, person)
         intermediate = losses.vertex_loss(out.intermediate_vertices, batch.intermediate_vertices, person)
         flat = [
-            losses.masked_l1(project(j, out.weak_camera), batch.lsp_2d[..., :2], inside)
-            for j in (out.joints, regressed)
+            self.projection_loss(project(joints, out.weak_camera), batch.lsp_2d[..., :2], inside)
+            for joints in (out.joints, regressed)
         ]
         edges = losses.edge_length_loss(out.coarse_vertices[person], batch.coarse_vertices[person], self.edges)
         return {
@@ -80,6 +94,21 @@ class MeshModule(PicturedModule):
             "projection": config.projection_weight * (flat[0] + flat[1]),
             "edges": config.edge_weight * edges,
         }
+
+    def projection_loss(self, predicted: Tensor, true: Tensor, inside: Tensor) -> Tensor:
+        """L1 of projected joints, or their distance scaled by joint.
+
+        Args:
+            predicted: (B, 14, 2) crop units.
+            true: (B, 14, 2) crop units.
+            inside: (B, 14), 1 for joints in the crop; others do not count.
+        """
+        config = self.config
+        if config.tals == "off":
+            return losses.masked_l1(predicted, true, inside)
+        return tals.tals_loss(
+            predicted, true, inside, self.thresholds, config.tals, config.tals_power, config.tals_below
+        )
 
     def regressed(self, out: NetOutput) -> Tensor:
         """(B, 14, 3) LSP joints of the predicted mesh."""
