@@ -134,6 +134,7 @@ def card(run: Path, name: str, scores: dict[str, dict[str, float]]) -> str:
     """The folder's README: what it is, what it learned from, how it was trained, what it scores."""
     config = first_line(run)["config"]
     size, minutes = config["size"], config["minutes"]
+    started = "".join(f" --init runs/{Path(source).name}" for source in config.get("init", []))
     rows = [f"| {key} | " + " | ".join(f"{v:.1f}" for v in values.values()) + " |" for key, values in scores.items()]
     columns = list(next(iter(scores.values()))) if scores else []
     head = [f"| set | {' | '.join(columns)} |", "|---" * (len(columns) + 1) + "|"]
@@ -143,9 +144,9 @@ def card(run: Path, name: str, scores: dict[str, dict[str, float]]) -> str:
         [
             f"# {name}: where people are",
             "",
-            "A one-class detector of 1.2 M parameters for footage, CC0: any use, commercial use included.",
-            f"Trained from nothing by `python -m training.train detector --size {size} --lr {config['lr']}"
-            f" --minutes {minutes:g} --seed {config['seed']}` on crowds of rendered people:",
+            "A one-class detector for footage, CC0: any use, commercial use included.",
+            f"Trained by `python -m training.train detector --size {size} --batch {config['batch']} --lr {config['lr']}"
+            f" --minutes {minutes:g} --seed {config['seed']}{started}` on crowds of rendered people:",
             "",
             *data,
             "",

@@ -6,7 +6,6 @@ sides); trained on rendered crowds, `training.stages.detector`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
@@ -17,26 +16,12 @@ from core.crop import IMAGENET_MEAN, IMAGENET_STD
 
 from .blocks import BasicBlock
 from .precision import full_precision
+from .small import SmallTrunk, initialise
 
 STRIDE = 8
 PRIOR = 0.01
 """What the map says of every cell at first, so that the empty ones do not drown the others."""
 LARGEST_LOG = 6.0
-
-
-@dataclass(frozen=True, slots=True)
-class DetectorConfig:
-    """Widths of the detector.
-
-    Attributes:
-        widths: channels at strides 2, 4, 8, 16, 32.
-        blocks: residual blocks at strides 4, 8, 16, 32.
-        neck: channels of the top-down path and the heads.
-    """
-
-    widths: tuple[int, int, int, int, int] = (16, 24, 48, 96, 128)
-    blocks: tuple[int, int, int, int] = (1, 2, 2, 2)
-    neck: int = 64
 
 
 class DetectorOutput(NamedTuple):
@@ -52,30 +37,25 @@ class DetectorOutput(NamedTuple):
 
 
 class PersonDetector(nn.Module):
-    """Residual trunk, top-down path to stride 8, two heads."""
+    """The small backbone's trunk and one coarser stage, joined at stride 8, and two heads.
 
-    def __init__(self, config: DetectorConfig | None = None) -> None:
+    The trunk is the pose network's, so that it can start from weights that know people already.
+    """
+
+    def __init__(self, width: int = 32, neck: int = 64) -> None:
         super().__init__()
-        self.config = config or DetectorConfig()
-        widths, neck = self.config.widths, self.config.neck
-        self.stem = _convolution(3, widths[0], 2)
-        self.down = _convolution(widths[0], widths[1], 2)
-        self.layer4 = _stage(widths[1], widths[1], 1, self.config.blocks[0])
-        self.layer8 = _stage(widths[1], widths[2], 2, self.config.blocks[1])
-        self.layer16 = _stage(widths[2], widths[3], 2, self.config.blocks[2])
-        self.layer32 = _stage(widths[3], widths[4], 2, self.config.blocks[3])
-        self.from8, self.from16, self.from32 = (_convolution(width, neck, 1, 1) for width in widths[2:])
-        self.joined = _convolution(neck, neck, 1)
-        self.to_centre, self.to_sides = _convolution(neck, neck, 1), _convolution(neck, neck, 1)
+        self.trunk = SmallTrunk(width)
+        self.layer32 = nn.Sequential(BasicBlock(4 * width, 4 * width, 2), BasicBlock(4 * width, 4 * width))
+        self.from8, self.from16, self.from32 = (_convolution(n * width, neck, 1) for n in (2, 4, 4))
+        self.joined = _convolution(neck, neck, 3)
+        self.to_centre, self.to_sides = _convolution(neck, neck, 3), _convolution(neck, neck, 3)
         self.centre, self.sides = nn.Conv2d(neck, 1, 1), nn.Conv2d(neck, 4, 1)
         self._initialise()
 
     def forward(self, image: Tensor) -> DetectorOutput:
         """Reads normalised pictures (B, 3, H, W), both sides multiples of 32."""
-        at8 = self.layer8(self.layer4(self.down(self.stem(image))))
-        at16 = self.layer16(at8)
-        at32 = self.layer32(at16)
-        top = self.from16(at16) + F.interpolate(self.from32(at32), scale_factor=2.0, mode="nearest")
+        _, at8, at16 = self.trunk(image)
+        top = self.from16(at16) + F.interpolate(self.from32(self.layer32(at16)), scale_factor=2.0, mode="nearest")
         top = self.joined(self.from8(at8) + F.interpolate(top, scale_factor=2.0, mode="nearest"))
         at_centre, at_sides = self.to_centre(top), self.to_sides(top)
         with full_precision(top):
@@ -84,11 +64,8 @@ class PersonDetector(nn.Module):
         return DetectorOutput(centre, sides)
 
     def _initialise(self) -> None:
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-            if isinstance(module, BasicBlock):
-                nn.init.zeros_(module.bn2.weight)
+        for part in (self.layer32, self.from8, self.from16, self.from32, self.joined, self.to_centre, self.to_sides):
+            initialise(part)
         for head, bias in ((self.centre, float(torch.logit(torch.tensor(PRIOR)))), (self.sides, 1.0)):
             assert head.bias is not None
             nn.init.normal_(head.weight, std=0.01)
@@ -130,15 +107,9 @@ def boxes_of_sides(sides: Tensor) -> Tensor:
     return torch.stack([x - left, y - top, x + right, y + bottom], 1)
 
 
-def _convolution(channels_in: int, channels: int, stride: int, size: int = 3) -> nn.Sequential:
+def _convolution(channels_in: int, channels: int, size: int) -> nn.Sequential:
     return nn.Sequential(
-        nn.Conv2d(channels_in, channels, size, stride, size // 2, bias=False),
+        nn.Conv2d(channels_in, channels, size, 1, size // 2, bias=False),
         nn.BatchNorm2d(channels),
         nn.ReLU(inplace=True),
-    )
-
-
-def _stage(channels_in: int, channels: int, stride: int, blocks: int) -> nn.Sequential:
-    return nn.Sequential(
-        BasicBlock(channels_in, channels, stride), *(BasicBlock(channels, channels) for _ in range(blocks - 1))
     )

@@ -22,10 +22,10 @@ class SmallFeatures(NamedTuple):
     fine: Tensor
 
 
-class SmallBackbone(nn.Module):
-    """Widths w, 2w, 4w, 8w at strides 4, 8, 16, 16: 128 px give 8 x 8 image tokens."""
+class SmallTrunk(nn.Module):
+    """Widths w, 2w, 4w at strides 4, 8, 16: what the pose network and the detector share."""
 
-    def __init__(self, width: int, neck_width: int) -> None:
+    def __init__(self, width: int) -> None:
         super().__init__()
         self.stem = nn.Sequential(
             nn.Conv2d(3, width, 3, 2, 1, bias=False),
@@ -38,24 +38,40 @@ class SmallBackbone(nn.Module):
         self.layer1 = _stage(width, width, 1)
         self.layer2 = _stage(width, 2 * width, 2)
         self.layer3 = _stage(2 * width, 4 * width, 2)
+        initialise(self)
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(B, 3, S, S), S a multiple of 16, to maps at strides 4, 8, 16."""
+        stride4 = self.layer1(self.stem(image))
+        stride8 = self.layer2(stride4)
+        return stride4, stride8, self.layer3(stride8)
+
+
+class SmallBackbone(SmallTrunk):
+    """The trunk, width 8w at stride 16, and a light top-down path: 128 px give 8 x 8 image tokens."""
+
+    def __init__(self, width: int, neck_width: int) -> None:
+        super().__init__(width)
         self.layer4 = _stage(4 * width, 8 * width, 1)
         self.neck = Neck((width, 2 * width, 8 * width), neck_width)
         self.channels = 8 * width
-        self._initialise()
+        initialise(self.layer4)
+        initialise(self.neck)
 
-    def forward(self, image: Tensor) -> SmallFeatures:
+    def forward(self, image: Tensor) -> SmallFeatures:  # type: ignore[override]
         """(B, 3, S, S), S a multiple of 32."""
-        stride4 = self.layer1(self.stem(image))
-        stride8 = self.layer2(stride4)
-        stride16 = self.layer4(self.layer3(stride8))
+        stride4, stride8, stride16 = super().forward(image)
+        stride16 = self.layer4(stride16)
         return SmallFeatures(stride16, self.neck(stride4, stride8, stride16))
 
-    def _initialise(self) -> None:
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-            if isinstance(module, BasicBlock):
-                nn.init.zeros_(module.bn2.weight)  # every block starts as the identity
+
+def initialise(part: nn.Module) -> None:
+    """Fresh kernels; every residual block starts as the identity."""
+    for module in part.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        if isinstance(module, BasicBlock):
+            nn.init.zeros_(module.bn2.weight)
 
 
 class Neck(nn.Module):

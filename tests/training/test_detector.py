@@ -7,13 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from core.nets.detector import DeployedDetector, PersonDetector, boxes_of_sides, cell_middles
+from core.nets.small import SmallBackbone, SmallTrunk
 from tests.training.picture_store import small_store
 from training import detection, export_detector
 from training.detection import Found
 from training.pictures.crowds import CrowdBatch, Crowds
-from training.stages.detector import box_loss, peak_loss, targets
+from training.stages.detector import DetectorModule, box_loss, peak_loss, start_from, targets
 
 
 @pytest.fixture(scope="module")
@@ -132,3 +134,15 @@ def test_graph_answers_as_torch_for_any_size(tmp_path: Path) -> None:
 def test_run_of_another_stage_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="checkpoint"):
         export_detector.detector_of_run(tmp_path)
+
+
+def test_detector_starts_from_the_pose_networks_backbone(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    backbone = SmallBackbone(32, 64)
+    tensors = {f"net.backbone.{name}": value.contiguous() for name, value in backbone.state_dict().items()}
+    save_file(tensors, tmp_path / "pose.safetensors")
+    module = DetectorModule()
+    start_from(module, tmp_path / "pose.safetensors")
+    image = torch.randn(1, 3, 64, 64)
+    for ours, theirs in zip(module.net.eval().trunk(image), SmallTrunk.forward(backbone.eval(), image), strict=True):
+        assert torch.equal(ours, theirs)

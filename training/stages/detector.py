@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from core.nets.detector import DeployedDetector, PersonDetector, boxes_of_sides, cell_middles
+from training import checkpoint
 from training.detection import Found, best_boxes, detection_scores, letterboxed
 from training.loop import LoopConfig
 from training.lspet import load_validation
@@ -28,6 +30,7 @@ IN_THE_MIDDLE = 0.4
 BOX_WEIGHT = 2.0
 TEST_BATCH = 32
 LONGER_SIDE = 416
+logger = logging.getLogger("training")
 
 
 @dataclass(frozen=True)
@@ -42,8 +45,10 @@ class DetectorTraining(LoopConfig):
     """Store of the fixed test; none is scored without it."""
     lspet: Path | None = None
     """Folder of the LSPET photographs, scored (never learned from) where it is given."""
-    size: int = 256
+    size: int = 224
     """Pixels a side of the pictures."""
+    init: tuple[Path, ...] = ()
+    """Runs to start from: a detector's, or one of the pose network, whose backbone knows people already."""
     test_pictures: int = 320
     """Pictures of the fixed test."""
 
@@ -115,6 +120,19 @@ class DetectorModule(nn.Module):
         }
 
 
+def start_from(module: DetectorModule, source: Path) -> None:
+    """Copies what fits of a detector's run, or of the backbone of the pose network's."""
+    tensors = checkpoint.averaged_weights(source)
+    backbones = ("net.backbone.", "backbone.")
+    named = {
+        next((f"net.trunk.{name.removeprefix(b)}" for b in backbones if name.startswith(b)), name): value
+        for name, value in tensors.items()
+    }
+    missing = checkpoint.initialise(module, named)
+    total = len(module.state_dict())
+    logger.info("%s: %d of %d tensors start from it", source, total - len(missing), total)
+
+
 class DetectorStage:
     """Crowds in, boxes out."""
 
@@ -122,6 +140,8 @@ class DetectorStage:
         torch.manual_seed(config.seed)
         self.config, self.world = config, world
         self.module = DetectorModule().to(world.device)
+        for source in config.init:
+            start_from(self.module, source)
         self.crowds = Crowds(PictureStore.open(config.store), config.size, config.seed, world.rank)
         is_scored = world.is_first and config.test_store is not None
         self.tests = self._tests(config.test_store) if is_scored and config.test_store else []
