@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from tempfile import mkdtemp
@@ -18,7 +19,7 @@ from training.parallel import World
 from training.pictures import Composer
 from training.stages.backbone import BackboneConfig
 from training.stages.classifier import lsp_of_coco
-from training.stages.mesh import MeshConfig, MeshModule, MeshStage
+from training.stages.mesh import MeshConfig, MeshModule, MeshStage, first_of
 from training.stages.pictured import normalised
 from training.stages.tokenizer import TokenizerConfig, TokenizerStage, reconstruction_scores
 from training.train import main
@@ -115,6 +116,20 @@ def test_mesh_losses_at_the_truth_are_zero() -> None:
         assert terms[name].item() == pytest.approx(0, abs=1e-6), name
     # joints regressed from 1723 of the 6890 vertices: 10 per metre, a few millimetres
     assert terms["regressed_joints"].item() < 10 * 0.01
+
+
+def test_a_share_of_the_batch_goes_through_the_transformers() -> None:
+    """Equal dense losses; the mesh's are those of the first half alone."""
+    config = MeshConfig(output=Path("unused"), store=small_store().folder, size=SIZE, seed=3)
+    whole, half = MeshModule(config).eval(), MeshModule(replace(config, mesh_share=0.5)).eval()
+    half.load_state_dict(whole.state_dict())
+    batch = Composer(small_store(), SIZE, seed=0).batch(4, 0)
+    with torch.no_grad():
+        terms, found, expected = whole(batch), half(batch), whole(first_of(batch, 2))
+    assert torch.allclose(terms["heatmap"], found["heatmap"])
+    for name in ("vertices", "projection", "tokens"):
+        assert torch.allclose(found[name], expected[name], rtol=1e-3)
+        assert not torch.allclose(found[name], terms[name], rtol=1e-3)
 
 
 def test_same_step_gives_the_same_pictures() -> None:
