@@ -15,12 +15,12 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from .appearance import likeness, trunk_colours
+from .association import matched, part_doubles
 from .past import PastFrames
 from .reading import (
     ONE_PERSON,
     Estimate,
     Found,
-    are_one_person,
     box_overlap,
     boxes_of,
     is_seen,
@@ -44,8 +44,6 @@ STILL_THE_SAME = 0.3
 NOT_ALIKE = 0.45
 """Likeness of the trunks' colours below which somebody else is in the crop; one person's own are 0.56 to 1 from
 frame to frame on six clips, those of two people in other clothes 0.2 to 0.7."""
-ALIKE = 0.6
-"""Likeness from which on a person found again can be the lost one."""
 IS_A_PART = 0.4
 """Share of a found box that lies in the box of somebody who is followed, from which on it is a part of them."""
 
@@ -173,7 +171,7 @@ class Tracker:
         """Sightings of those who are followed; those who share another's joints are not seen."""
         drawn = {given.person_id for given in self._given.get(frame.frame_index, [])}
         found = self._seen_again(self._active, frame, drawn)
-        self._part_doubles(found, frame)
+        part_doubles(self._active, found, frame)
         sightings = []
         for track, seen in zip(self._active, found, strict=True):
             if seen is None:
@@ -224,18 +222,6 @@ class Tracker:
         is_alike = 1 / GREATEST_GROWTH < growth < GREATEST_GROWTH
         return bool(is_seen(seen, self._settings)[0]) and is_in and is_near and is_alike
 
-    def _part_doubles(self, found: list[Estimates | None], frame: Frame) -> None:
-        """Where two tracks read the same joints, the one that was expected elsewhere is not seen."""
-        for i in range(len(found)):
-            for j in range(i):
-                a, b = found[i], found[j]
-                if a is None or b is None or not are_one_person(a, b):
-                    continue
-                wanted = [self._active[row].predicted(frame.time_s) for row in (i, j)]
-                fits = [float(overlap(boxes_of(s)[0], w)) for s, w in zip((a, b), wanted, strict=True)]
-                known = [bool(self._active[row].person_id) for row in (i, j)]
-                found[i if (known[0], fits[0]) < (known[1], fits[1]) else j] = None
-
     # finding
 
     def _is_search_due(self, frame: Frame) -> bool:
@@ -254,49 +240,63 @@ class Tracker:
         return bool(self._lost) if self._given else len(self._active) < self._limit
 
     def _search(self, frame: Frame) -> list[Sighting]:
+        """Who is found in the whole frame: first the sure ones, then the unsure ones, who must be somebody missed."""
         self._searched_s = frame.time_s
-        here = [track.box_px for track in self._active if track.last_frame == frame.frame_index]
-        looked = self._find(frame.image, np.array(here).reshape(-1, 4))
+        looked = self._find(frame.image, self._boxes_here(frame))
         if looked is None:
             return []
-        found = looked.seen
+        seen, boxes = looked.seen, boxes_of(looked.seen)
+        colours = trunk_colours(frame.image, seen)
+        order = np.argsort(-quality(seen) * boxes[:, 2:].max(1), kind="stable")
         sightings: list[Sighting] = []
-        order = np.argsort(-quality(found) * np.sqrt(boxes_of(found)[:, 2:].max(1)), kind="stable")
-        for row in order:
-            seen, box = found[[int(row)]], boxes_of(found)[row]
-            colours = trunk_colours(frame.image, seen)[0]
-            track = self._whose(box, colours, frame, bool(looked.is_sure[row]))
-            if track is None:
-                continue
-            unseen_since = track.last_frame
-            track.follow(box, frame.frame_index, frame.time_s, colours)
-            sightings.append(self._sighting(track, seen, frame))
-            if track.person_id:
-                earlier = self._before(sightings[-1], unseen_since)
-                for sighting in earlier:
-                    self._past.note(sighting)
-                sightings += earlier
+        for is_sure in (True, False):
+            rows = [int(row) for row in order if looked.is_sure[row] == is_sure and self._is_free(boxes[row], frame)]
+            missing = self._missing(frame)
+            pairs = matched(missing, boxes[rows], colours[rows], frame.time_s, self._relink_s)
+            for track, row in [(missing[one], rows[other]) for one, other in pairs]:
+                if track in self._active or self._has_room():
+                    sightings += self._found_again(track, seen[[row]], frame, colours[row])
+            known = {rows[other] for _, other in pairs}
+            for row in (row for row in rows if is_sure and row not in known):
+                if self._has_room() and not self._given and self._is_free(boxes[row], frame):
+                    track = begin("", boxes[row], frame.frame_index, frame.time_s)
+                    self._active.append(track)
+                    track.follow(boxes[row], frame.frame_index, frame.time_s, colours[row])
+                    sightings.append(self._sighting(track, seen[[row]], frame))
         return sightings
 
-    def _whose(self, box: Float, colours: Float, frame: Frame, is_sure: bool) -> Tracklet | None:
-        """The track that a found person belongs to: a missing one, a lost one or, if sure, a new one."""
+    def _found_again(self, track: Tracklet, seen: Estimates, frame: Frame, colours: Float) -> list[Sighting]:
+        """The sighting of somebody who was missed, and those in the frames since."""
+        if track in self._lost:
+            self._lost.remove(track)
+            self._active.append(track)
+        unseen_since = track.last_frame
+        track.follow(boxes_of(seen)[0], frame.frame_index, frame.time_s, colours)
+        now = self._sighting(track, seen, frame)
+        if not track.person_id:
+            return [now]
+        earlier = self._before(now, unseen_since)
+        for sighting in earlier:
+            self._past.note(sighting)
+        return [now, *earlier]
+
+    def _missing(self, frame: Frame) -> list[Tracklet]:
+        """Who could be found: those not seen in this frame, and the lost where there is room for one more."""
+        away = [track for track in self._active if track.last_frame != frame.frame_index]
+        return away + (self._lost if self._has_room() else [])
+
+    def _has_room(self) -> bool:
+        return bool(self._given) or len(self._active) < self._limit
+
+    def _boxes_here(self, frame: Frame) -> Float:
+        """(N, 4) xywh of those seen in this frame."""
         here = [track.box_px for track in self._active if track.last_frame == frame.frame_index]
-        if any(share_inside(box, other) > IS_A_PART or box_overlap(box, other) > IS_A_PART for other in here):
-            return None
-        missing = [track for track in self._active if track.last_frame != frame.frame_index]
-        has_room = bool(self._given) or len(self._active) < self._limit
-        for track in sorted(missing + (self._lost if has_room else []), key=lambda track: track.distance(box)):
-            if track.is_within_reach(box, frame.time_s, self._relink_s) and likeness(track.colours, colours) > ALIKE:
-                if track not in self._active:
-                    self._lost.remove(track)
-                    self._active.append(track)
-                track.velocity_px = np.zeros(2)
-                return track
-        if self._given or not has_room or not is_sure:
-            return None
-        track = begin("", box, frame.frame_index, frame.time_s)
-        self._active.append(track)
-        return track
+        return np.array(here).reshape(-1, 4)
+
+    def _is_free(self, box: Float, frame: Frame) -> bool:
+        """Whether a found box is neither somebody who is seen in this frame already nor a part of them."""
+        here = self._boxes_here(frame)
+        return not (np.maximum(share_inside(box, here), box_overlap(box, here)) > IS_A_PART).any()
 
     def _take_given(self, frame: Frame) -> None:
         """Boxes that the user drew on this frame begin or correct a track."""
@@ -304,8 +304,7 @@ class Tracker:
             self._lost = [track for track in self._lost if track.person_id != given.person_id]
             known = [track for track in self._active if track.person_id == given.person_id]
             track = known[0] if known else begin(given.person_id, given.box_px, frame.frame_index, frame.time_s)
-            track.box_px, track.velocity_px = np.array(given.box_px, np.float64), np.zeros(2)
-            track.seen_s = frame.time_s
+            track.put(given.box_px, frame.time_s)
             if not known:
                 self._active.append(track)
 
@@ -329,11 +328,10 @@ class Tracker:
     def _name_for(self, first: Sighting, colours: Float) -> str:
         """The name of the lost person who was near the place of a first sighting shortly before, or a new one."""
         box = boxes_of(first.estimates)[0]
-        for track in sorted(self._lost, key=lambda track: track.distance(box)):
-            is_before = track.last_frame < first.frame_index and likeness(track.colours, colours) > ALIKE
-            if is_before and track.is_within_reach(box, first.time_s, self._relink_s):
-                self._lost.remove(track)
-                return track.person_id
+        before = [track for track in self._lost if track.last_frame < first.frame_index]
+        for one, _ in matched(before, box[None], colours[None], first.time_s, self._relink_s):
+            self._lost.remove(before[one])
+            return before[one].person_id
         self._named += 1
         return str(self._named)
 

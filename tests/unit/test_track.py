@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from core.reading import Found
 from core.settings import TrackSettings
 from core.track import Tracker
 from core.types import PersonBox, Sighting
@@ -144,6 +145,63 @@ def test_crossing_keeps_names() -> None:
     ends = {name: centres(seen)[[0, -1], 0] for name, seen in told.items()}
     moves = {name: float(end[1] - end[0]) for name, end in ends.items()}
     assert sorted(round(move / 100) for move in moves.values()) == [-4, 4]
+
+
+HIDDEN = 10
+"""Frames for which somebody is out of sight: longer than a gap that is bridged."""
+
+
+def crossing(hidden: str) -> list[Truth]:
+    """Two of one size who walk towards each other and pass; those named are out of sight while they do."""
+    truth = []
+    for i in range(80):
+        people = {"a": person(60 + 5 * i), "b": person(460 - 5 * i, y=105)}
+        is_passing = 35 <= i < 35 + HIDDEN
+        truth.append({name: box for name, box in people.items() if not (is_passing and name in hidden)})
+    return truth
+
+
+@pytest.mark.parametrize("is_find_cheap", [False, True])
+@pytest.mark.parametrize("hidden", ["a", "b", "ab"])
+def test_crossing_out_of_sight_keeps_names(hidden: str, is_find_cheap: bool) -> None:
+    told = run(FakePeople(crossing(hidden)), is_find_cheap=is_find_cheap)
+    moves = {name: float(np.diff(centres(seen)[[0, -1], 0])[0]) for name, seen in told.items()}
+    assert sorted(round(move / 100) for move in moves.values()) == [-4, 4]
+    gone = [set(range(80)) - set(frames_of(seen)) for seen in told.values()]
+    assert sorted(len(frames) for frames in gone) == sorted(HIDDEN * (name in hidden) for name in "ab")
+
+
+def test_unsure_reading_is_who_is_missed_but_nobody_new() -> None:
+    truth: list[Truth] = [{"a": person(60 + i)} if not 20 <= i < 34 else {} for i in range(60)]
+    scene = FakePeople(truth)
+
+    def run_with(first_sure: int) -> dict[str, list[int]]:
+        def find(image: np.ndarray, known_px: np.ndarray) -> Found | None:
+            found = scene.find(image, known_px)
+            index = int(image[0, 0, 0]) * 256 + int(image[0, 0, 1])
+            return None if found is None else replace(found, is_sure=found.is_sure & (index < first_sure))
+
+        tracker = Tracker(scene.estimate, find, SETTINGS, "all", is_find_cheap=True)
+        told: dict[str, list[int]] = defaultdict(list)
+        for frame in scene.frames():
+            for sighting in tracker.step(frame):
+                told[sighting.person_id].append(sighting.frame_index)
+        return dict(told)
+
+    assert run_with(first_sure=0) == {}
+    told = run_with(first_sure=10)
+    assert sorted(told["1"]) == [i for i in range(60) if not 20 <= i < 34]
+
+
+def test_cheap_search_finds_a_newcomer_within_a_few_frames() -> None:
+    truth: list[Truth] = [{"a": person(60), **({"b": person(400)} if i >= 20 else {})} for i in range(60)]
+    scene = FakePeople(truth)
+    tracker = Tracker(scene.estimate, scene.find, SETTINGS, "all", is_find_cheap=True)
+    first = {}
+    for frame in scene.frames():
+        for sighting in tracker.step(frame):
+            first.setdefault(sighting.person_id, frame.frame_index)
+    assert first["2"] <= 20 + SETTINGS.detect_every_s * FPS + SETTINGS.confirm_frames
 
 
 def test_cut_ends_tracks_and_starts_new_ones() -> None:

@@ -1,0 +1,70 @@
+"""Whose a reading is, where several people could be meant: by place and by the colours of the trunk."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from .appearance import likeness, trunk_colours
+from .reading import are_one_person, box_overlap, boxes_of, overlap
+from .tracklet import Tracklet
+from .types import Estimates, Float, Frame
+
+ALIKE = 0.6
+"""Likeness of the trunks' colours from which on a person found can be the missing one."""
+IMPOSSIBLE = 1e6
+
+
+def matched(
+    tracks: Sequence[Tracklet], boxes_px: Float, colours: Float, time_s: float, relink_s: float
+) -> list[tuple[int, int]]:
+    """Pairs of a track and a person found: all at once, so that two who come back together keep their names.
+
+    A pair costs the more, the less the box is where the track should be by now and the less the trunk's colours
+    are those of the track.
+
+    Args:
+        tracks: the missing ones.
+        boxes_px: (N, 4) xywh of the people found.
+        colours: (N, 128) as `appearance.trunk_colours`.
+        time_s: of the frame.
+        relink_s: how long somebody may have been away.
+
+    Returns:
+        Numbers of tracks and of people.
+    """
+    if not tracks or not len(boxes_px):
+        return []
+    costs = np.full((len(tracks), len(boxes_px)), IMPOSSIBLE)
+    for row, track in enumerate(tracks):
+        fits = box_overlap(boxes_px, track.predicted(time_s))
+        for column, box in enumerate(boxes_px):
+            alike = likeness(track.colours, colours[column])
+            if alike > ALIKE and track.is_within_reach(box, time_s, relink_s):
+                costs[row, column] = (1 - fits[column]) + track.distance(box, time_s) + (1 - alike)
+    pairs = zip(*linear_sum_assignment(costs), strict=True)
+    return [(int(row), int(column)) for row, column in pairs if costs[row, column] < IMPOSSIBLE]
+
+
+def part_doubles(tracks: Sequence[Tracklet], found: list[Estimates | None], frame: Frame) -> None:
+    """Where two tracks read the same joints, make the one whom they fit less unseen: None in `found`.
+
+    Args:
+        tracks: those that were looked for.
+        found: for each its reading, a batch of one.
+        frame: in which.
+    """
+    for i in range(len(found)):
+        for j in range(i):
+            a, b = found[i], found[j]
+            if a is not None and b is not None and are_one_person(a, b):
+                fits = [_fit(tracks[row], seen, frame) for row, seen in ((i, a), (j, b))]
+                found[i if fits[0] < fits[1] else j] = None
+
+
+def _fit(track: Tracklet, seen: Estimates, frame: Frame) -> tuple[bool, float]:
+    """How well a reading fits a track, by place and colours; those who are believed come first."""
+    place = float(overlap(boxes_of(seen)[0], track.predicted(frame.time_s)))
+    return bool(track.person_id), place + likeness(track.colours, trunk_colours(frame.image, seen)[0])
