@@ -18,7 +18,8 @@ RIGHT, LEFT, MIDDLE = (60, 60, 255), (255, 120, 40), (80, 230, 80)
 _RIGHT_JOINTS, _LEFT_JOINTS = {0, 1, 2, 6, 7, 8}, {3, 4, 5, 9, 10, 11}
 
 
-def _colour(a: int, b: int) -> tuple[int, int, int]:
+def limb_colour(a: int, b: int) -> tuple[int, int, int]:
+    """BGR of the line between two LSP joints, or of one of them."""
     if {a, b} <= _RIGHT_JOINTS:
         return RIGHT
     return LEFT if {a, b} <= _LEFT_JOINTS else MIDDLE
@@ -34,9 +35,9 @@ def draw_labels(batch: PictureBatch, n: int) -> Bytes:
     points = batch.lsp_2d[n].numpy()
     pixel = [(int((x + 1) / 2 * size), int((y + 1) / 2 * size)) for x, y, _ in points]
     for a, b in LIMBS:
-        cv2.line(picture, pixel[a], pixel[b], _colour(a, b), 1, cv2.LINE_AA)
+        cv2.line(picture, pixel[a], pixel[b], limb_colour(a, b), 1, cv2.LINE_AA)
     for j, (where, (_, _, seen)) in enumerate(zip(pixel, points, strict=True)):
-        cv2.circle(picture, where, 3, _colour(j, j), -1 if seen == 1 else 1, cv2.LINE_AA)
+        cv2.circle(picture, where, 3, limb_colour(j, j), -1 if seen == 1 else 1, cv2.LINE_AA)
     for x, y, seen in batch.coco_2d[n, :5].numpy():
         where = (int((x + 1) / 2 * size), int((y + 1) / 2 * size))
         cv2.circle(picture, where, 1, (0, 255, 255) if seen == 1 else (120, 120, 120), -1)
