@@ -127,7 +127,7 @@ class ResearchModule(MeshModule):
         terms = {
             "photograph_heatmap": losses.heatmap_cross_entropy(maps, points, seen),
             "photograph_projection": self.config.projection_weight
-            * sum((losses.masked_l1(one, points, seen) for one in flat), torch.zeros(())),
+            * sum((self.projection_loss(one, points, seen) for one in flat), torch.zeros(())),
         }
         if out.keypoints is not None:
             said = out.keypoints[:, LSP_FROM_COCO]
