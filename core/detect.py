@@ -39,9 +39,16 @@ if TYPE_CHECKING:
     from .detectors.graph import Graph
 
 OWN, FRAME, SEARCH = "own", "frame", "search"
+LEAST = "least"
+"""The option of all adapters that `open_detector` sets."""
 OWN_FOLDER = WEIGHTS_FOLDER / "open-detector"
 MOST_PEOPLE = 32
 """Of one frame that are looked at, the surest first."""
+UNSURE = 0.6
+"""Share of a detector's threshold from which on a box can be somebody who is missed: people who are half hidden
+score less, and so do things that are nobody."""
+IS_MISSED = 0.3
+"""Overlap (IoU of the squares) with the place where somebody is missed, from which on an unsure box can be them."""
 IS_KNOWN = 0.5
 """IoU of a detection with the box of somebody who is followed, from which on it is them."""
 NO_WORSE = 0.9
@@ -73,10 +80,12 @@ class Detector(Protocol):
     Attributes:
         name: for people and for the take.
         digest: sha256 of its file; "" where there is none.
+        threshold: score from which on it is sure.
     """
 
     name: str
     digest: str
+    threshold: float
 
     def __call__(self, frame: Image) -> Detections:
         """The people of a frame (H, W, 3) uint8 BGR, nobody twice; nothing else."""
@@ -85,7 +94,7 @@ class Detector(Protocol):
 class FullFrame:
     """One person who fills the frame: for footage that is cut to a person already."""
 
-    name, digest = FRAME, ""
+    name, digest, threshold = FRAME, "", 0.5
 
     def __call__(self, frame: Image) -> Detections:
         """The frame's own box."""
@@ -93,24 +102,38 @@ class FullFrame:
 
 
 def find_detected(
-    image: Image, known_px: Float, detector: Detector, estimate: Estimate, settings: TrackSettings
+    image: Image,
+    known_px: Float,
+    missed_px: Float,
+    detector: Detector,
+    estimate: Estimate,
+    settings: TrackSettings,
 ) -> Found | None:
     """The people whom the detector sees and the pose network believes in; None where there are none.
 
     Args:
         image: (H, W, 3) uint8 BGR.
         known_px: (N, 4) xywh of people who are followed already: they are left out.
+        missed_px: (N, 4) xywh where people should be who are not seen: there unsure boxes count too.
         detector: where to look.
         estimate: the network, as `Estimator.estimate`.
         settings: the thresholds.
     """
-    boxes = detector(image).boxes_xywh
-    boxes = boxes[[not (box_overlap(box, known_px) > IS_KNOWN).any() for box in boxes]][:MOST_PEOPLE]
-    if not len(boxes):
+    detections = detector(image)
+    is_sure = detections.scores >= detector.threshold
+    rows = [
+        row
+        for row, box in enumerate(detections.boxes_xywh)
+        if not (box_overlap(box, known_px) > IS_KNOWN).any()
+        and (is_sure[row] or (overlap(box, missed_px) > IS_MISSED).any())
+    ][:MOST_PEOPLE]
+    if not rows:
         return None
-    seen = _centred(image, boxes, estimate)
-    rows = _nobody_twice(seen, is_seen(seen, settings))
-    return Found(seen[rows], is_somebody(seen[rows], settings)) if len(rows) else None
+    seen = _centred(image, detections.boxes_xywh[rows], estimate)
+    chosen = _nobody_twice(seen, is_seen(seen, settings))
+    if not len(chosen):
+        return None
+    return Found(seen[chosen], is_sure[rows][chosen] & is_somebody(seen[chosen], settings))
 
 
 def _centred(image: Image, boxes: Float, estimate: Estimate) -> Estimates:
@@ -141,13 +164,14 @@ def is_own_there() -> bool:
     return (OWN_FOLDER / CONFIG).is_file()
 
 
-def open_detector(name_or_path: str | Path | None = None, threads: int | None = None) -> Detector:
+def open_detector(name_or_path: str | Path | None = None, threads: int | None = None, least: float = 1.0) -> Detector:
     """Load a detector.
 
     Args:
         name_or_path: None or "own" is the one that ships, "frame" the whole frame; a folder with a
             config.json, its name in assets/weights, or an .onnx file.
         threads: of the CPU; None leaves it to the library.
+        least: share of its threshold from which on boxes come back.
 
     Raises:
         MocapError: not there, damaged, not a detector of a known form, or onnxruntime is missing.
@@ -158,16 +182,16 @@ def open_detector(name_or_path: str | Path | None = None, threads: int | None = 
     if not path.exists() and (WEIGHTS_FOLDER / path).is_dir():
         path = WEIGHTS_FOLDER / path
     if path.is_dir():
-        return _from_folder(path, threads)
+        return _from_folder(path, threads, least)
     if path.is_file():
         from .detectors.graph import Graph
 
         graph = Graph(path, threads)
-        return _adapted(_adapter_of(graph), graph, {}, path.stem, _sha256(path))
+        return _adapted(_adapter_of(graph), graph, {LEAST: least}, path.stem, _sha256(path))
     raise WeightsError(f"{path}: no such detector; give own, frame, search, a folder or an .onnx file")
 
 
-def _from_folder(folder: Path, threads: int | None) -> Detector:
+def _from_folder(folder: Path, threads: int | None, least: float) -> Detector:
     file = folder / CONFIG
     try:
         config = json.loads(file.read_text(encoding="utf-8"))
@@ -190,7 +214,8 @@ def _from_folder(folder: Path, threads: int | None) -> Detector:
     from .detectors.graph import Graph
 
     try:
-        return _adapted(adapter, Graph(folder / name, threads), config, str(config.get("name", folder.name)), found)
+        options = {**config, LEAST: least}
+        return _adapted(adapter, Graph(folder / name, threads), options, str(config.get("name", folder.name)), found)
     except (KeyError, TypeError, ValueError) as error:
         raise WeightsError(f"{file}: damaged ({error} missing or wrong); get the detector again") from error
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from .boxes import boxes_by_frame
 from .camera import default_focal_px
-from .detect import SEARCH, Detector, find_detected, is_own_there, open_detector
+from .detect import SEARCH, UNSURE, Detector, find_detected, is_own_there, open_detector
 from .errors import BoxesError, Cancelled, FootageError
 from .estimate import Estimator
 from .footage import Footage, open_footage
@@ -83,14 +83,14 @@ def reconstruct(
 def _detector(settings: ReconstructSettings) -> Detector | None:
     """The detector that was asked for or that ships; None for the search."""
     is_search = settings.detector == SEARCH or (settings.detector is None and not is_own_there())
-    return None if is_search else open_detector(settings.detector, settings.threads)
+    return None if is_search else open_detector(settings.detector, settings.threads, UNSURE)
 
 
 def _finder(detector: Detector | None, estimate: Estimate, settings: ReconstructSettings, is_one_enough: bool) -> Find:
     if detector is not None:
         return partial(find_detected, detector=detector, estimate=estimate, settings=settings.track)
 
-    def search(image: Image, _known_px: Float) -> Found | None:
+    def search(image: Image, _known_px: Float, _missed_px: Float) -> Found | None:
         people = find_people(image, estimate, settings.track, is_one_enough)
         return None if people is None else Found(people, np.ones(len(people), np.bool_))
 

@@ -33,9 +33,9 @@ from .shots import difference, look_of
 from .tracklet import GREATEST_GROWTH, Tracklet, begin
 from .types import Estimates, Float, Frame, Image, PersonBox, Sighting
 
-Find: TypeAlias = Callable[[Image, Float], Found | None]
-"""A picture and the boxes (N, 4) xywh of those who are followed -> the people in it, of whom those may be left
-out; None where nobody is."""
+Find: TypeAlias = Callable[[Image, Float, Float], Found | None]
+"""A picture, boxes (N, 4) xywh of those who are seen in it and of where others are missed -> the people in it, of
+whom the first may be left out; None where nobody is."""
 
 WELL_CENTRED = 0.8
 """Overlap of a crop with the box that it gives, below which it is cut again about that box."""
@@ -242,7 +242,8 @@ class Tracker:
     def _search(self, frame: Frame) -> list[Sighting]:
         """Who is found in the whole frame: first the sure ones, then the unsure ones, who must be somebody missed."""
         self._searched_s = frame.time_s
-        looked = self._find(frame.image, self._boxes_here(frame))
+        missed = np.array([track.predicted(frame.time_s) for track in self._missing(frame)]).reshape(-1, 4)
+        looked = self._find(frame.image, self._boxes_here(frame), missed)
         if looked is None:
             return []
         seen, boxes = looked.seen, boxes_of(looked.seen)

@@ -55,7 +55,7 @@ class FakePeople:
             joints[row] = np.array([x + w * inset, y + h * inset]) + SKELETON * [w / 1.1, h / 1.1]
         return _estimates(boxes, joints, score)
 
-    def find(self, image: np.ndarray, _known_px: np.ndarray) -> Found | None:
+    def find(self, image: np.ndarray, _known_px: np.ndarray, _missed_px: np.ndarray) -> Found | None:
         people = self.truth[int(image[0, 0, 0]) * 256 + int(image[0, 0, 1])]
         if not people:
             return None

@@ -37,7 +37,8 @@ class DetrDetector:
         self._graph = graph
         self._side = graph.side("pixel_values", int(options.get("input_size", SIDE)))
         self._person = int(options.get("person", PERSON))
-        self._threshold = float(options.get("threshold", THRESHOLD))
+        self.threshold = float(options.get("threshold", THRESHOLD))
+        self._least = self.threshold * float(options.get("least", 1.0))
 
     def __call__(self, frame: Image) -> Detections:
         """The people of a frame (H, W, 3) uint8 BGR."""
@@ -51,7 +52,7 @@ class DetrDetector:
                 f"{logits.shape} and {found.shape}; choose another detector"
             )
         scores = 1 / (1 + np.exp(-logits[0, :, self._person].astype(np.float64).clip(-50, 50)))
-        sure = np.flatnonzero((logits[0].argmax(1) == self._person) & (scores >= self._threshold))
+        sure = np.flatnonzero((logits[0].argmax(1) == self._person) & (scores >= self._least))
         centre, size = np.split(found[0, sure] * [width, height, width, height], 2, axis=1)
         boxes = np.concatenate([centre - size / 2, centre + size / 2], axis=1)
         return people(boxes, scores[sure], width, height)

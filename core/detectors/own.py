@@ -36,7 +36,8 @@ class OwnDetector:
         self.name, self.digest = name, digest
         self._graph = graph
         self._longer_side = int(options.get("longer_side", LONGER_SIDE))
-        self._threshold = float(options.get("threshold", THRESHOLD))
+        self.threshold = float(options.get("threshold", THRESHOLD))
+        self._least = self.threshold * float(options.get("least", 1.0))
 
     def __call__(self, frame: Image) -> Detections:
         """The people of a frame (H, W, 3) uint8 BGR."""
@@ -52,6 +53,6 @@ class OwnDetector:
                 f"{self._graph.file}: expected boxes (N, 4) and scores (N,), got {boxes.shape} and {scores.shape}; "
                 "get the detector again"
             )
-        sure = np.flatnonzero(scores >= self._threshold)
+        sure = np.flatnonzero(scores >= self._least)
         to_frame = np.tile([width / small.shape[1], height / small.shape[0]], 2)
         return people(boxes[sure] * to_frame, scores[sure], width, height, MOST_OVERLAP)

@@ -42,7 +42,8 @@ class YoloxDetector:
         self._graph = graph
         self._side = graph.side(self._input, int(options.get("input_size", SIDE)))
         self._person = int(options.get("person", PERSON))
-        self._threshold = float(options.get("threshold", THRESHOLD))
+        self.threshold = float(options.get("threshold", THRESHOLD))
+        self._least = self.threshold * float(options.get("least", 1.0))
         self._is_rgb = bool(options.get("is_rgb", False))
         self._scale = 1 / 255 if options.get("is_divided_by_255", False) else 1.0
         self._cells, self._strides = grid(self._side)
@@ -62,7 +63,7 @@ class YoloxDetector:
             )
         rows = found[0].astype(np.float64)
         scores = rows[:, 4] * rows[:, 5 + self._person]
-        sure = np.flatnonzero((rows[:, 5:].argmax(1) == self._person) & (scores >= self._threshold))
+        sure = np.flatnonzero((rows[:, 5:].argmax(1) == self._person) & (scores >= self._least))
         to_frame = np.tile([width / small.shape[1], height / small.shape[0]], 2)
         return people(self._decoded(rows, sure) * to_frame, scores[sure], width, height, MOST_OVERLAP)
 

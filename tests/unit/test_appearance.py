@@ -94,7 +94,7 @@ def track(estimator: Estimator, pictures: list[np.ndarray]) -> dict[str, dict[in
     """Where each person was, x by frame."""
     settings = TrackSettings()
 
-    def find(image: np.ndarray, _known_px: np.ndarray) -> Found | None:
+    def find(image: np.ndarray, _known_px: np.ndarray, _missed_px: np.ndarray) -> Found | None:
         people = find_people(image, estimator.estimate, settings)
         return None if people is None else Found(people, np.ones(len(people), np.bool_))
 

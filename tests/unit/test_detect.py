@@ -23,14 +23,15 @@ ANN, BOB = (60.0, 80, 80, 200), (420.0, 60, 90, 230)
 class FakeDetector:
     """Says the same boxes, xywh, of every frame."""
 
-    name, digest = "fake", ""
+    name, digest, threshold = "fake", "", 0.4
 
-    def __init__(self, boxes: Sequence[tuple[float, float, float, float]]) -> None:
+    def __init__(self, boxes: Sequence[tuple[float, float, float, float]], least_score: float = 0.5) -> None:
         self.boxes = np.array(boxes, np.float64).reshape(-1, 4)
+        self.scores = np.linspace(0.9, least_score, len(boxes)) if len(boxes) > 1 else np.full(len(boxes), least_score)
 
     def __call__(self, frame: Image) -> Detections:
         corners = np.concatenate([self.boxes[:, :2], self.boxes[:, :2] + self.boxes[:, 2:]], axis=1)
-        return Detections(corners, np.linspace(0.9, 0.5, len(corners)))
+        return Detections(corners, self.scores)
 
 
 def found(
@@ -38,11 +39,13 @@ def found(
     boxes: Sequence[tuple[float, float, float, float]],
     known_px: np.ndarray = NOBODY,
     settings: TrackSettings = SETTINGS,
+    missed_px: np.ndarray = NOBODY,
+    score: float = 0.5,
 ) -> tuple[Found | None, int]:
     """Who is found, and how many crops that cost."""
     scene = FakePeople([people])
     image = next(scene.frames()).image
-    return find_detected(image, known_px, FakeDetector(boxes), scene.estimate, settings), scene.crops
+    return find_detected(image, known_px, missed_px, FakeDetector(boxes, score), scene.estimate, settings), scene.crops
 
 
 def test_people_in_the_boxes_are_found_for_one_crop_each() -> None:
@@ -92,3 +95,11 @@ def test_unsure_reading_is_found_as_unsure(limit: str) -> None:
 
 def test_reading_below_the_lower_bar_is_nobody() -> None:
     assert found({"a": ANN}, [ANN], settings=replace(SETTINGS, min_person_score=1.01))[0] is None
+
+
+def test_unsure_box_counts_only_where_somebody_is_missed() -> None:
+    assert found({"a": ANN}, [ANN], score=0.3) == (None, 0)
+    assert found({"a": ANN}, [ANN], missed_px=np.array([BOB]), score=0.3) == (None, 0)
+    people, crops = found({"a": ANN}, [ANN], missed_px=np.array([(70, 90, 85, 210)]), score=0.3)
+    assert people is not None
+    assert (crops, people.is_sure.tolist()) == (1, [False])

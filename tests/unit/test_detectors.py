@@ -91,6 +91,14 @@ def test_unsure_boxes_are_nobody(tmp_path: Path, form: str) -> None:
     assert len(open_detector(file)(frame_of(416, 416)).scores) == 0
 
 
+def test_unsure_boxes_come_back_where_they_are_asked_for(tmp_path: Path) -> None:
+    boxes = np.array([[50.0, 40, 130, 260], [200, 40, 280, 260], [300, 40, 380, 260]])
+    file = own_graph(tmp_path / "d.onnx", boxes, np.array([0.5, 0.3, 0.1]))
+    detector = open_detector(file, threads=1, least=0.5)
+    assert detector.threshold == 0.4
+    np.testing.assert_allclose(detector(frame_of(416, 416)).scores, [0.5, 0.3], atol=1e-6)
+
+
 def test_own_detector_gets_rgb_in_0_to_1_in_multiples_of_32_padded_with_black(tmp_path: Path) -> None:
     """A graph that answers with what it was given: its size, and the means of its channels."""
     nodes = [

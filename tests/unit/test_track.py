@@ -176,8 +176,8 @@ def test_unsure_reading_is_who_is_missed_but_nobody_new() -> None:
     scene = FakePeople(truth)
 
     def run_with(first_sure: int) -> dict[str, list[int]]:
-        def find(image: np.ndarray, known_px: np.ndarray) -> Found | None:
-            found = scene.find(image, known_px)
+        def find(image: np.ndarray, known_px: np.ndarray, missed_px: np.ndarray) -> Found | None:
+            found = scene.find(image, known_px, missed_px)
             index = int(image[0, 0, 0]) * 256 + int(image[0, 0, 1])
             return None if found is None else replace(found, is_sure=found.is_sure & (index < first_sure))
 
@@ -268,5 +268,5 @@ def test_steady_person_costs_one_crop_a_frame() -> None:
 def test_unsure_reading_is_no_sighting() -> None:
     scene = FakePeople([{"a": person(100)} for _ in range(30)])
     strict = replace(SETTINGS, min_person_score=1.01)
-    tracker = Tracker(scene.estimate, lambda image, known: None, strict, "all")
+    tracker = Tracker(scene.estimate, lambda image, known, missed: None, strict, "all")
     assert [s for frame in scene.frames() for s in tracker.step(frame)] == []
