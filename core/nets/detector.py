@@ -12,8 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from core.crop import IMAGENET_MEAN, IMAGENET_STD
-
+from ..crop import IMAGENET_MEAN, IMAGENET_STD
 from .blocks import BasicBlock
 from .precision import full_precision
 from .small import SmallTrunk, initialise
