@@ -12,7 +12,8 @@ import numpy.typing as npt
 Float = npt.NDArray[np.floating[Any]]
 Image = npt.NDArray[np.uint8]
 
-THRESHOLD = 0.4
+THRESHOLD = 0.2
+"""Low, since the pose network looks at every box and has the last word."""
 SAME = 0.5
 """Intersection over union from which on a box is found."""
 ONE_PERSON = 0.6

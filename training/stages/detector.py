@@ -29,7 +29,7 @@ IN_THE_MIDDLE = 0.4
 """Peak's value from which on a cell learns the box."""
 BOX_WEIGHT = 2.0
 TEST_BATCH = 32
-LONGER_SIDE = 416
+LONGER_SIDE = 320
 logger = logging.getLogger("training")
 
 
