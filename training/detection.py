@@ -12,8 +12,8 @@ import numpy.typing as npt
 Float = npt.NDArray[np.floating[Any]]
 Image = npt.NDArray[np.uint8]
 
-THRESHOLD = 0.2
-"""Low, since the pose network looks at every box and has the last word."""
+THRESHOLD = 0.35
+"""Measured on real clips: at 0.2 the pose network believes in some of the many false boxes, at 0.35 in hardly any."""
 SAME = 0.5
 """Intersection over union from which on a box is found."""
 ONE_PERSON = 0.6

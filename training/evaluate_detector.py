@@ -84,6 +84,8 @@ def evaluate(detector: Detector, store: Path, lspet: Path | None, count: int) ->
         share = [detection_scores([f], [t], 0.0)["recall"] for f, t in zip(found, true, strict=True) if len(t)]
         weights = [len(t) for t in true if len(t)]
         low, high = bootstrap_interval(np.array(share), np.array(weights)) if people else (float("nan"),) * 2
+        known = {"precision"} if name == "lspet" else set() if people else {"recall", "precision"}
+        each = {key: float("nan") if key in known else value for key, value in each.items()}
         scores[name] = {"pictures": float(len(true)), "people": float(people), **each, "low": low, "high": high}
     return scores
 
@@ -95,7 +97,7 @@ def table(scores: dict[str, dict[str, float]]) -> str:
     ]
     for name, one in scores.items():
         recall = f"{one['recall']:.1f} ({one['low']:.1f}-{one['high']:.1f})" if one["people"] else "-"
-        precision = f"{one['precision']:.1f}" if one["people"] and name != "lspet" else "-"
+        precision = f"{one['precision']:.1f}" if np.isfinite(one["precision"]) else "-"
         false = f"{one['false_where_nobody']:.3f}" if np.isfinite(one["false_where_nobody"]) else "-"
         lines.append(
             f"{name:<16} {one['pictures']:>8.0f} {one['people']:>7.0f} {recall:>20} {precision:>12} {false:>19}"

@@ -135,10 +135,10 @@ def card(run: Path, name: str, scores: dict[str, dict[str, float]]) -> str:
     config = first_line(run)["config"]
     size, minutes = config["size"], config["minutes"]
     started = "".join(f" --init runs/{Path(source).name}" for source in config.get("init", []))
-    rows = [f"| {key} | " + " | ".join(f"{v:.1f}" for v in values.values()) + " |" for key, values in scores.items()]
-    columns = list(next(iter(scores.values()))) if scores else []
-    head = [f"| set | {' | '.join(columns)} |", "|---" * (len(columns) + 1) + "|"]
-    table = [*head, *rows] if scores else ["Not scored."]
+    columns = ("pictures", "people", "recall", "precision", "false_where_nobody")
+    rows = [[key, *(f"{one[c]:.4g}" if c in one else "-" for c in columns)] for key, one in scores.items()]
+    lines = [["set", *columns], ["---"] * (len(columns) + 1), *rows]
+    table = ["| " + " | ".join(line) + " |" for line in lines] if scores else ["Not scored."]
     data = [f"- {entry['name']} ({entry['licence']}; {entry['credit']})" for entry in bundle.TRAINING_DATA]
     return "\n".join(
         [
