@@ -17,7 +17,7 @@ from training import checkpoint, losses
 from training.joint_orders import LSP_FROM_COCO
 from training.parallel import World
 from training.pictures import Composer
-from training.stages.backbone import BackboneConfig
+from training.stages.backbone import BackboneConfig, BackboneStage
 from training.stages.classifier import lsp_of_coco
 from training.stages.mesh import MeshConfig, MeshModule, MeshStage, first_of
 from training.stages.pictured import normalised
@@ -130,6 +130,19 @@ def test_a_share_of_the_batch_goes_through_the_transformers() -> None:
     for name in ("vertices", "projection", "tokens"):
         assert torch.allclose(found[name], expected[name], rtol=1e-3)
         assert not torch.allclose(found[name], terms[name], rtol=1e-3)
+
+
+def test_a_share_of_the_batches_is_covered() -> None:
+    config = BackboneConfig(output=Path("unused"), store=small_store().folder, size=SIZE, batch=4)
+
+    def seen(covered: float) -> float:
+        stage = BackboneStage(replace(config, covered=covered, tumbled=0.0), ALONE)
+        batches = [stage.batch(step, 0.0) for step in range(6)]
+        people = torch.cat([batch.has_person for batch in batches])
+        return float((torch.cat([batch.parts for batch in batches])[people] > 0).float().mean())
+
+    none, some, every = seen(0.0), seen(0.5), seen(1.0)
+    assert every < 0.85 * none and every < some < none
 
 
 def test_same_step_gives_the_same_pictures() -> None:

@@ -24,6 +24,7 @@ from training.lspet import Photographs, load_validation
 from training.optimizers import OptimizerName
 from training.parallel import World
 from training.pictures import Composer, PictureBatch, PictureStore
+from training.pictures.compose import Cover
 from training.schedule import ramp
 
 NECK, HEAD = 12, 13  # of the 14 LSP joints; heatmaps 17 and 18
@@ -56,6 +57,8 @@ class PicturedConfig(LoopConfig):
     """Part of the run over which pictures get harder."""
     tumbled: float = 0.15
     """Share of people turned in the picture by any angle; the fixed tests have none."""
+    covered: float = 0.2
+    """Share of the batches whose people are all hidden in part, half behind things and half behind other people."""
     init: tuple[Path, ...] = ()
     """Runs or .safetensors to start from; later ones win."""
     test_people: int = 320
@@ -135,9 +138,9 @@ class PicturedStage:
             _start_from(self.module, source)
         self.is_hard = 0.0
         store = PictureStore.open(config.store)
-        self.composer = Composer(
-            store, config.size, config.seed, world.rank, world.size, lambda _step: self.is_hard, config.tumbled
-        )
+        kinds: tuple[Cover | None, ...] = (None, "thing", "person")
+        place = store, config.size, config.seed, world.rank, world.size, lambda _step: self.is_hard, config.tumbled
+        self.composer, *self.covering = (Composer(*place, kind) for kind in kinds)
         is_scored = world.is_first and config.test_store is not None
         self.tests = {name: self._test(hard) for name, hard in (("clean", 0.0), ("hard", 1.0))} if is_scored else {}
         is_scored = world.is_first and config.lspet is not None
@@ -157,7 +160,10 @@ class PicturedStage:
         """Pictures of one step, harder as the run goes on."""
         config = self.config
         self.is_hard = ramp(progress, config.difficulty_start, config.difficulty_end, config.difficulty_until)
-        return to_device(self.composer.batch(config.batch, step), self.world.device)
+        share = np.random.default_rng([config.seed, 41, self.world.rank, step]).random()
+        is_thing = share < config.covered / 2
+        composer = self.composer if share >= config.covered else self.covering[0 if is_thing else 1]
+        return to_device(composer.batch(config.batch, step), self.world.device)
 
     def read(self, image: Tensor) -> dict[str, Tensor]:
         """What is scored: "joints" (B, 14, 3) metres, "points" (B, 14, 2) crop units, and others by name."""
