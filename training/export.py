@@ -12,7 +12,7 @@ import logging
 import shutil
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -88,28 +88,45 @@ def write_safetensors(network: Network, path: Path) -> None:
 
 
 def write_onnx(network: Network, path: Path) -> None:
-    """The deployed network as one float32 file with a free batch; nothing of this machine stays in it."""
+    """The deployed network as one float32 file with a free batch."""
     size = network.config.input_size
+    batch = torch.export.Dim("batch", min=1, max=LARGEST_BATCH)
+    image = torch.zeros(2, 3, size, size)
+    write_graph(DeployedNetwork(network).eval(), image, {0: batch}, DeployedOutput._fields, path)
+
+
+def write_graph(
+    model: torch.nn.Module, image: Tensor, free: Mapping[int, Any], outputs: Sequence[str], path: Path
+) -> None:
+    """A module as one file; nothing of this machine stays in it.
+
+    Args:
+        model: takes "image", ready to answer.
+        image: an example.
+        free: the image's axes that have no fixed length.
+        outputs: names of what the model answers.
+        path: of the file.
+    """
     with warnings.catch_warnings():  # torch's own: deprecations within the exporter
         warnings.simplefilter("ignore")
         torch.onnx.export(
-            DeployedNetwork(network).eval(),
-            (torch.zeros(2, 3, size, size),),
+            model,
+            (image,),
             path,
             input_names=["image"],
-            output_names=list(DeployedOutput._fields),
+            output_names=list(outputs),
             dynamo=True,
-            dynamic_shapes={"image": {0: torch.export.Dim("batch", min=1, max=LARGEST_BATCH)}},
+            dynamic_shapes={"image": dict(free)},
             opset_version=OPSET,
             external_data=False,
             verbose=False,
         )
-    model = onnx.load(path)
-    forget_sources(model.graph)
-    for function in model.functions:
-        forget_sources(function)
-    onnx.checker.check_model(model)
-    onnx.save(model, path)
+    written = onnx.load(path)
+    _forget_sources(written.graph)
+    for function in written.functions:
+        _forget_sources(function)
+    onnx.checker.check_model(written)
+    onnx.save(written, path)
 
 
 def reuse_onnx(old: Path, folder: Path) -> bool:
@@ -128,7 +145,7 @@ def reuse_onnx(old: Path, folder: Path) -> bool:
     return True
 
 
-def forget_sources(graph: Any) -> None:
+def _forget_sources(graph: Any) -> None:
     """Drops the exporter's stack traces: they name files of the machine that ran it."""
     graph.doc_string = ""
     del graph.metadata_props[:]
@@ -219,6 +236,13 @@ def export(run: Path, target: Path, name: str, scores: Sequence[Path] = ()) -> b
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def log_plainly() -> None:
+    """Own messages go to stdout as they are; the exporter's own are errors alone."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
+    for noisy in ("torch.onnx", "onnxscript", "onnx_ir"):
+        logging.getLogger(noisy).setLevel(logging.ERROR)
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Runs the command line and returns its exit code."""
     parser = argparse.ArgumentParser(prog="python -m training.export", description=__doc__)
@@ -227,9 +251,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--name", help="name of the bundle; the folder's where not given")
     parser.add_argument("--scores", type=Path, nargs="*", default=[], help="JSON of training.evaluate")
     given = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
-    for noisy in ("torch.onnx", "onnxscript", "onnx_ir"):
-        logging.getLogger(noisy).setLevel(logging.ERROR)
+    log_plainly()
     try:
         is_equal = export(given.run, given.output, given.name or given.output.name, given.scores)
     except (ValueError, OSError) as error:

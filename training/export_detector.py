@@ -11,18 +11,16 @@ import json
 import logging
 import shutil
 import sys
-import warnings
 from pathlib import Path
 
 import numpy as np
-import onnx
 import onnxruntime
 import torch
 
 from core.nets.detector import DeployedDetector, PersonDetector
 from training import bundle, checkpoint
 from training.detection import MULTIPLE, THRESHOLD
-from training.export import OPSET, forget_sources
+from training.export import log_plainly, write_graph
 from training.runlog import first_line
 from training.stages.detector import LONGER_SIDE
 
@@ -51,26 +49,8 @@ def detector_of_run(run: Path) -> DeployedDetector:
 def write_onnx(detector: DeployedDetector, path: Path) -> None:
     """One float32 graph for one picture of any size, sides multiples of 32."""
     height, width = (MULTIPLE * torch.export.Dim(name, min=1, max=LARGEST_MULTIPLE) for name in ("rows", "columns"))
-    with warnings.catch_warnings():  # torch's own: deprecations within the exporter
-        warnings.simplefilter("ignore")
-        torch.onnx.export(
-            detector,
-            (torch.zeros(1, 3, 7 * MULTIPLE, 13 * MULTIPLE),),
-            path,
-            input_names=["image"],
-            output_names=["boxes", "scores"],
-            dynamo=True,
-            dynamic_shapes={"image": {2: height, 3: width}},
-            opset_version=OPSET,
-            external_data=False,
-            verbose=False,
-        )
-    model = onnx.load(path)
-    forget_sources(model.graph)
-    for function in model.functions:
-        forget_sources(function)
-    onnx.checker.check_model(model)
-    onnx.save(model, path)
+    image = torch.zeros(1, 3, 7 * MULTIPLE, 13 * MULTIPLE)
+    write_graph(detector, image, {2: height, 3: width}, ("boxes", "scores"), path)
 
 
 def is_equal(detector: DeployedDetector, path: Path) -> bool:
@@ -166,9 +146,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder to write")
     parser.add_argument("--scores", type=Path, nargs="*", default=[], help="JSON of training.evaluate_detector")
     given = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
-    for noisy in ("torch.onnx", "onnxscript", "onnx_ir"):
-        logging.getLogger(noisy).setLevel(logging.ERROR)
+    log_plainly()
     try:
         is_written = export(given.run, given.output, given.scores)
     except (ValueError, OSError) as error:

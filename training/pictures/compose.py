@@ -172,7 +172,7 @@ class Composer:
         picture = self.background(row, rng, hard)
         hidden = np.zeros((self.size, self.size), np.uint8)
         if rng.random() < BACK_PERSON_SHARE * hard:
-            photometry.lay_over(picture, self._second(rng), _gain(rng, 0.15))
+            photometry.lay_over(picture, self._second(rng), gain_of(rng, 0.15))
         if not is_negative:
             strength = float(rng.uniform(0.2, 1)) * (rng.random() < 0.75)
             shadow = self._warp(shard.floor_shadow[local], placed, 2.0)
@@ -224,7 +224,7 @@ class Composer:
             which = int(same[near[int(rng.integers(len(near)))]])
         window = side * float(rng.uniform(0.5, 1.0))
         scale = self.size / window
-        turn = _turn(float(rng.normal(0, 0.08 * hard)), bool(rng.random() < 0.5))
+        turn = turn_of(float(rng.normal(0, 0.08 * hard)), bool(rng.random() < 0.5))
         centre = rng.uniform(window / 2, side - window / 2 + 1e-6, 2)
         placed = Placement(turn, scale, (self.size / 2 - turn @ centre * scale).astype(np.float32), False)
         matrix = opencv_matrix(placed.matrix())
@@ -238,7 +238,7 @@ class Composer:
         """Another person's cut-out (S, S, 4) beside the middle of the crop."""
         shard, local = self.store.at(int(rng.integers(len(self.store))))
         scale = self.size / self.store.size * float(rng.uniform(0.65, 1.5))
-        turn = _turn(float(rng.normal(0, 0.1)), bool(rng.random() < 0.5))
+        turn = turn_of(float(rng.normal(0, 0.1)), bool(rng.random() < 0.5))
         sideways = float(rng.choice([-1, 1]) * rng.uniform(0.22, 0.62))
         centre = np.array([0.5 + sideways, 0.5 + rng.normal(0, 0.15)]) * self.size
         middle = np.full(2, self.store.size / 2)
@@ -248,12 +248,12 @@ class Composer:
         """People and things before the person, in place; `hidden` (S, S) learns what they cover."""
         if rng.random() < FRONT_PERSON_SHARE * hard and not alone:
             layer = self._second(rng)
-            photometry.lay_over(picture, layer, _gain(rng, 0.15))
+            photometry.lay_over(picture, layer, gain_of(rng, 0.15))
             photometry.hide(hidden, layer)
         if rng.random() < OCCLUDER_SHARE * hard:
             for _ in range(1 + int(rng.random() < 0.35)):
                 layer = self.thing(rng)
-                photometry.lay_over(picture, layer, _gain(rng, 0.3))
+                photometry.lay_over(picture, layer, gain_of(rng, 0.3))
                 photometry.hide(hidden, layer)
 
     def _cover(self, picture: Bytes, hidden: Bytes, person: Bytes, rng: np.random.Generator) -> None:
@@ -262,7 +262,7 @@ class Composer:
             layer = self._second(rng) if self.covered_by == "person" else self.thing(rng)
             share = float(((layer[..., 3] > 127) & (person > 127)).sum() / max(1, (person > 127).sum()))
             if LEAST_COVER < share < MOST_COVER:
-                photometry.lay_over(picture, layer, _gain(rng, 0.15))
+                photometry.lay_over(picture, layer, gain_of(rng, 0.15))
                 photometry.hide(hidden, layer)
                 return
 
@@ -271,7 +271,7 @@ class Composer:
         bank = self.store.occluders
         thing = bank[int(rng.integers(len(bank)))]
         scale = self.size / thing.shape[0] * float(rng.uniform(0.22, 0.8))
-        turn = _turn(float(rng.normal(0, 0.35)), bool(rng.random() < 0.5))
+        turn = turn_of(float(rng.normal(0, 0.35)), bool(rng.random() < 0.5))
         centre = rng.uniform(0.02, 0.98, 2) * self.size
         middle = np.full(2, thing.shape[0] / 2)
         matrix = opencv_matrix(Placement(turn, scale, centre - turn @ middle * scale, False).matrix())
@@ -283,7 +283,7 @@ class Composer:
         front = cv2.mean(person)
         cover = max(front[3], 1e-3) / 255
         ratio = np.clip([(b + 12) / (f / cover + 12) for b, f in zip(behind, front[:3], strict=True)], 0.25, 4)
-        return (ratio ** float(rng.uniform(0, 0.45)) * _gain(rng, 0.12)).astype(np.float32)
+        return (ratio ** float(rng.uniform(0, 0.45)) * gain_of(rng, 0.12)).astype(np.float32)
 
     def photograph(self, picture: Bytes, out: Bytes, rng: np.random.Generator, hard: float) -> None:
         """Curves, saturation and noise of a camera: a picture (S, S, 3) into planes (3, S, S)."""
@@ -337,13 +337,15 @@ class Composer:
         out["rest_coordinates"][n] = where.transpose(2, 0, 1)
 
 
-def _turn(angle: float, is_flipped: bool) -> Float:
+def turn_of(angle: float, is_flipped: bool) -> Float:
+    """A rotation (2, 2), behind a mirror of x where flipped."""
     cosine, sine = np.cos(angle), np.sin(angle)
     turn = np.array([[cosine, -sine], [sine, cosine]], np.float32)
     return turn * np.array([-1, 1], np.float32) if is_flipped else turn
 
 
-def _gain(rng: np.random.Generator, spread: float) -> Float:
+def gain_of(rng: np.random.Generator, spread: float) -> Float:
+    """A random gain (3,) about one: of brightness, and a fifth as much of tint."""
     return np.asarray(np.exp(rng.normal(0, spread) + rng.normal(0, spread * 0.2, 3)), np.float32)
 
 

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from core.crop import box_of_points
 from training.pictures import photometry
-from training.pictures.compose import Composer
+from training.pictures.compose import Composer, gain_of, turn_of
 from training.pictures.crops import Placement, opencv_matrix
 from training.pictures.store import PictureStore
 
@@ -81,7 +81,7 @@ class Crowds:
         if rng.random() < THING_SHARE:
             for _ in range(int(rng.integers(1, 4))):
                 layer = self._composer.thing(rng)
-                photometry.lay_over(picture, layer, _gain(rng, 0.3))
+                photometry.lay_over(picture, layer, gain_of(rng, 0.3))
                 owner[layer[..., 3] > 127] = 255
         seen = np.bincount(owner.ravel(), minlength=MOST_PEOPLE + 2)
         for n, area in enumerate(areas):
@@ -101,9 +101,7 @@ class Crowds:
     def _place(self, row: int, side: float, rng: np.random.Generator) -> tuple[Placement, Float]:
         """Where a person goes, and the box (4,) xyxy around the joints that lie in the picture."""
         angle = rng.uniform(-np.pi, np.pi) if rng.random() < TUMBLED_SHARE else rng.normal(0, 0.12)
-        turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]], np.float32)
-        if rng.random() < 0.5:
-            turn = turn @ np.diag([-1.0, 1.0]).astype(np.float32)
+        turn = turn_of(float(angle), bool(rng.random() < 0.5))
         points = np.concatenate(self._composer.canvas_points(row)) @ turn.T
         whole = box_of_points(points)
         scale = side / float(whole[2:].max())
@@ -152,7 +150,3 @@ def _warp(source: Bytes, placed: Placement, shrink: float, side: tuple[int, int]
         shrink *= 2
     matrix = opencv_matrix(placed.matrix(), shrink)
     return np.asarray(cv2.warpAffine(source, matrix, side, flags=cv2.INTER_LINEAR), np.uint8)
-
-
-def _gain(rng: np.random.Generator, spread: float) -> Float:
-    return np.asarray(np.exp(rng.normal(0, spread) + rng.normal(0, spread * 0.2, 3)), np.float32)
