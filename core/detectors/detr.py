@@ -15,15 +15,14 @@ import numpy as np
 from ..detect import Detections
 from ..errors import WeightsError
 from ..types import Image
-from .graph import Graph, as_input, people
+from .graph import Graph, GraphDetector, as_input, people
 
 SIDE = 640
 PERSON = 0
 """COCO's class."""
-THRESHOLD = 0.4
 
 
-class DetrDetector:
+class DetrDetector(GraphDetector):
     """A `Detector`; options `input_size`, `person` (its class) and `threshold`."""
 
     def __init__(self, graph: Graph, options: Mapping[str, Any], name: str, digest: str) -> None:
@@ -33,12 +32,9 @@ class DetrDetector:
             WeightsError: it has other inputs or outputs.
         """
         graph.require("pixel_values", "logits", "pred_boxes")
-        self.name, self.digest = name, digest
-        self._graph = graph
+        super().__init__(graph, options, name, digest)
         self._side = graph.side("pixel_values", int(options.get("input_size", SIDE)))
         self._person = int(options.get("person", PERSON))
-        self.threshold = float(options.get("threshold", THRESHOLD))
-        self._least = self.threshold * float(options.get("least", 1.0))
 
     def __call__(self, frame: Image) -> Detections:
         """The people of a frame (H, W, 3) uint8 BGR."""

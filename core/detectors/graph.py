@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from ..errors import MocapError, WeightsError
 from ..types import Float, Image, Int
 
 ERRORS_ONLY = 3
+THRESHOLD = 0.4
+"""Score from which on a detector is sure, where its config.json does not say."""
 MAX_OUTSIDE = 0.25
 """Share of a box's side that may lie outside the frame: people may be cut by its edge."""
 
@@ -79,6 +82,23 @@ class Graph:
         except Exception as error:  # as above
             raise WeightsError(f"{self.file}: fails on a picture ({_first_line(error)}); get it again") from error
         return found
+
+
+class GraphDetector:
+    """What the three forms of a `Detector` share; `__call__` is each one's own.
+
+    Attributes:
+        name: for people and for the take.
+        digest: sha256 of its file; "" where there is none.
+        threshold: score from which on it is sure.
+    """
+
+    def __init__(self, graph: Graph, options: Mapping[str, Any], name: str, digest: str) -> None:
+        """Options are `threshold`, and `least`, the share of it from which on boxes come back."""
+        self.name, self.digest = name, digest
+        self.threshold = float(options.get("threshold", THRESHOLD))
+        self._graph = graph
+        self._least = self.threshold * float(options.get("least", 1.0))
 
 
 def resized(frame: Image, width: int, height: int) -> Image:

@@ -15,15 +15,14 @@ import numpy as np
 from ..detect import Detections
 from ..errors import WeightsError
 from ..types import Image
-from .graph import Graph, as_input, people, resized
+from .graph import Graph, GraphDetector, as_input, people, resized
 
 STRIDE = 32
 LONGER_SIDE = 416
-THRESHOLD = 0.4
 MOST_OVERLAP = 0.6
 
 
-class OwnDetector:
+class OwnDetector(GraphDetector):
     """A `Detector`; options `longer_side` of the network's input, `threshold`."""
 
     def __init__(self, graph: Graph, options: Mapping[str, Any], name: str, digest: str) -> None:
@@ -33,11 +32,8 @@ class OwnDetector:
             WeightsError: it has other inputs or outputs.
         """
         graph.require("image", "boxes", "scores")
-        self.name, self.digest = name, digest
-        self._graph = graph
+        super().__init__(graph, options, name, digest)
         self._longer_side = int(options.get("longer_side", LONGER_SIDE))
-        self.threshold = float(options.get("threshold", THRESHOLD))
-        self._least = self.threshold * float(options.get("least", 1.0))
 
     def __call__(self, frame: Image) -> Detections:
         """The people of a frame (H, W, 3) uint8 BGR."""

@@ -15,20 +15,19 @@ import numpy as np
 from ..detect import Detections
 from ..errors import WeightsError
 from ..types import Float, Image, Int
-from .graph import Graph, as_input, people, resized
+from .graph import Graph, GraphDetector, as_input, people, resized
 
 SIDE = 640
 STRIDES = (8, 16, 32)
 GREY = 114
 PERSON = 0
 """COCO's class."""
-THRESHOLD = 0.4
 MOST_OVERLAP = 0.6
 LARGEST_LOG = 10.0
 """Of a size against its stride: larger than any picture, and still a number."""
 
 
-class YoloxDetector:
+class YoloxDetector(GraphDetector):
     """A `Detector`; options `input_size`, `person` (its class), `threshold`, `is_rgb`, `is_divided_by_255`."""
 
     def __init__(self, graph: Graph, options: Mapping[str, Any], name: str, digest: str) -> None:
@@ -38,12 +37,9 @@ class YoloxDetector:
             WeightsError: it has other inputs or outputs.
         """
         self._input = graph.require(None)
-        self.name, self.digest = name, digest
-        self._graph = graph
+        super().__init__(graph, options, name, digest)
         self._side = graph.side(self._input, int(options.get("input_size", SIDE)))
         self._person = int(options.get("person", PERSON))
-        self.threshold = float(options.get("threshold", THRESHOLD))
-        self._least = self.threshold * float(options.get("least", 1.0))
         self._is_rgb = bool(options.get("is_rgb", False))
         self._scale = 1 / 255 if options.get("is_divided_by_255", False) else 1.0
         self._cells, self._strides = grid(self._side)
