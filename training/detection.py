@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import cv2
 import numpy as np
 import numpy.typing as npt
+
+from core.detectors import own
 
 Float = npt.NDArray[np.floating[Any]]
 Image = npt.NDArray[np.uint8]
@@ -18,7 +19,7 @@ SAME = 0.5
 """Intersection over union from which on a box is found."""
 ONE_PERSON = 0.6
 """The same, of two answers, from which on the less sure one is dropped."""
-MULTIPLE = 32
+MULTIPLE = own.STRIDE
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,13 +37,8 @@ class Found:
 
 def letterboxed(image: Image, longer_side: int) -> tuple[Image, float]:
     """A picture (H, W, 3) BGR as planes (3, H', W') RGB at the detector's size, and what its pixels were scaled by."""
-    scale = longer_side / max(image.shape[:2])
-    height, width = (max(1, round(length * scale)) for length in image.shape[:2])
-    way = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    small = cv2.resize(image, (width, height), interpolation=way)
-    padded = np.zeros((-(-height // MULTIPLE) * MULTIPLE, -(-width // MULTIPLE) * MULTIPLE, 3), np.uint8)
-    padded[:height, :width] = small
-    return np.ascontiguousarray(padded[..., ::-1].transpose(2, 0, 1)), scale
+    padded, _, _ = own.letterboxed(image, longer_side)
+    return np.ascontiguousarray(padded[..., ::-1].transpose(2, 0, 1)), longer_side / max(image.shape[:2])
 
 
 def overlaps(boxes: Float, others: Float) -> Float:

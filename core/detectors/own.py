@@ -38,11 +38,7 @@ class OwnDetector(GraphDetector):
     def __call__(self, frame: Image) -> Detections:
         """The people of a frame (H, W, 3) uint8 BGR."""
         height, width = frame.shape[:2]
-        scale = self._longer_side / max(width, height)
-        small = resized(frame, max(1, round(width * scale)), max(1, round(height * scale)))
-        rows, columns = (-(-side // STRIDE) * STRIDE for side in small.shape[:2])
-        padded = np.zeros((rows, columns, 3), np.uint8)
-        padded[: small.shape[0], : small.shape[1]] = small
+        padded, small_height, small_width = letterboxed(frame, self._longer_side)
         boxes, scores = self._graph.run("image", as_input(padded, True, 1 / 255), "boxes", "scores")
         if boxes.ndim != 2 or boxes.shape[1:] != (4,) or scores.shape != boxes.shape[:1]:
             raise WeightsError(
@@ -50,5 +46,14 @@ class OwnDetector(GraphDetector):
                 "get the detector again"
             )
         sure = np.flatnonzero(scores >= self._least)
-        to_frame = np.tile([width / small.shape[1], height / small.shape[0]], 2)
+        to_frame = np.tile([width / small_width, height / small_height], 2)
         return people(boxes[sure] * to_frame, scores[sure], width, height, MOST_OVERLAP)
+
+
+def letterboxed(frame: Image, longer_side: int) -> tuple[Image, int, int]:
+    """A frame at the network's size, upper left, black to the right and below; rows and columns that it fills."""
+    scale = longer_side / max(frame.shape[:2])
+    height, width = (max(1, round(side * scale)) for side in frame.shape[:2])
+    padded = np.zeros((-(-height // STRIDE) * STRIDE, -(-width // STRIDE) * STRIDE, 3), np.uint8)
+    padded[:height, :width] = resized(frame, width, height)
+    return padded, height, width
