@@ -53,9 +53,13 @@ class CrowdBatch:
 class Crowds:
     """Draws pictures of crowds from a store; stateless but for caches, so any step can be asked for."""
 
-    def __init__(self, store: PictureStore, size: int, seed: int, rank: int = 0) -> None:
-        """Crowds of S x S pixels out of a store, other ones for every seed and rank."""
+    def __init__(
+        self, store: PictureStore, size: int, seed: int, rank: int = 0, empty_share: float = COUNT_CHANCES[0]
+    ) -> None:
+        """Crowds of S x S pixels out of a store, other ones for every seed and rank; some pictures show nobody."""
         self.store, self.size, self.seed, self.rank = store, size, seed, rank
+        others = np.array(COUNT_CHANCES[1:]) / sum(COUNT_CHANCES[1:])
+        self._count_chances = np.concatenate([[empty_share], (1 - empty_share) * others])
         self._composer = Composer(store, size, seed, rank)
 
     def batch(self, count: int, step: int) -> CrowdBatch:
@@ -70,7 +74,7 @@ class Crowds:
 
     def _compose(self, image: Bytes, boxes: Float, kind: npt.NDArray[np.int64], rng: np.random.Generator) -> None:
         hard = float(rng.random())
-        people = int(rng.choice(MOST_PEOPLE + 1, p=COUNT_CHANCES))
+        people = int(rng.choice(MOST_PEOPLE + 1, p=self._count_chances))
         rows = rng.integers(len(self.store), size=max(1, people))
         picture = self._composer.background(int(rows[0]), rng, hard)
         owner = np.zeros((self.size, self.size), np.uint8)

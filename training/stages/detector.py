@@ -47,6 +47,8 @@ class DetectorTraining(LoopConfig):
     """Folder of the LSPET photographs, scored (never learned from) where it is given."""
     size: int = 224
     """Pixels a side of the pictures."""
+    empty_share: float = 0.25
+    """Share of the pictures without people; the fixed test has 0.15."""
     init: tuple[Path, ...] = ()
     """Runs to start from: a detector's, or one of the pose network, whose backbone knows people already."""
     test_pictures: int = 320
@@ -142,7 +144,7 @@ class DetectorStage:
         self.module = DetectorModule().to(world.device)
         for source in config.init:
             start_from(self.module, source)
-        self.crowds = Crowds(PictureStore.open(config.store), config.size, config.seed, world.rank)
+        self.crowds = Crowds(PictureStore.open(config.store), config.size, config.seed, world.rank, config.empty_share)
         is_scored = world.is_first and config.test_store is not None
         self.tests = self._tests(config.test_store) if is_scored and config.test_store else []
 
