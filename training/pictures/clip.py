@@ -52,6 +52,10 @@ class ClipSettings:
     travel: float = 0.3
     panorama: str | None = None
     heading_deg: float | None = None
+    distance: float = DISTANCE
+    """Metres from the camera to the middle of the path."""
+    turn_deg: float | None = None
+    """By which the motions are turned about the vertical; None: towards the camera, give or take 34 degrees."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,13 +79,14 @@ def _actor(studio: Studio, motion: MotionClip, settings: ClipSettings, number: i
     frames = frames[frames < len(motion.pose)]
     betas = scene.sample_betas(rng) * np.float32(0.6)
     look = sample_look(rng, studio.marks, "test", scene.looks_feminine(studio.body, studio.marks, betas, rng))
-    turn = to_matrix(np.array([0, np.pi + rng.uniform(-0.6, 0.6), 0], np.float32))
+    yaw = np.pi + rng.uniform(-0.6, 0.6) if settings.turn_deg is None else np.radians(settings.turn_deg)
+    turn = to_matrix(np.array([0, yaw, 0], np.float32))
     pose = motion.pose[frames].copy()
     pose[:, 0] = to_rotvec(turn @ to_matrix(pose[:, 0]))
     root = (motion.root[frames] - motion.root[frames].mean(0)) @ turn.T
     posed = studio.body.pose(pose, betas[None])
     lowest = (posed.vertices[..., 1].min(1) - posed.joints[:, 0, 1] + root[:, 1]).min()
-    root = root + np.array([(number - 0.0) * 0.95, -lowest, DISTANCE + 0.35 * number], np.float32)
+    root = root + np.array([(number - 0.0) * 0.95, -lowest, settings.distance + 0.35 * number], np.float32)
     return Actor(betas, look, pose, root.astype(np.float32), int(rng.integers(2**31)))
 
 
@@ -118,7 +123,7 @@ def _camera(settings: ClipSettings, count: int, heading: float) -> tuple[Float, 
     """Rotations to the world (T, 3, 3) of a camera that pans a little, and its focal length in pixels."""
     phase = np.linspace(-0.5, 0.5, count)
     rotvec = np.zeros((count, 3), np.float32)
-    rotvec[:, 1] = heading + settings.travel * phase / DISTANCE
+    rotvec[:, 1] = heading + settings.travel * phase / settings.distance
     pitch = to_matrix(np.array([0.08, 0, 0], np.float32))
     return (to_matrix(rotvec) @ pitch @ scene.LOOKS_ALONG_Z).astype(np.float32), settings.width / 2 / HALF_VIEW
 
