@@ -121,6 +121,8 @@ class Trainer:
     """One run in one process."""
 
     def __init__(self, stage: Stage, config: LoopConfig, world: World) -> None:
+        if config.samples <= 0 and config.minutes <= 0:
+            raise ValueError("expected --samples or --minutes, got neither")
         self.stage, self.config, self.world = stage, config, world
         self.log = RunLog(config.output, world.is_first)
         self.stop = StopRequest()
@@ -154,8 +156,6 @@ class Trainer:
 
     def run(self) -> int:
         """Trains to the end, or to SIGTERM or Ctrl-C; returns 0 or 130, with a checkpoint written."""
-        if self.config.samples <= 0 and self.config.minutes <= 0:
-            raise ValueError("expected --samples or --minutes, got neither")
         with self.stop.listening():
             return self._run()
 

@@ -15,6 +15,8 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing import get_context
+from multiprocessing.queues import SimpleQueue
 from types import FrameType
 from typing import Any
 
@@ -23,9 +25,10 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.multiprocessing.spawn import spawn
 
+from core.errors import MocapError
 from training.workers import prepare_children
 
-CANCELLED = 130  # exit code after Ctrl-C or SIGTERM
+FAILED, CANCELLED = 1, 130  # exit codes after a MocapError, and after Ctrl-C or SIGTERM
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,9 +149,18 @@ def _run(rank: int, size: int, device_name: str, function: Callable[..., int], c
             dist.destroy_process_group()
 
 
-def _run_spawned(rank: int, size: int, device_name: str, function: Callable[..., int], config: Any) -> None:
-    """As `_run`, and leaves without the C++ teardown, in which gloo's threads have aborted a finished process."""
-    code = _run(rank, size, device_name, function, config)
+def _run_spawned(
+    rank: int, size: int, device_name: str, function: Callable[..., int], config: Any, sentences: SimpleQueue[str]
+) -> None:
+    """As `_run`, and leaves without the C++ teardown, in which gloo's threads have aborted a finished process.
+
+    What a person can put right goes to the parent as its sentence.
+    """
+    try:
+        code = _run(rank, size, device_name, function, config)
+    except MocapError as error:
+        sentences.put(str(error))
+        code = FAILED
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
@@ -168,6 +180,9 @@ def launch(function: Callable[..., int], config: Any, processes: int, device_nam
         config: picklable.
         processes: to start; ignored under torchrun.
         device_name: "cpu" or "cuda".
+
+    Raises:
+        MocapError: one that a process raised.
     """
     if "WORLD_SIZE" in os.environ and "RANK" in os.environ:
         processes, rank = int(os.environ["WORLD_SIZE"]), int(os.environ["RANK"])
@@ -185,7 +200,8 @@ def _spawn(function: Callable[..., int], config: Any, processes: int, device_nam
     os.environ.setdefault("MASTER_ADDR", "127.0.0.1")
     os.environ["MASTER_PORT"] = str(_free_port())
     stop = StopRequest()
-    arguments = (processes, device_name, function, config)
+    sentences: SimpleQueue[str] = get_context("spawn").SimpleQueue()
+    arguments = (processes, device_name, function, config, sentences)
     with stop.listening():
         context = spawn(_run_spawned, arguments, nprocs=processes, join=False)  # type: ignore[no-untyped-call]
         is_passed_on = False
@@ -197,14 +213,19 @@ def _spawn(function: Callable[..., int], config: Any, processes: int, device_nam
                     process.terminate()
             if any(process.exitcode not in (None, 0, CANCELLED) for process in context.processes):
                 break
-        return _exit_code(context)
+        return _exit_code(context, sentences)
 
 
-def _exit_code(context: Any) -> int:
+def _exit_code(context: Any, sentences: SimpleQueue[str]) -> int:
     """0 or 130 when all processes say so; a failure in one ends the others and is raised here."""
     codes = {process.exitcode for process in context.processes}
     if codes <= {0, CANCELLED}:
         return CANCELLED if CANCELLED in codes else 0
+    if not sentences.empty():
+        for process in context.processes:
+            process.terminate()
+            process.join()
+        raise MocapError(sentences.get())
     while not context.join():
         pass
     return 1

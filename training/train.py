@@ -11,8 +11,9 @@ from typing import Annotated
 
 import tyro
 
+from core.errors import MocapError
 from training.loop import LoopConfig, Trainer
-from training.parallel import World, launch
+from training.parallel import FAILED, World, launch
 from training.stages.backbone import BackboneConfig, BackboneStage
 from training.stages.classifier import ClassifierConfig, ClassifierStage
 from training.stages.detector import DetectorStage, DetectorTraining
@@ -45,15 +46,39 @@ def train(config: LoopConfig, world: World) -> int:
     Args:
         config: one of the six.
         world: this process among its peers.
+
+    Raises:
+        MocapError: the configuration, or a file that it names, is not usable.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stdout)
-    return Trainer(STAGES[type(config)](config, world), config, world).run()
+    return _trainer(config, world).run()
+
+
+def _trainer(config: LoopConfig, world: World) -> Trainer:
+    """Ready to run. What fails here is the person's to put right; a ValueError of a later step is a fault of ours."""
+    try:
+        return Trainer(STAGES[type(config)](config, world), config, world)
+    except (ValueError, OSError) as error:
+        raise MocapError(str(error)) from error
+
+
+def _check(config: LoopConfig) -> None:
+    """Raises a MocapError on a number that only a training step would stumble on."""
+    if isinstance(config, MeshConfig) and not 0 <= config.tals_below <= 1:
+        raise MocapError(f"expected --tals-below in [0, 1], got {config.tals_below:g}")
+    if config.processes < 1 or config.batch < 1:
+        raise MocapError(f"expected --processes and --batch from 1, got {config.processes} and {config.batch}")
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs the command line and returns its exit code."""
     config = tyro.cli(StageConfig, args=arguments, description=__doc__)
-    return launch(train, config, config.processes, config.device)
+    try:
+        _check(config)
+        return launch(train, config, config.processes, config.device)
+    except MocapError as error:
+        print(f"training.train: {error}", file=sys.stderr)
+        return FAILED
 
 
 if __name__ == "__main__":

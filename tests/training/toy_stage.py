@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from core.errors import MocapError
 from training.loop import LoopConfig, Trainer
 from training.parallel import World
 
@@ -68,3 +69,8 @@ def fail_in_second(config: LoopConfig, world: World) -> int:
     if world.rank == 1:
         raise RuntimeError("the second process fails")
     return 0
+
+
+def refuse(config: LoopConfig, world: World) -> int:
+    """Every process finds the settings wrong."""
+    raise MocapError("the settings are refused")
