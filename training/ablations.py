@@ -21,6 +21,7 @@ from typing import Any
 import tyro
 
 from core.errors import MocapError
+from core.weights import find_weights
 from training import sensitivity
 from training.ablation import report
 from training.ablation.arms import train_arms
@@ -56,6 +57,9 @@ def _settle(config: AblationConfig) -> None:
 
 def ablate(config: AblationConfig) -> int:
     """Fills the cache, trains the arms, writes the tables; returns 0 or 130."""
+    folder = config.weights.parent if config.weights.is_file() else config.weights
+    if config.maps:
+        find_weights(folder)  # says now, not hours later, what is wrong with it
     prepare(config)
     _settle(config)
     for work in (fill, train_arms):
@@ -65,7 +69,7 @@ def ablate(config: AblationConfig) -> int:
             return code
     _tell(config)
     if config.maps:
-        wanted = sensitivity.Wanted(config.weights, config.test_store, config.maps, config.people)
+        wanted = sensitivity.Wanted(folder, config.test_store, config.maps, config.people)
         sensitivity.write(wanted, config.output / "sensitivity.png")
     return 0
 

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from core.errors import MocapError
+from training.figures import new_figure
 from training.model_card import lineage
 from training.runlog import first_line, read_events
 
@@ -50,14 +51,8 @@ def draw(runs: list[Path], path: Path) -> None:
         MocapError: matplotlib is missing.
         ValueError: a folder that is no run.
     """
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MocapError(f"{path} was not drawn: it needs matplotlib (pip install matplotlib)") from error
     points, ends = gather(runs)
-    figure = Figure(figsize=(11, 4.6), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(path, (11, 4.6))
     for panel, (title, keys) in zip(figure.subplots(1, len(PANELS)), PANELS.items(), strict=True):
         for number, (key, label) in enumerate(keys.items()):
             samples, values = points[key]

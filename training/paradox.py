@@ -33,6 +33,7 @@ from core.errors import MocapError
 from core.nets import project
 from core.nets.network import NetOutput, PoseReading
 from training import metrics
+from training.figures import new_figure
 from training.loop import EVALUATE, Stage, Trainer
 from training.parallel import World, launch
 from training.pictures import PictureBatch
@@ -164,13 +165,7 @@ def draw(curves: Mapping[str, list[dict[str, float]]], path: Path, title: str) -
     Raises:
         MocapError: matplotlib is missing.
     """
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MocapError(f"{path} was not drawn: it needs matplotlib (pip install matplotlib)") from error
-    figure = Figure(figsize=(11, 8), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(path, (11, 8))
     panels = figure.subplots(2, 2)
     for column, test in enumerate(("clean", "hard")):
         for number, (arm, points) in enumerate(curves.items()):

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -91,18 +92,18 @@ def covered(crop: Image) -> Image:
     return copies
 
 
-def rise_map(reader: Reader, crop: Image, true: Float) -> Float:
+def rise_map(joints_of: Callable[[Image], Float], crop: Image, true: Float) -> Float:
     """How much the mean joint error of a person rises with the square centred at each place.
 
     Args:
-        reader: the bundle.
+        joints_of: (N, S, S, 3) uint8 RGB to (N, 14, 3) joints, metres.
         crop: (S, S, 3) uint8 RGB.
         true: (14, 3) joints, metres.
 
     Returns:
         (K, K) millimetres.
     """
-    said = reader.joints(np.concatenate([crop[None], covered(crop)]))
+    said = joints_of(np.concatenate([crop[None], covered(crop)]))
     error = 1000 * metrics.mpjpe(said, np.repeat(true[None], len(said), 0))
     count = len(corners(len(crop)))
     return np.asarray((error[1:] - error[0]).reshape(count, count))
@@ -162,7 +163,7 @@ def _draw_maps(figure: Any, reader: Reader, store: PictureStore, count: int) -> 
     panels = figure.subplots(2, len(rows), squeeze=False)
     for place, row in enumerate(rows):
         crop = np.ascontiguousarray(batch.image[row].permute(1, 2, 0).numpy())
-        rise = rise_map(reader, crop, batch.lsp_3d[row].numpy())
+        rise = rise_map(reader.joints, crop, batch.lsp_3d[row].numpy())
         high = max(float(rise.max()), 1.0)
         for panel in panels[:, place]:
             panel.imshow(crop, extent=(0, 1, 1, 0))
