@@ -42,6 +42,16 @@ def box_of_points(points_px: Float, is_used: Bool | None = None) -> Float:
     return np.concatenate([centre - size / 2, size], axis=-1)
 
 
+def xywh_to_xyxy(boxes: Float) -> Float:
+    """(..., 4) left, top, width, height to left, top, right, bottom."""
+    return np.concatenate([boxes[..., :2], boxes[..., :2] + boxes[..., 2:]], axis=-1)
+
+
+def xyxy_to_xywh(boxes: Float) -> Float:
+    """The inverse of `xywh_to_xyxy`."""
+    return np.concatenate([boxes[..., :2], boxes[..., 2:] - boxes[..., :2]], axis=-1)
+
+
 def crop_matrix(box_xywh: Float, size: int, box_factor: float = BOX_FACTOR) -> Float:
     """Affine from crop pixels to frame pixels of the square crop about a box.
 
@@ -140,9 +150,7 @@ def make_crops(
     return CropBatch(normalise(crops[..., ::-1], mean, std), boxes, crop_to_frame)
 
 
-def normalise(
-    crops_rgb: Image, mean: Sequence[float] = IMAGENET_MEAN, std: Sequence[float] = IMAGENET_STD
-) -> Float:
+def normalise(crops_rgb: Image, mean: Sequence[float] = IMAGENET_MEAN, std: Sequence[float] = IMAGENET_STD) -> Float:
     """(B, S, S, 3) uint8 RGB -> (B, 3, S, S) float32, zero mean and unit deviation."""
     scale = (1 / (255 * np.asarray(std))).astype(np.float32)
     shift = (-np.asarray(mean) / np.asarray(std)).astype(np.float32)

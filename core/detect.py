@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from .crop import xyxy_to_xywh
 from .errors import WeightsError
 from .reading import (
     IS_CENTRED,
@@ -57,7 +58,7 @@ NO_WORSE = 0.9
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Detections:
-    """The people of one frame.
+    """The people of one frame, the surest first.
 
     Attributes:
         boxes_xyxy: (N, 4) left, top, right, bottom; frame pixels.
@@ -70,8 +71,7 @@ class Detections:
     @property
     def boxes_xywh(self) -> Float:
         """(N, 4) as the crops want them."""
-        low, high = self.boxes_xyxy[:, :2], self.boxes_xyxy[:, 2:]
-        return np.concatenate([low, high - low], axis=1)
+        return xyxy_to_xywh(self.boxes_xyxy)
 
 
 class Detector(Protocol):

@@ -2,37 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from core.crop import xyxy_to_xywh
+from core.detect import Detections
 from core.detectors import own
+from core.reading import box_overlap
 
 Float = npt.NDArray[np.floating[Any]]
 Image = npt.NDArray[np.uint8]
 
-THRESHOLD = 0.35
-"""Measured on real clips: at 0.2 the pose network believes in some of the many false boxes, at 0.35 in hardly any."""
 SAME = 0.5
 """Intersection over union from which on a box is found."""
-ONE_PERSON = 0.6
-"""The same, of two answers, from which on the less sure one is dropped."""
-MULTIPLE = own.STRIDE
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Found:
-    """Boxes of one picture, the surest first.
-
-    Attributes:
-        boxes: (N, 4) xyxy pixels.
-        scores: (N,) in [0, 1].
-    """
-
-    boxes: Float
-    scores: Float
 
 
 def letterboxed(image: Image, longer_side: int) -> tuple[Image, float]:
@@ -41,27 +25,7 @@ def letterboxed(image: Image, longer_side: int) -> tuple[Image, float]:
     return np.ascontiguousarray(padded[..., ::-1].transpose(2, 0, 1)), longer_side / max(image.shape[:2])
 
 
-def overlaps(boxes: Float, others: Float) -> Float:
-    """Intersection over union of boxes (N, 4) and others (M, 4) xyxy: (N, M)."""
-    low = np.maximum(boxes[:, None, :2], others[None, :, :2])
-    high = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
-    both = np.clip(high - low, 0, None).prod(2)
-    areas = (boxes[:, 2:] - boxes[:, :2]).prod(1)[:, None] + (others[:, 2:] - others[:, :2]).prod(1)[None]
-    return np.asarray(both / np.maximum(areas - both, 1e-9))
-
-
-def best_boxes(boxes: Float, scores: Float, least: float = 0.05, most: int = 100) -> Found:
-    """What is left of all cells' boxes (N, 4) after dropping the unsure and the doubles."""
-    order = np.argsort(-scores, kind="stable")
-    order = order[scores[order] >= least][: 4 * most]
-    kept: list[int] = []
-    for row in order:
-        if not kept or overlaps(boxes[[row]], boxes[kept]).max() < ONE_PERSON:
-            kept.append(int(row))
-    return Found(boxes[kept[:most]].reshape(-1, 4), scores[kept[:most]])
-
-
-def detection_scores(found: list[Found], true: list[Float], threshold: float = THRESHOLD) -> dict[str, float]:
+def detection_scores(found: list[Detections], true: list[Float], threshold: float = own.THRESHOLD) -> dict[str, float]:
     """Scores over pictures.
 
     Args:
@@ -75,14 +39,14 @@ def detection_scores(found: list[Found], true: list[Float], threshold: float = T
     """
     hits = people = boxes = false = empty = 0
     for one, truth in zip(found, true, strict=True):
-        sure = one.boxes[one.scores >= threshold]
+        sure = one.boxes_xywh[one.scores >= threshold]
         boxes += len(sure)
         people += len(truth)
         if not len(truth):
             empty += 1
             false += len(sure)
             continue
-        shared = overlaps(sure, truth)
+        shared = box_overlap(sure[:, None], xyxy_to_xywh(truth)[None])
         taken: set[int] = set()
         for row in shared:  # the surest first
             free = [n for n in np.argsort(-row) if n not in taken and row[n] >= SAME]

@@ -2,7 +2,8 @@
 
 Sets: rendered crowds of a test store; pictures without people, cut from the test split's panoramas, which are
 photographs; with --lspet the Leeds Sports validation photographs, whose one labelled person each has a box around
-the joints (recall counts, precision does not: others are in the pictures too). IoU 0.5, the detector's own threshold.
+the joints (recall counts, precision does not: others are in the pictures too). IoU 0.5, the detector's own threshold
+or --threshold; --sweep shows what others give.
 """
 
 from __future__ import annotations
@@ -12,14 +13,16 @@ import json
 import logging
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from core.detect import Detector, open_detector
+from core.crop import xywh_to_xyxy
+from core.detect import Detections, Detector, open_detector
 from core.errors import MocapError
-from training.detection import Float, Found, Image, detection_scores
+from training.detection import Float, Image, detection_scores
 from training.lspet import load_validation
 from training.metrics import bootstrap_interval
 from training.pictures import PictureStore
@@ -28,13 +31,8 @@ from training.pictures.environments import load_environments, panorama_crop, to_
 
 SEED, SIDE, BATCH = 1, 256, 16
 EMPTY_SIDE, EMPTY_ANGLES = 416, (25.0, 75.0)
-
-
-def found_by(detector: Detector, image: Image) -> Found:
-    """The detector's people in a picture (H, W, 3) BGR."""
-    seen = detector(image)
-    order = np.argsort(-seen.scores, kind="stable")
-    return Found(seen.boxes_xyxy[order], seen.scores[order])
+CROWDS, NOBODY, LSPET = "rendered crowds", "nobody", "lspet"
+SWEEP = (0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6)
 
 
 def crowds(store: PictureStore, count: int) -> Iterator[tuple[Image, Float]]:
@@ -65,28 +63,62 @@ def photographs(folder: Path) -> Iterator[tuple[Image, Float]]:
     """The Leeds Sports validation photographs BGR and the box of the labelled person."""
     known = load_validation(folder)
     for image, box in zip(known.images(), known.boxes_px, strict=True):
-        yield image, np.concatenate([box[:2], box[:2] + box[2:]])[None]
+        yield image, xywh_to_xyxy(box)[None]
 
 
-def evaluate(detector: Detector, store: Path, lspet: Path | None, count: int) -> dict[str, dict[str, float]]:
-    """Scores by set; "people" is how many there are, the interval is of the recall, by resampling pictures."""
-    sets = {"rendered crowds": crowds(PictureStore.open(store), count), "nobody": empty_pictures(count)}
+@dataclass(frozen=True, slots=True, eq=False)
+class Looked:
+    """What a detector said of a set, and the truth.
+
+    Attributes:
+        found: of each picture.
+        true: the people of each picture, (M, 4) xyxy.
+        is_precise: whether all people of the pictures are known, so that the other boxes are false.
+    """
+
+    found: list[Detections]
+    true: list[Float]
+    is_precise: bool = True
+
+    @property
+    def people(self) -> int:
+        """How many there are."""
+        return sum(len(boxes) for boxes in self.true)
+
+    def scores(self, threshold: float) -> dict[str, float]:
+        """As `detection_scores`, nan where the set cannot tell."""
+        each = detection_scores(self.found, self.true, threshold)
+        unknown = ("recall", "precision") if not self.people else () if self.is_precise else ("precision",)
+        return each | dict.fromkeys(unknown, float("nan"))
+
+    def interval(self, threshold: float) -> tuple[float, float]:
+        """95 % interval of the recall, by resampling pictures."""
+        pairs = [(f, t) for f, t in zip(self.found, self.true, strict=True) if len(t)]
+        if not pairs:
+            return float("nan"), float("nan")
+        share = [detection_scores([f], [t], threshold)["recall"] for f, t in pairs]
+        return bootstrap_interval(np.array(share), np.array([len(t) for _, t in pairs]))
+
+
+def look(detector: Detector, store: Path, lspet: Path | None, count: int) -> dict[str, Looked]:
+    """The detector over all pictures, by set."""
+    sets = {CROWDS: crowds(PictureStore.open(store), count), NOBODY: empty_pictures(count)}
     if lspet is not None:
-        sets["lspet"] = photographs(lspet)
-    scores = {}
+        sets[LSPET] = photographs(lspet)
+    looked = {}
     for name, pictures in sets.items():
-        found, true = [], []
-        for image, boxes in pictures:
-            found.append(found_by(detector, image))
-            true.append(boxes)
-        each = detection_scores(found, true, threshold=0.0)
-        people = sum(len(boxes) for boxes in true)
-        share = [detection_scores([f], [t], 0.0)["recall"] for f, t in zip(found, true, strict=True) if len(t)]
-        weights = [len(t) for t in true if len(t)]
-        low, high = bootstrap_interval(np.array(share), np.array(weights)) if people else (float("nan"),) * 2
-        known = {"precision"} if name == "lspet" else set() if people else {"recall", "precision"}
-        each = {key: float("nan") if key in known else value for key, value in each.items()}
-        scores[name] = {"pictures": float(len(true)), "people": float(people), **each, "low": low, "high": high}
+        pairs = [(detector(image), boxes) for image, boxes in pictures]
+        looked[name] = Looked([found for found, _ in pairs], [boxes for _, boxes in pairs], name != LSPET)
+    return looked
+
+
+def scores_of(looked: dict[str, Looked], threshold: float) -> dict[str, dict[str, float]]:
+    """Scores by set at a threshold; "people" is how many there are, "low" and "high" the interval of the recall."""
+    scores = {}
+    for name, one in looked.items():
+        low, high = one.interval(threshold)
+        counts = {"threshold": threshold, "pictures": float(len(one.true)), "people": float(one.people)}
+        scores[name] = {**counts, **one.scores(threshold), "low": low, "high": high}
     return scores
 
 
@@ -97,12 +129,37 @@ def table(scores: dict[str, dict[str, float]]) -> str:
     ]
     for name, one in scores.items():
         recall = f"{one['recall']:.1f} ({one['low']:.1f}-{one['high']:.1f})" if one["people"] else "-"
-        precision = f"{one['precision']:.1f}" if np.isfinite(one["precision"]) else "-"
-        false = f"{one['false_where_nobody']:.3f}" if np.isfinite(one["false_where_nobody"]) else "-"
+        precision, false = _cell(one["precision"], 1), _cell(one["false_where_nobody"], 3)
         lines.append(
             f"{name:<16} {one['pictures']:>8.0f} {one['people']:>7.0f} {recall:>20} {precision:>12} {false:>19}"
         )
     return "\n".join(lines)
+
+
+def sweep_table(looked: dict[str, Looked]) -> str:
+    """Recall, precision and false boxes a picture without people at each threshold of SWEEP."""
+    with_people = [name for name in looked if looked[name].people]
+    lines = [["threshold", *(f"{name}: recall %" for name in with_people), "precision %", "false where nobody"]]
+    for threshold in SWEEP:
+        by_set = {name: one.scores(threshold) for name, one in looked.items()}
+        shares = [*(by_set[name]["recall"] for name in with_people), by_set[CROWDS]["precision"]]
+        false = _cell(by_set[NOBODY]["false_where_nobody"], 3)
+        lines.append([f"{threshold:.2f}", *(_cell(share, 1) for share in shares), false])
+    widths = [max(len(cell) for cell in column) for column in zip(*lines, strict=True)]
+    return "\n".join("  ".join(c.rjust(w) for c, w in zip(line, widths, strict=True)) for line in lines)
+
+
+def _cell(value: float, digits: int) -> str:
+    return f"{value:.{digits}f}" if np.isfinite(value) else "-"
+
+
+def _opened(weights: str, threshold: float | None, is_swept: bool) -> tuple[Detector, float]:
+    """A detector that answers from the lowest threshold that is asked for on, and the one to score at."""
+    if threshold is not None and not 0 < threshold < 1:
+        raise ValueError(f"expected --threshold between 0 and 1, got {threshold:g}")
+    own = open_detector(weights, 1).threshold
+    threshold = own if threshold is None else threshold
+    return open_detector(weights, 1, min(threshold, *SWEEP if is_swept else (threshold,)) / own), threshold
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -116,14 +173,20 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--lspet", type=Path, help="folder of the LSPET photographs")
     parser.add_argument("--pictures", type=int, default=512, help="crowds, and pictures without people")
     parser.add_argument("--json", type=Path, help="write the scores there as well")
+    parser.add_argument("--threshold", type=float, help="score from which on a box counts; the detector's own without")
+    parser.add_argument("--sweep", action="store_true", help="also recall and false boxes at thresholds from .1 to .6")
     given = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
     try:
-        scores = evaluate(open_detector(given.weights, 1), given.store, given.lspet, given.pictures)
+        detector, threshold = _opened(given.weights, given.threshold, given.sweep)
+        looked = look(detector, given.store, given.lspet, given.pictures)
     except (MocapError, ValueError, OSError) as error:
         print(f"training.evaluate_detector: {error}", file=sys.stderr)
         return 1
-    print(table(scores))
+    scores = scores_of(looked, threshold)
+    print(f"at a threshold of {threshold:g}", table(scores), sep="\n")
+    if given.sweep:
+        print("", sweep_table(looked), sep="\n")
     if given.json:
         plain = {name: {key: round(v, 3) for key, v in one.items() if np.isfinite(v)} for name, one in scores.items()}
         given.json.write_text(json.dumps(plain, indent=1) + "\n")

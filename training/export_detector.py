@@ -17,12 +17,11 @@ import numpy as np
 import onnxruntime
 import torch
 
+from core.detectors import own
 from core.nets.detector import DeployedDetector, PersonDetector
 from training import bundle, checkpoint
-from training.detection import MULTIPLE, THRESHOLD
 from training.export import log_plainly, write_graph
 from training.runlog import first_line
-from training.stages.detector import LONGER_SIDE
 
 ONNX = "detector.onnx"
 LARGEST_MB = 8.0
@@ -48,8 +47,8 @@ def detector_of_run(run: Path) -> DeployedDetector:
 
 def write_onnx(detector: DeployedDetector, path: Path) -> None:
     """One float32 graph for one picture of any size, sides multiples of 32."""
-    height, width = (MULTIPLE * torch.export.Dim(name, min=1, max=LARGEST_MULTIPLE) for name in ("rows", "columns"))
-    image = torch.zeros(1, 3, 7 * MULTIPLE, 13 * MULTIPLE)
+    height, width = (own.STRIDE * torch.export.Dim(name, min=1, max=LARGEST_MULTIPLE) for name in ("rows", "columns"))
+    image = torch.zeros(1, 3, 7 * own.STRIDE, 13 * own.STRIDE)
     write_graph(detector, image, {2: height, 3: width}, ("boxes", "scores"), path)
 
 
@@ -59,7 +58,7 @@ def is_equal(detector: DeployedDetector, path: Path) -> bool:
     rng = np.random.default_rng(0)
     for rows, columns in ((8, 13), (13, 7), (1, 2)):
         coarse = torch.from_numpy(rng.random((1, 3, 9, 9), np.float32))
-        image = torch.nn.functional.interpolate(coarse, (rows * MULTIPLE, columns * MULTIPLE), mode="bilinear")
+        image = torch.nn.functional.interpolate(coarse, (rows * own.STRIDE, columns * own.STRIDE), mode="bilinear")
         with torch.no_grad():
             boxes, scores = (value.numpy() for value in detector(image))
         found_boxes, found_scores = session.run(None, {"image": image.numpy()})
@@ -70,17 +69,20 @@ def is_equal(detector: DeployedDetector, path: Path) -> bool:
     return True
 
 
-def export(run: Path, target: Path, scores: list[Path]) -> bool:
+def export(run: Path, target: Path, scores: list[Path], threshold: float = own.THRESHOLD) -> bool:
     """Writes the folder; False, and nothing written, when graph and torch disagree.
 
     Args:
         run: of `training.train detector`.
         target: folder.
         scores: files that `training.evaluate_detector --json` wrote, for config and card.
+        threshold: score from which on a box is somebody.
 
     Raises:
-        ValueError: the run or the target is not what it should be, or the file is too large.
+        ValueError: the run, the target or the threshold is not what it should be, or the file is too large.
     """
+    if not 0 < threshold < 1:
+        raise ValueError(f"expected --threshold between 0 and 1, got {threshold:g}")
     detector = detector_of_run(run)
     target.parent.mkdir(parents=True, exist_ok=True)
     folder = target.with_name(target.name + ".unfinished")
@@ -96,10 +98,10 @@ def export(run: Path, target: Path, scores: list[Path]) -> bool:
         numbers = {name: value for path in scores for name, value in json.loads(path.read_text()).items()}
         config: dict[str, object] = {
             "format_version": bundle.FORMAT_VERSION, "kind": "detector", "adapter": "own", "name": target.name,
-            "longer_side": LONGER_SIDE, "threshold": THRESHOLD, "licence": "CC0-1.0", "commercial_use": True,
+            "longer_side": own.LONGER_SIDE, "threshold": threshold, "licence": "CC0-1.0", "commercial_use": True,
             "training_data": bundle.TRAINING_DATA, "scores": numbers,
         }  # fmt: skip
-        (folder / bundle.CARD).write_text(card(run, target.name, numbers), encoding="utf-8")
+        (folder / bundle.CARD).write_text(card(run, target.name, numbers, threshold), encoding="utf-8")
         path = folder / ONNX
         config["files"] = {ONNX: {"sha256": bundle.sha256(path), "bytes": path.stat().st_size}}
         (folder / bundle.CONFIG).write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
@@ -110,12 +112,12 @@ def export(run: Path, target: Path, scores: list[Path]) -> bool:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def card(run: Path, name: str, scores: dict[str, dict[str, float]]) -> str:
+def card(run: Path, name: str, scores: dict[str, dict[str, float]], threshold: float) -> str:
     """The folder's README: what it is, what it learned from, how it was trained, what it scores."""
     config = first_line(run)["config"]
     size, minutes = config["size"], config["minutes"]
     started = "".join(f" --init runs/{Path(source).name}" for source in config.get("init", []))
-    columns = ("pictures", "people", "recall", "precision", "false_where_nobody")
+    columns = ("threshold", "pictures", "people", "recall", "precision", "false_where_nobody")
     rows = [[key, *(f"{one[c]:.4g}" if c in one else "-" for c in columns)] for key, one in scores.items()]
     lines = [["set", *columns], ["---"] * (len(columns) + 1), *rows]
     table = ["| " + " | ".join(line) + " |" for line in lines] if scores else ["Not scored."]
@@ -130,8 +132,8 @@ def card(run: Path, name: str, scores: dict[str, dict[str, float]]) -> str:
             "",
             *data,
             "",
-            f"Boxes go around the joints, each side x 1.1. Recall and precision at IoU 0.5 and score {THRESHOLD}, per",
-            "cent; false boxes in a picture without people. By `python -m training.evaluate_detector`:",
+            f"Boxes go around the joints, each side x 1.1; somebody from score {threshold:g} on. Recall and precision",
+            "at IoU 0.5, per cent; false boxes in a picture without people. By `python -m training.evaluate_detector`:",
             "",
             *table,
             "",
@@ -145,10 +147,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("run", type=Path, help="folder of a run of `training.train detector`")
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder to write")
     parser.add_argument("--scores", type=Path, nargs="*", default=[], help="JSON of training.evaluate_detector")
+    parser.add_argument(
+        "--threshold", type=float, default=own.THRESHOLD,
+        help="score from which on a box is somebody; training.evaluate_detector --sweep shows what it costs",
+    )  # fmt: skip
     given = parser.parse_args(arguments)
     log_plainly()
     try:
-        is_written = export(given.run, given.output, given.scores)
+        is_written = export(given.run, given.output, given.scores, given.threshold)
     except (ValueError, OSError) as error:
         print(f"training.export_detector: {error}", file=sys.stderr)
         return 1

@@ -20,6 +20,8 @@ from core.crop import (
     frame_to_crop_units,
     make_crops,
     normalise,
+    xywh_to_xyxy,
+    xyxy_to_xywh,
 )
 
 SIZE = 64
@@ -45,6 +47,13 @@ def test_points_to_the_frame_and_back_are_the_same(box: np.ndarray, points: np.n
     matrix = crop_matrix(box[None], SIZE)
     frame = crop_units_to_frame(points[None], matrix, SIZE)
     assert frame_to_crop_units(frame, matrix, SIZE)[0] == pytest.approx(points, abs=EXACT_PX)
+
+
+@given(boxes)
+def test_box_to_corners_and_back_is_the_same(box: np.ndarray) -> None:
+    corners = xywh_to_xyxy(box[None])
+    assert corners[0, 2:] - corners[0, :2] == pytest.approx(box[2:])
+    assert xyxy_to_xywh(corners)[0] == pytest.approx(box)
 
 
 @given(boxes)

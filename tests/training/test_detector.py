@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +10,13 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from core.detect import Detections
+from core.detectors import own
 from core.nets.detector import DeployedDetector, PersonDetector, boxes_of_sides, cell_middles
 from core.nets.small import SmallBackbone, SmallTrunk
+from tests.detector_graphs import own_graph
 from tests.training.picture_store import small_store
-from training import detection, export_detector
-from training.detection import Found
+from training import detection, evaluate_detector, export_detector
 from training.pictures.crowds import CrowdBatch, Crowds
 from training.stages.detector import DetectorModule, box_loss, peak_loss, start_from, targets
 
@@ -99,16 +102,10 @@ def test_sides_and_boxes_are_each_others_inverse() -> None:
     assert torch.allclose(boxes[0].flatten(1).T, torch.tensor([3.0, 2, 40, 30]).expand(24, 4))
 
 
-def test_one_of_two_answers_for_a_person_is_left() -> None:
-    boxes = np.array([[0, 0, 10, 10], [1, 0, 11, 10], [30, 30, 50, 50], [0, 0, 9, 9]], np.float32)
-    found = detection.best_boxes(boxes, np.array([0.8, 0.9, 0.5, 0.01]))
-    assert found.scores.tolist() == [0.9, 0.5]
-
-
 def test_scores_count_each_person_once_and_boxes_where_nobody_is() -> None:
     person = np.array([[0, 0, 10, 10.0]])
-    twice = Found(np.array([[0, 0, 10, 10], [0, 1, 10, 10], [50, 50, 60, 60.0]]), np.array([0.9, 0.8, 0.7]))
-    unsure = Found(np.array([[0, 0, 9, 9.0]]), np.array([0.1]))
+    twice = Detections(np.array([[0, 0, 10, 10], [0, 1, 10, 10], [50, 50, 60, 60.0]]), np.array([0.9, 0.8, 0.7]))
+    unsure = Detections(np.array([[0, 0, 9, 9.0]]), np.array([0.1]))
     scores = detection.detection_scores([twice, unsure, twice], [person, person, np.zeros((0, 4))])
     assert scores == {"recall": 50.0, "precision": pytest.approx(100 / 6), "false_where_nobody": 3.0}
 
@@ -129,6 +126,71 @@ def test_graph_answers_as_torch_for_any_size(tmp_path: Path) -> None:
     with torch.no_grad():
         detector.detector.centre.bias.add_(1.0)
     assert not export_detector.is_equal(detector, tmp_path / "detector.onnx")
+
+
+def detector_run(folder: Path) -> Path:
+    """A run of `training.train detector` with weights that nobody trained."""
+    checkpoint = folder / "checkpoints" / "000000001"
+    checkpoint.mkdir(parents=True)
+    tensors = {f"net.{name}": value.contiguous() for name, value in PersonDetector().state_dict().items()}
+    save_file(tensors, checkpoint / "model.safetensors")
+    save_file({}, checkpoint / "ema.safetensors")
+    (folder / "checkpoints" / "latest").write_text(checkpoint.name)
+    config = {"size": 224, "batch": 8, "lr": 1e-3, "minutes": 1.0, "seed": 1}
+    (folder / "log.jsonl").write_text(json.dumps({"event": "start", "stage": "detector", "config": config}) + "\n")
+    return folder
+
+
+@pytest.mark.parametrize(("given", "expected"), [([], own.THRESHOLD), (["--threshold", "0.2"], 0.2)])
+def test_exported_detector_has_the_threshold_asked_for(
+    given: list[str], expected: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(export_detector, "write_onnx", lambda _detector, path: path.write_bytes(b"graph"))
+    monkeypatch.setattr(export_detector, "is_equal", lambda _detector, _path: True)
+    run = detector_run(tmp_path / "run")
+    assert export_detector.main([str(run), "-o", str(tmp_path / "made"), *given]) == 0
+    assert json.loads((tmp_path / "made" / "config.json").read_text())["threshold"] == expected
+    assert f"score {expected:g} on" in (tmp_path / "made" / "README.md").read_text()
+
+
+@pytest.mark.parametrize("threshold", ["0", "1", "1.5"])
+def test_threshold_that_is_no_score_is_one_sentence(
+    threshold: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = tmp_path / "made"
+    assert export_detector.main([str(tmp_path), "-o", str(target), "--threshold", threshold]) == 1
+    assert evaluate_detector.main(["--store", str(tmp_path), "--threshold", threshold]) == 1
+    said = capsys.readouterr().err
+    assert said.count("--threshold between 0 and 1") == said.count("\n") == 2
+    assert not target.exists()
+
+
+def test_sweep_tells_recall_and_false_boxes_at_each_threshold() -> None:
+    person = np.array([[0, 0, 10, 10.0]])
+    somebody, other = Detections(person, np.array([0.42])), Detections(person, np.array([0.22]))
+    looked = {
+        evaluate_detector.CROWDS: evaluate_detector.Looked([somebody, other], [person, person]),
+        evaluate_detector.NOBODY: evaluate_detector.Looked([other, other], [np.zeros((0, 4))] * 2),
+    }
+    lines = [line.split() for line in evaluate_detector.sweep_table(looked).splitlines()[1:]]
+    found = {threshold: numbers for threshold, *numbers in lines}
+    assert [found[threshold] for threshold in ("0.20", "0.25", "0.45")] == [
+        ["100.0", "100.0", "1.000"], ["50.0", "100.0", "0.000"], ["0.0", "0.0", "0.000"]
+    ]  # fmt: skip
+
+
+def test_detector_is_scored_at_the_threshold_asked_for(tmp_path: Path) -> None:
+    """Its one box is everywhere and unsure: false where nobody is at a low threshold, not there at its own."""
+    graph = own_graph(tmp_path / "d.onnx", np.array([[20.0, 20, 100, 200]]), np.array([0.2]))
+    command = ["--weights", str(graph), "--store", str(small_store().folder), "--pictures", "16", "--sweep"]
+    boxes = []
+    for threshold in ("0.15", "0.3"):
+        file = tmp_path / f"{threshold}.json"
+        assert evaluate_detector.main([*command, "--threshold", threshold, "--json", str(file)]) == 0
+        scores = json.loads(file.read_text())[evaluate_detector.CROWDS]
+        assert scores["threshold"] == float(threshold)
+        boxes.append(scores["false_where_nobody"])
+    assert boxes == [1, 0]
 
 
 def test_run_of_another_stage_is_refused(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from core import detect
 from core.detect import Detections, FullFrame, open_detector
+from core.detectors import own
 from core.detectors.graph import apart
 from core.detectors.yolox import grid
 from core.errors import MocapError, WeightsError
@@ -45,7 +46,7 @@ def detections(form: str, folder: Path, width: int, height: int) -> tuple[Detect
     true = two_boxes(width, height)
     three, kinds, scores = np.concatenate([true[:1] + 3, true]), [DOG, PERSON, PERSON], [0.99, 0.7, 0.9]
     if form == "own":  # it knows people only
-        boxes = shrunk(true, width, height, 416, is_floor=False)
+        boxes = shrunk(true, width, height, own.LONGER_SIDE, is_floor=False)
         file = own_graph(folder / "d.onnx", boxes, np.array(scores[1:]))
     elif form == "detr":
         share = three / [width, height, width, height]
@@ -75,7 +76,8 @@ def test_boxes_of_one_person_are_one(tmp_path: Path, form: str) -> None:
         file = own_graph(tmp_path / "d.onnx", boxes, np.array(scores))
     else:
         file = yolox_graph(tmp_path / "d.onnx", boxes, [PERSON] * 3, scores)
-    found = open_detector(file, threads=1)(frame_of(416, 416))
+    side = own.LONGER_SIDE if form == "own" else 416
+    found = open_detector(file, threads=1)(frame_of(side, side))
     np.testing.assert_allclose(found.boxes_xyxy, boxes[[1, 2]], atol=NEAR_PX)
 
 
@@ -95,8 +97,8 @@ def test_unsure_boxes_come_back_where_they_are_asked_for(tmp_path: Path) -> None
     boxes = np.array([[50.0, 40, 130, 260], [200, 40, 280, 260], [300, 40, 380, 260]])
     file = own_graph(tmp_path / "d.onnx", boxes, np.array([0.5, 0.3, 0.1]))
     detector = open_detector(file, threads=1, least=0.5)
-    assert detector.threshold == 0.4
-    np.testing.assert_allclose(detector(frame_of(416, 416)).scores, [0.5, 0.3], atol=1e-6)
+    assert detector.threshold == own.THRESHOLD
+    np.testing.assert_allclose(detector(frame_of(320, 320)).scores, [0.5, 0.3], atol=1e-6)
 
 
 def test_own_detector_gets_rgb_in_0_to_1_in_multiples_of_32_padded_with_black(tmp_path: Path) -> None:
@@ -147,14 +149,14 @@ def test_yolox_is_divided_by_255_only_where_its_config_says_so(tmp_path: Path, i
 
 
 def test_box_that_is_cut_by_the_frame_reaches_out_by_a_quarter_at_most(tmp_path: Path) -> None:
-    boxes = np.array([[-100.0, 50, 100, 150], [300, 300, 420, 500]])
-    found = open_detector(own_graph(tmp_path / "d.onnx", boxes, np.array([0.9, 0.8])))(frame_of(416, 416))
-    np.testing.assert_allclose(found.boxes_xyxy, [[-50, 50, 100, 150], [300, 300, 420, 466]], atol=NEAR_PX)
+    boxes = np.array([[-100.0, 50, 100, 150], [204, 204, 324, 404]])
+    found = open_detector(own_graph(tmp_path / "d.onnx", boxes, np.array([0.9, 0.8])))(frame_of(320, 320))
+    np.testing.assert_allclose(found.boxes_xyxy, [[-50, 50, 100, 150], [204, 204, 324, 370]], atol=NEAR_PX)
 
 
 def test_box_without_a_size_or_a_number_is_dropped(tmp_path: Path) -> None:
     boxes = np.array([[np.nan, 50, 100, 150], [200, 50, 200, 150], [10, 10, 90, 190]])
-    found = open_detector(own_graph(tmp_path / "d.onnx", boxes, np.array([0.9, 0.8, 0.7])))(frame_of(416, 416))
+    found = open_detector(own_graph(tmp_path / "d.onnx", boxes, np.array([0.9, 0.8, 0.7])))(frame_of(320, 320))
     np.testing.assert_allclose(found.boxes_xyxy, [[10, 10, 90, 190]], atol=NEAR_PX)
 
 

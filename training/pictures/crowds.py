@@ -1,7 +1,7 @@
 """Whole pictures with nobody, one or many people and the box of each: what the detector learns from.
 
-    crowds = Crowds(PictureStore.open("store"), size=256, seed=0)
-    batch = crowds.batch(16, step=0)        # the same for the same seed, rank, step and store
+crowds = Crowds(PictureStore.open("store"), size=256, seed=0)
+batch = crowds.batch(16, step=0)        # the same for the same seed, rank, step and store
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from core.crop import box_of_points
+from core.crop import box_of_points, xywh_to_xyxy
 from training.pictures import photometry
 from training.pictures.compose import Composer, gain_of, turn_of
 from training.pictures.crops import Placement, opencv_matrix
@@ -118,8 +118,8 @@ class Crowds:
         inside = ((moved > 0) & (moved < self.size)).all(1)
         if inside.sum() < 4:
             return placed, np.zeros(4, np.float32)
-        box = box_of_points(moved, inside)
-        return placed, np.clip(np.concatenate([box[:2], box[:2] + box[2:]]), 0, self.size).astype(np.float32)
+        box = xywh_to_xyxy(box_of_points(moved, inside))
+        return placed, np.clip(box, 0, self.size).astype(np.float32)
 
     def _lay(
         self, picture: Bytes, owner: Bytes, row: int, placed: Placement, name: int, rng: np.random.Generator

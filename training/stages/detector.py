@@ -7,14 +7,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from core.crop import xywh_to_xyxy
+from core.detect import Detections
+from core.detectors import own
+from core.detectors.graph import people
 from core.nets.detector import DeployedDetector, PersonDetector, boxes_of_sides, cell_middles
 from training import checkpoint
-from training.detection import Found, best_boxes, detection_scores, letterboxed
+from training.detection import detection_scores, letterboxed
 from training.loop import LoopConfig
 from training.lspet import load_validation
 from training.optimizers import OptimizerName
@@ -29,7 +32,6 @@ IN_THE_MIDDLE = 0.4
 """Peak's value from which on a cell learns the box."""
 BOX_WEIGHT = 2.0
 TEST_BATCH = 32
-LONGER_SIDE = 320
 logger = logging.getLogger("training")
 
 
@@ -173,13 +175,15 @@ class DetectorStage:
             photographs = load_validation(self.config.lspet, 200)
             found, true = [], []
             for image, box in zip(photographs.images(), photographs.boxes_px, strict=True):
-                picture, scale = letterboxed(image, LONGER_SIDE)
-                one = self._found(deployed, torch.from_numpy(picture))
-                found.append(Found(one.boxes / scale, one.scores))
-                true.append(np.concatenate([box[:2], box[:2] + box[2:]])[None])
+                picture, scale = letterboxed(image, own.LONGER_SIDE)
+                found.append(self._found(deployed, torch.from_numpy(picture), scale))
+                true.append(xywh_to_xyxy(box)[None])
             scores |= {f"lspet_{name}": value for name, value in detection_scores(found, true).items()}
         return scores
 
-    def _found(self, deployed: DeployedDetector, image: Tensor) -> Found:
-        boxes, scores = deployed(image[None].to(self.world.device).float() / 255)
-        return best_boxes(boxes.cpu().numpy(), scores.cpu().numpy())
+    def _found(self, deployed: DeployedDetector, image: Tensor, scale: float = 1.0) -> Detections:
+        """People of planes (3, H, W) whose pixels were scaled, in pixels from before."""
+        boxes, scores = (said.cpu().numpy() for said in deployed(image[None].to(self.world.device).float() / 255))
+        height, width = (round(side / scale) for side in image.shape[1:])
+        is_sure = scores >= own.THRESHOLD
+        return people(boxes[is_sure] / scale, scores[is_sure], width, height, own.MOST_OVERLAP)
