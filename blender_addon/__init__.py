@@ -1,13 +1,19 @@
 """Footage Mocap: footage in, animated people in Blender out. Read `scene.py` next, then `session.py`.
 
-panel, operators, properties, preferences    what the person sees and chooses
-session                                      the one run: engine, then objects
-engine                                       `core` in a child process (no bpy)
+panel, panel_*               what the person sees, from top to bottom in the order of work
+properties, preferences      what the person chooses, for a scene and for all
+asked > request              the choices as a request to the engine, or why there is none
+operators, operators_*       the buttons; modal is what all have in common that run the engine
+session                      the one run: engine, then objects
+engine                       `core` in a child process (no bpy)
+people, overlay              who is to be captured; the box that is being drawn
 scene > camera, person, armature             Motion in, Blender objects out
-axes                                         all turns between core's axes and Blender's
-curves                                       F-curves from Blender 4.2 to 5.x
-clips, sheet, exports                        what batch.py runs: many clips, pictures, files
-bridge                                       the one door to `core`
+takes                        takes known again after saving, undo and renaming
+axes                         all turns between core's axes and Blender's
+curves                       F-curves from Blender 4.2 to 5.x
+clips, sheet, exports        what batch.py runs: many clips, pictures, files
+readiness, licences          whether a run could start, and whether its result may be sold
+bridge                       the one door to `core`
 """
 
 # SPDX-License-Identifier: GPL-3.0-or-later
@@ -17,16 +23,43 @@ import atexit
 import bpy
 from bpy.app.handlers import persistent
 
-from . import operators, panel, preferences, properties, session
+from . import (
+    operators,
+    operators_engine,
+    operators_footage,
+    operators_people,
+    operators_queue,
+    operators_takes,
+    panel,
+    panel_footage,
+    panel_queue,
+    panel_reconstruct,
+    panel_takes,
+    preferences,
+    properties,
+    session,
+)
 
+SECTIONS = (
+    panel.Status,
+    *panel_footage.SECTIONS,
+    *panel_reconstruct.SECTIONS,
+    *panel_takes.SECTIONS,
+    *panel_queue.SECTIONS,
+)
 CLASSES = (
+    properties.MocapFoundPerson,
+    properties.MocapBox,
+    properties.MocapQueued,
     properties.MocapSettings,
     preferences.MocapPreferences,
-    operators.MOCAP_OT_reconstruct,
-    operators.MOCAP_OT_cancel,
-    operators.MOCAP_OT_build_motion,
-    operators.MOCAP_OT_look_through,
-    panel.MOCAP_PT_main,
+    *operators.CLASSES,
+    *operators_footage.CLASSES,
+    *operators_people.CLASSES,
+    *operators_takes.CLASSES,
+    *operators_queue.CLASSES,
+    *operators_engine.CLASSES,
+    *(made for section in SECTIONS for made in panel.panels(section)),
 )
 
 

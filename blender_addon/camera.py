@@ -80,9 +80,14 @@ def match_scene(scene: bpy.types.Scene, motion: Motion, camera: bpy.types.Object
     render = scene.render
     render.resolution_x, render.resolution_y, render.resolution_percentage = motion.width, motion.height, 100
     render.pixel_aspect_x = render.pixel_aspect_y = 1.0
-    render.fps = max(1, round(motion.fps))
-    render.fps_base = render.fps / motion.fps
+    set_scene_fps(scene, motion.fps)
     scene.camera = camera
+
+
+def set_scene_fps(scene: bpy.types.Scene, fps: float) -> None:
+    """Give a scene a frame rate, whole or not."""
+    scene.render.fps = max(1, round(fps))
+    scene.render.fps_base = scene.render.fps / fps
 
 
 def scene_fps(scene: bpy.types.Scene) -> float:

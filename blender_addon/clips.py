@@ -16,6 +16,7 @@ import bpy
 
 from . import bridge
 from .exports import FORMATS, check_format, export_take
+from .licences import detector_refusal, refusal
 from .scene import OUTPUTS, BuildSettings, BuiltTake, build_take, counted_people
 from .sheet import write_sheet
 
@@ -48,6 +49,8 @@ def main(arguments: Sequence[str]) -> int:
     try:
         for kind in options.export:
             check_format(kind)
+        if options.commercial:
+            check_licences(options.weights, options.detector)
         bridge.core_module("output").make_folder(options.output_folder)
     except bridge.MocapError as error:
         return _said(f"error: {error}", FAILED)
@@ -75,6 +78,14 @@ def clip_names(clips: Sequence[Path], name: str | None) -> list[str]:
         taken = sum(1 for other in names if other == base or other.startswith(f"{base}_"))
         names.append(f"{base}_{taken + 1}" if taken else base)
     return names
+
+
+def check_licences(weights: str | None, detector: str | None) -> None:
+    """Raises MocapError where the weights or the detector may not be used commercially, or don't say so."""
+    folder = bridge.core_module("weights").find_weights(weights).folder
+    problem = refusal(folder) or detector_refusal(detector)
+    if problem:
+        raise bridge.MocapError(problem)
 
 
 def run_clip(clip: Path, name: str, options: argparse.Namespace, stop: Any) -> ClipReport:
@@ -244,6 +255,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--detector", metavar="NAME|FILE|search|frame")
     parser.add_argument("--boxes", type=Path, metavar="boxes.json")
     parser.add_argument("--weights", metavar="NAME|DIR")
+    parser.add_argument("--commercial", action="store_true", help="refuse what may not be used commercially")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--threads", type=int, metavar="N")
     parser.add_argument("--start", type=int, metavar="F")

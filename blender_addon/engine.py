@@ -22,6 +22,11 @@ from typing import IO, Any, Literal
 
 NEEDED_MODULES = ("numpy", "cv2", "scipy", "onnxruntime")
 LAST_LINES = 12
+"""Of a child that failed, in the message; the report for a bug has more of them."""
+KEPT_LINES = 60
+WARNING = "WARNING: "
+SILENCE_S = 60.0
+"""A child that says nothing for so long may hang: the panel says so, and the person decides."""
 KILL_AFTER_S = 1.5
 """A child that ignores `terminate` for so long is killed: a cancel takes effect within two seconds."""
 
@@ -30,13 +35,14 @@ State = Literal["running", "done", "failed", "cancelled"]
 
 @dataclass(slots=True)
 class EngineProgress:
-    """What the child said last; `total` is None where it doesn't know."""
+    """What the child said last; `total` is None where it doesn't know, `first` is where a resumed stage began."""
 
     stage: str = "starting"
     done: int = 0
     total: int | None = None
     message: str = ""
     since: float = field(default_factory=time.monotonic)
+    first: int = 0
 
     @property
     def fraction(self) -> float:
@@ -46,26 +52,28 @@ class EngineProgress:
     @property
     def seconds_left(self) -> float | None:
         """Time left in this stage at its mean speed so far, or None while it can't be told."""
-        if not self.total or not self.done:
+        if not self.total or self.done <= self.first:
             return None
-        return (time.monotonic() - self.since) * (self.total - self.done) / self.done
+        return (time.monotonic() - self.since) * (self.total - self.done) / (self.done - self.first)
 
 
 class EngineJob:
     """Commands of `core` run one after the other in child processes.
 
     `poll` never waits: call it from a timer. After it, `state` says how things stand, `progress` how far,
-    and `error` what went wrong, in words for the person.
+    `error` what went wrong and `notices` what else the person should know, both in words for the person.
     """
 
     def __init__(self, python: Path, commands: list[list[str]], environment: dict[str, str]) -> None:
         self.state: State = "running"
         self.error = ""
         self.progress = EngineProgress()
+        self.notices: list[str] = []
+        self._heard_at = time.monotonic()
         self._python = python
         self._waiting = list(commands)
         self._environment = environment
-        self._last_lines: deque[str] = deque(maxlen=LAST_LINES)
+        self._last_lines: deque[str] = deque(maxlen=KEPT_LINES)
         self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._child: subprocess.Popen[str] | None = None
         self._reader: threading.Thread | None = None
@@ -76,6 +84,16 @@ class EngineJob:
     def pid(self) -> int | None:
         """Process id of the child that runs now."""
         return self._child.pid if self._child else None
+
+    @property
+    def last_lines(self) -> list[str]:
+        """What the children printed last, progress apart."""
+        return list(self._last_lines)
+
+    @property
+    def silent_s(self) -> float:
+        """Seconds since the child said anything."""
+        return time.monotonic() - self._heard_at
 
     @property
     def is_cancelling(self) -> bool:
@@ -138,8 +156,11 @@ class EngineJob:
     def _read_lines(self) -> None:
         while not self._lines.empty():
             line = self._lines.get().strip()
+            self._heard_at = time.monotonic()
             if line and not self._take_progress(line):
                 self._last_lines.append(line)
+            if line.startswith(WARNING):
+                self.notices.append(line.removeprefix(WARNING))
 
     def _take_progress(self, line: str) -> bool:
         """Whether the line was a progress object; remember it then."""
@@ -150,9 +171,10 @@ class EngineJob:
             stage, done, total = str(said["stage"]), int(said["done"]), said["total"]
         except (ValueError, KeyError, TypeError):
             return False
-        since = self.progress.since if stage == self.progress.stage else time.monotonic()
+        is_new = stage != self.progress.stage
+        since, first = (time.monotonic(), done) if is_new else (self.progress.since, self.progress.first)
         total = None if total is None else int(total)
-        self.progress = EngineProgress(stage, done, total, str(said.get("message", "")), since)
+        self.progress = EngineProgress(stage, done, total, str(said.get("message", "")), since, first)
         return True
 
     def _take_exit(self, exit_code: int) -> None:
@@ -163,7 +185,7 @@ class EngineJob:
         elif exit_code == 0:
             self.state = "done"
         else:
-            self._fail(exit_message(exit_code, list(self._last_lines)))
+            self._fail(exit_message(exit_code, self.last_lines[-LAST_LINES:]))
 
     def _fail(self, error: str) -> None:
         self.state = "failed"

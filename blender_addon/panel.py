@@ -1,112 +1,76 @@
-"""The panel in the 3D view's sidebar, from top to bottom in the order of work."""
+"""What all sections of the sidebar share, the status strip, and the way they get into both editors."""
+
+from __future__ import annotations
 
 import textwrap
 from typing import Any
 
 import bpy
 
-from . import readiness, session
-from .operators import why_not
-from .preferences import preference
-from .properties import settings_of
-from .scene import counted_people
+from . import session
+from .operators_engine import engine_line
+from .preferences import preference, readiness_now
 
 CATEGORY = "Footage Mocap"
 LETTER_PX = 7.0
-SECONDS_A_MINUTE = 60
+SPACES = {"VIEW_3D": "MOCAP_PT_", "CLIP_EDITOR": "MOCAP_PT_clip_"}
+"""Editors with these sections, and how their panels' names begin."""
 
 
-class MOCAP_PT_main(bpy.types.Panel):  # noqa: N801
-    """Footage in, animated people out."""
+class Section:
+    """A mixin: one section, drawn alike in all editors."""
 
-    bl_label = "Footage Mocap"
-    bl_idname = "MOCAP_PT_main"
-    bl_space_type = "VIEW_3D"
+    key = ""
+    bl_label = ""
     bl_region_type = "UI"
     bl_category = CATEGORY
+    layout: Any
 
     def draw(self, context: Any) -> None:
-        """Draw status, footage, people, the button or the progress, and the result."""
-        layout: Any = self.layout
-        width = int(context.region.width / (LETTER_PX * context.preferences.system.ui_scale))
-        draw_status(layout, width)
-        draw_choices(layout, context)
-        running = session.current()
-        if running is not None and running.state == "running":
-            draw_progress(layout, running)
-            return
-        draw_button(layout, context, width)
-        if running is not None:
-            draw_result(layout, running, width)
+        """Draw it."""
+        raise NotImplementedError
+
+
+class Status(Section):
+    """Footage in, animated people out."""
+
+    key = "main"
+    bl_label = "Footage Mocap"
+
+    def draw(self, context: Any) -> None:
+        """Ready or what is missing; device, weights and their licence."""
+        draw_status(self.layout, letters(context))
 
 
 def draw_status(layout: Any, width: int) -> None:
-    """One row: ready or what is missing; weights and their licence."""
-    status = readiness.check(preference("python", ""), preference("weights", ""))
+    """The status strip."""
+    status = readiness_now()
     if status.problem:
         draw_text(layout, status.problem, width, "ERROR")
     else:
-        layout.label(text=f"Ready · {status.weights} ({status.licence})", icon="CHECKMARK")
+        layout.label(text="Ready" if not session.is_running() else "Working", icon="CHECKMARK")
+    use = "" if status.is_commercial else ", NO commercial use"
+    device = engine_line("network") or preference("device", "auto")
+    column = layout.column(align=True)
+    column.label(text=f"Weights: {status.weights} ({status.licence}{use})")
+    column.label(text=f"Device: {device}")
 
 
-def draw_choices(layout: Any, context: Any) -> None:
-    """Footage, people and output."""
-    settings = settings_of(context.scene)
-    box = layout.box()
-    box.enabled = not session.is_running()
-    box.label(text="Footage", icon="FILE_MOVIE")
-    box.row().prop(settings, "source", expand=True)
-    if settings.source == "FILE":
-        box.prop(settings, "footage", text="")
-    else:
-        box.template_ID(settings, "clip", open="clip.open")
-    box.label(text="People", icon="COMMUNITY")
-    box.row().prop(settings, "people", expand=True)
-    box.label(text="Output", icon="OUTLINER_OB_MESH")
-    box.row().prop(settings, "outputs", expand=True)
-    box.prop(settings, "smooth")
-    box.prop(settings, "matches_scene")
+def panels(section: type[Section]) -> list[type]:
+    """The panel classes of a section, one for each editor; all but the status strip are its children."""
+    made = []
+    for space, prefix in SPACES.items():
+        name = f"{prefix}{section.key}"
+        held = {"bl_idname": name, "bl_space_type": space, "__doc__": section.__doc__}
+        if section.key != Status.key:
+            held["bl_parent_id"] = f"{prefix}{Status.key}"
+        made.append(type(name, (section, bpy.types.Panel), held))
+    return made
 
 
-def draw_button(layout: Any, context: Any, width: int) -> None:
-    """The big button, and beneath it why it is disabled."""
-    row = layout.row()
-    row.scale_y = 1.8
-    row.operator("mocap.reconstruct", icon="ARMATURE_DATA")
-    problem = why_not(context)
-    if problem:
-        draw_text(layout, problem, width, "INFO")
-
-
-def draw_progress(layout: Any, running: session.Session) -> None:
-    """Stage, bar, time left, cancel."""
-    progress = running.job.progress
-    left = progress.seconds_left
-    text = running.stage_text
-    if left is not None:
-        text += f", {left / SECONDS_A_MINUTE:.0f} min left" if left > 2 * SECONDS_A_MINUTE else f", {left:.0f} s left"
-    layout.progress(factor=progress.fraction, text=text)
-    if progress.message:
-        layout.label(text=progress.message)
-    layout.operator("mocap.cancel", icon="CANCEL", text="Cancel (Esc)")
-
-
-def draw_result(layout: Any, ended: session.Session, width: int) -> None:
-    """What came of the last run; nothing where its objects were undone or deleted."""
-    if ended.built is not None and ended.built.collection not in bpy.data.collections:
-        return
-    box = layout.box()
-    if ended.state == "done" and ended.built is not None:
-        box.label(text=f"{ended.built.collection}: {counted_people(len(ended.built.people))}", icon="CHECKMARK")
-        for person in ended.built.people:
-            box.label(text=f"Person {person.person_id}: frames {person.first_frame:g} to {person.last_frame:g}")
-        if not ended.built.has_footage:
-            draw_text(box, "Blender can't show this footage behind the camera", width, "INFO")
-        box.operator("mocap.look_through", icon="CAMERA_DATA")
-    elif ended.state == "cancelled":
-        draw_text(box, "Cancelled. What was done is kept: the button above resumes", width, "INFO")
-    else:
-        draw_text(box, ended.error, width, "ERROR")
+def letters(context: Any) -> int:
+    """How many letters a line of the sidebar holds."""
+    return int(context.region.width / (LETTER_PX * context.preferences.system.ui_scale))
 
 
 def draw_text(layout: Any, text: str, width: int, icon: str) -> None:
@@ -114,3 +78,10 @@ def draw_text(layout: Any, text: str, width: int, icon: str) -> None:
     column = layout.column(align=True)
     for number, line in enumerate(textwrap.wrap(text, max(16, width - 4))):
         column.label(text=line, icon=icon if number == 0 else "BLANK1")
+
+
+def draw_button(layout: Any, idname: str, problem: str, width: int, **look: Any) -> None:
+    """A button and, where it is disabled, why: its own `poll` disables it, this says so."""
+    layout.operator(idname, **look)
+    if problem:
+        draw_text(layout, problem, width, "INFO")

@@ -1,13 +1,15 @@
-"""What holds for every scene: the engine's Python, the weights, where takes go. Kept in the preferences."""
+"""What holds for every scene: the engine, the weights, the licence, where takes go. Kept in the preferences."""
 
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import bpy
-from bpy.props import IntProperty, StringProperty
+from bpy.props import BoolProperty, EnumProperty, IntProperty, StringProperty
 
 from . import readiness
+
+MEGABYTE = 1e6
 
 
 def _forget_readiness(_self: Any, _context: Any) -> None:
@@ -26,10 +28,36 @@ class MocapPreferences(bpy.types.AddonPreferences):
         subtype="FILE_PATH",
         update=_forget_readiness,
     )
+    device: EnumProperty(  # type: ignore[valid-type]
+        name="Device",
+        description="Where the network runs",
+        items=[
+            ("auto", "Automatic", "The quickest that the engine can use"),
+            ("cpu", "CPU", "Works everywhere"),
+            ("cuda", "CUDA", "NVIDIA; needs an engine's Python with onnxruntime-gpu"),
+            ("directml", "DirectML", "Windows; needs an engine's Python with onnxruntime-directml"),
+            ("coreml", "CoreML", "Apple"),
+        ],
+    )
+    threads: IntProperty(  # type: ignore[valid-type]
+        name="Threads", description="CPU threads of the network. 0: the engine decides", min=0, max=256
+    )
     weights: StringProperty(  # type: ignore[valid-type]
         name="Weights",
         description="Folder of a weights bundle. Empty: the weights that come with the extension",
         subtype="DIR_PATH",
+        update=_forget_readiness,
+    )
+    detector: StringProperty(  # type: ignore[valid-type]
+        name="Detector",
+        description="What finds people: an .onnx file (D-FINE, RT-DETR, YOLOX). Empty: the detector that comes "
+        "with the extension",
+        subtype="FILE_PATH",
+        update=_forget_readiness,
+    )
+    is_commercial_only: BoolProperty(  # type: ignore[valid-type]
+        name="Commercial use",
+        description="Refuse weights and detectors that don't say that they may be used commercially",
         update=_forget_readiness,
     )
     takes: StringProperty(  # type: ignore[valid-type]
@@ -38,16 +66,36 @@ class MocapPreferences(bpy.types.AddonPreferences):
         "the network again. Empty: the extension's own folder",
         subtype="DIR_PATH",
     )
-    threads: IntProperty(  # type: ignore[valid-type]
-        name="Threads", description="CPU threads of the network. 0: the engine decides", min=0, max=256
-    )
 
     def draw(self, _context: Any) -> None:
-        """Draw the preferences."""
+        """Draw the preferences: engine, weights, takes, help."""
         layout: Any = self.layout
-        for name in ("python", "weights", "takes", "threads"):
+        status = readiness_now()
+        layout.use_property_split = True
+        for name in ("python", "device", "threads"):
             layout.prop(self, name)
-        layout.label(text=f"Takes are kept in {takes_folder()}")
+        layout.operator("mocap.check_engine", icon="VIEWZOOM")
+        for line in engine_report:
+            layout.label(text=line)
+        layout.separator()
+        for name in ("weights", "detector", "is_commercial_only"):
+            layout.prop(self, name)
+        use = "commercial use allowed" if status.is_commercial else "NO commercial use"
+        size = f"{status.weights_bytes / MEGABYTE:.1f} MB in {status.folder}"
+        layout.label(text=f"{status.weights}, {status.licence}, {use}, {size}")
+        if status.problem:
+            layout.label(text=status.problem, icon="ERROR")
+        layout.separator()
+        layout.prop(self, "takes")
+        folder = takes_folder()
+        layout.label(text=f"Takes are kept in {folder}")
+        layout.operator("wm.path_open", text="Open the folder", icon="FILE_FOLDER").filepath = str(folder)
+        layout.separator()
+        layout.operator("mocap.copy_report", icon="COPYDOWN")
+
+
+engine_report: list[str] = []
+"""What the engine said of itself when it was last checked."""
 
 
 def preferences() -> Any:
@@ -61,6 +109,16 @@ def preference(name: str, default: Any) -> Any:
     """One preference, or the default where there are none."""
     chosen = preferences()
     return getattr(chosen, name) if chosen else default
+
+
+def readiness_now() -> readiness.Readiness:
+    """What is there and what is missing, by the preferences."""
+    return readiness.check(
+        preference("python", ""),
+        preference("weights", ""),
+        preference("detector", ""),
+        preference("is_commercial_only", False),
+    )
 
 
 def takes_folder() -> Path:

@@ -3,7 +3,60 @@
 from typing import Any
 
 import bpy
-from bpy.props import BoolProperty, EnumProperty, FloatProperty, PointerProperty, StringProperty
+from bpy.props import (
+    BoolProperty,
+    CollectionProperty,
+    EnumProperty,
+    FloatProperty,
+    IntProperty,
+    PointerProperty,
+    StringProperty,
+)
+
+from .axes import FIRST_SCENE_FRAME
+
+EXPORT_LABELS = {
+    "glb": "glTF (Unity, Godot, web)",
+    "fbx": "FBX (Unreal, Unity, Maya)",
+    "bvh": "BVH (skeleton)",
+    "usd": "USD",
+    "abc": "Alembic",
+}
+
+
+class MocapFoundPerson(bpy.types.PropertyGroup):
+    """Somebody whom the quick pass found."""
+
+    person_id: StringProperty()  # type: ignore[valid-type]
+    is_wanted: BoolProperty(name="Capture", default=True)  # type: ignore[valid-type]
+    first: IntProperty()  # type: ignore[valid-type]
+    last: IntProperty()  # type: ignore[valid-type]
+    share: FloatProperty()  # type: ignore[valid-type]
+    anchors: StringProperty()  # type: ignore[valid-type]
+
+
+class MocapBox(bpy.types.PropertyGroup):
+    """A box that the person drew or typed, on one frame of the footage."""
+
+    person_id: StringProperty(name="Person", default="a")  # type: ignore[valid-type]
+    frame: IntProperty(name="Frame", description="Of the footage, from 1", min=1, default=1)  # type: ignore[valid-type]
+    corner: bpy.props.IntVectorProperty(  # type: ignore[valid-type]
+        name="Left, top", description="Pixels of the footage, from its upper left corner", size=2
+    )
+    size: bpy.props.IntVectorProperty(  # type: ignore[valid-type]
+        name="Width, height", description="Pixels of the footage", size=2, min=1, default=(100, 200)
+    )
+
+
+class MocapQueued(bpy.types.PropertyGroup):
+    """A clip that waits for its turn, with the settings of when it was added."""
+
+    title: StringProperty()  # type: ignore[valid-type]
+    request: StringProperty()  # type: ignore[valid-type]
+    status: EnumProperty(  # type: ignore[valid-type]
+        items=[("WAITING", "Waiting", ""), ("DONE", "Done", ""), ("FAILED", "Failed", "")]
+    )
+    message: StringProperty()  # type: ignore[valid-type]
 
 
 class MocapSettings(bpy.types.PropertyGroup):
@@ -12,20 +65,52 @@ class MocapSettings(bpy.types.PropertyGroup):
     source: EnumProperty(  # type: ignore[valid-type]
         name="Source",
         items=[
-            ("FILE", "File", "A video file, or a folder of pictures"),
+            ("FILE", "File", "A video file"),
             ("CLIP", "Movie Clip", "A movie clip that is open in Blender"),
+            ("SEQUENCE", "Pictures", "A folder of numbered pictures"),
         ],
     )
-    footage: StringProperty(  # type: ignore[valid-type]
-        name="Footage", description="Video file, or folder of an image sequence", subtype="FILE_PATH"
+    footage: StringProperty(name="Footage", description="Video file", subtype="FILE_PATH")  # type: ignore[valid-type]
+    folder: StringProperty(  # type: ignore[valid-type]
+        name="Pictures", description="Folder of an image sequence", subtype="DIR_PATH"
     )
     clip: PointerProperty(type=bpy.types.MovieClip, name="Movie Clip")  # type: ignore[valid-type]
+    frames: EnumProperty(  # type: ignore[valid-type]
+        name="Frames",
+        items=[
+            ("ALL", "All", "The whole footage"),
+            ("SCENE", "Scene range", "Those that the scene shows between its first and its last frame"),
+            ("CUSTOM", "From, to", "Frames of the footage, from 1"),
+        ],
+    )
+    first: IntProperty(name="From", description="First frame of the footage, from 1", min=1, default=1)  # type: ignore[valid-type]
+    last: IntProperty(name="To", description="Last frame of the footage, included", min=1, default=100)  # type: ignore[valid-type]
+    focal: EnumProperty(  # type: ignore[valid-type]
+        name="Focal length",
+        items=[
+            ("ESTIMATED", "Estimated", "A usual lens: a diagonal angle of view of 53 degrees"),
+            ("CLIP", "From the clip", "The lens and sensor of the movie clip's camera"),
+        ],
+    )
     people: EnumProperty(  # type: ignore[valid-type]
         name="People",
         items=[
             ("main", "Main person", "Follow one person at a time, the largest in view"),
             ("all", "Everyone", "Follow everybody who is large enough to be seen"),
+            ("picked", "Chosen", "Follow those who are ticked below, and those in the boxes below"),
         ],
+    )
+    found: CollectionProperty(type=MocapFoundPerson)  # type: ignore[valid-type]
+    boxes: CollectionProperty(type=MocapBox)  # type: ignore[valid-type]
+    quality: EnumProperty(  # type: ignore[valid-type]
+        name="Quality",
+        items=[
+            ("FINAL", "Final", "Every frame"),
+            ("DRAFT", "Draft", "Some frames only, for a first look; a take of its own"),
+        ],
+    )
+    draft_step: IntProperty(  # type: ignore[valid-type]
+        name="Every", description="A draft looks at every so many frames", min=2, max=30, default=3
     )
     outputs: EnumProperty(  # type: ignore[valid-type]
         name="Make",
@@ -38,18 +123,31 @@ class MocapSettings(bpy.types.PropertyGroup):
     )
     smooth: FloatProperty(  # type: ignore[valid-type]
         name="Smoothing",
-        description="0 leaves the network's estimates as they are. Changing it and clicking again does not "
-        "run the network again",
+        description="0 leaves the network's estimates as they are. Never runs the network again",
         min=0.0,
         max=1.0,
         default=0.5,
         subtype="FACTOR",
+    )
+    feet: EnumProperty(  # type: ignore[valid-type]
+        name="Feet",
+        items=[
+            ("off", "Free", "Leave the feet where the network saw them"),
+            ("auto", "Steady", "Move the root a little, so that standing feet stay"),
+            ("lock", "Locked", "Bend the legs too, so that standing feet don't slide at all"),
+        ],
+        default="auto",
     )
     matches_scene: BoolProperty(  # type: ignore[valid-type]
         name="Match scene to footage",
         description="Give the scene the footage's size, frame rate, frame range and camera",
         default=True,
     )
+    export_kind: EnumProperty(  # type: ignore[valid-type]
+        name="Format", items=[(kind, label, "") for kind, label in EXPORT_LABELS.items()]
+    )
+    export_folder: StringProperty(subtype="DIR_PATH")  # type: ignore[valid-type]
+    queue: CollectionProperty(type=MocapQueued)  # type: ignore[valid-type]
 
 
 def settings_of(scene: bpy.types.Scene) -> Any:
@@ -59,7 +157,28 @@ def settings_of(scene: bpy.types.Scene) -> Any:
 
 def footage_path(settings: Any) -> str:
     """The chosen footage as an absolute path, or empty where nothing is chosen."""
-    chosen = settings.footage
+    chosen = {"FILE": settings.footage, "SEQUENCE": settings.folder}.get(settings.source, "")
     if settings.source == "CLIP":
         chosen = settings.clip.filepath if settings.clip else ""
     return bpy.path.abspath(chosen) if chosen else ""
+
+
+def shown_clip(settings: Any) -> Any:
+    """The movie clip that is the footage; None where a file or folder is."""
+    return settings.clip if settings.source == "CLIP" else None
+
+
+def first_scene_frame(settings: Any) -> int:
+    """The scene frame that shows the footage's first one."""
+    clip = shown_clip(settings)
+    return int(clip.frame_start) if clip else FIRST_SCENE_FRAME
+
+
+def frame_range(settings: Any, scene: bpy.types.Scene) -> tuple[int | None, int | None]:
+    """First and last frame of the footage that are asked for, from 0; None where the footage decides."""
+    if settings.frames == "SCENE":
+        start = first_scene_frame(settings)
+        return max(0, scene.frame_start - start), scene.frame_end - start
+    if settings.frames == "CUSTOM":
+        return settings.first - 1, settings.last - 1
+    return None, None

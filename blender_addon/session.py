@@ -1,18 +1,19 @@
-"""The one reconstruction that runs now: which footage, how far, and what came of it.
+"""The one run of the engine that there is now: what for, how far, and what came of it.
 
-The panel reads it, the operator steps it, a test steps it without either.
+The panel reads it, an operator steps it, a test steps it without either. It keeps names, never references:
+the person may undo, delete or load a file meanwhile.
 """
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import bridge
-from .engine import EngineJob, State, child_environment, own_python
-from .scene import BuildSettings, BuiltTake, build_take
+from . import bridge, readiness, takes
+from .engine import SILENCE_S, EngineJob, State, child_environment, own_python
+from .request import Plan, Request
+from .scene import BuiltTake, build_take
 
 if TYPE_CHECKING:
     import bpy
@@ -20,64 +21,17 @@ if TYPE_CHECKING:
 STAGE_NAMES = {
     "starting": "Starting the engine",
     "estimate": "Reading the footage",
+    "estimate backwards": "Reading backwards",
     "track": "Following people",
     "solve": "Solving the motion",
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What the person asked for.
-
-    Attributes:
-        footage: video file or folder of pictures.
-        takes: folder for the take and the motion.
-        people: main, all or a number.
-        smooth: 0 to 1.
-        build: what to make of it.
-        weights: name or folder; empty for the one that ships.
-        threads: of the network; 0 leaves it to the engine.
-        python: a Python of the user's choice with the engine's packages; empty for Blender's own.
-    """
-
-    footage: Path
-    takes: Path
-    people: str
-    smooth: float
-    build: BuildSettings
-    weights: str = ""
-    threads: int = 0
-    python: str = ""
-
-    @property
-    def take(self) -> Path:
-        """The take's folder: the same question finds the same take again, and resumes it."""
-        written = self.footage.stat() if self.footage.exists() else None
-        version = (written.st_size, written.st_mtime_ns) if written else ()
-        question = f"{self.footage.resolve()}|{version}|{self.people}|{self.weights}"
-        return self.takes / f"{self.footage.stem}-{hashlib.sha256(question.encode()).hexdigest()[:8]}.take"
-
-    @property
-    def motion(self) -> Path:
-        """The solved motion, beside the take."""
-        return self.take.with_suffix(".npz")
-
-    def commands(self) -> list[list[str]]:
-        """The engine's commands: the slow step, then the fast one."""
-        reconstruct = ["reconstruct", str(self.footage), "-o", str(self.take), "--people", self.people]
-        if self.weights:
-            reconstruct += ["--weights", self.weights]
-        if self.threads:
-            reconstruct += ["--threads", str(self.threads)]
-        solve = ["solve", str(self.take), "-o", str(self.motion), "--smooth", f"{self.smooth:g}"]
-        return [[*reconstruct, "--progress", "json"], [*solve, "--progress", "json"]]
-
-
 @dataclass(slots=True)
 class Session:
-    """One reconstruction, from the click to the objects in the scene."""
+    """One run, from the click to the objects in the scene."""
 
-    request: Request
+    plan: Plan
     job: EngineJob
     state: State = "running"
     error: str = ""
@@ -95,9 +49,13 @@ class Session:
         return self.state
 
     def _build(self, scene: bpy.types.Scene) -> None:
+        plan = self.plan
         try:
-            motion = bridge.read_motion(self.request.motion)
-            self.built = build_take(scene, motion, self.request.build)
+            if plan.build is not None and plan.motion is not None:
+                with takes.replaced(plan.replaces) as place:
+                    self.built = build_take(scene, bridge.read_motion(plan.motion), plan.build)
+                    takes.mark(self.built, plan.take, plan.motion)
+                    place.give_to(self.built)
         except bridge.MocapError as error:
             self.state, self.error = "failed", str(error)
         else:
@@ -112,29 +70,45 @@ class Session:
         counted = f" {progress.done} / {progress.total}" if progress.total else ""
         return STAGE_NAMES.get(progress.stage, progress.stage.capitalize()) + counted
 
+    @property
+    def silence_text(self) -> str:
+        """What to say of a child that may hang; empty for one that was heard of lately."""
+        silent_s = self.job.silent_s
+        if self.state != "running" or silent_s < SILENCE_S:
+            return ""
+        said = f" Its last line: {self.job.last_lines[-1]}" if self.job.last_lines else ""
+        return f"No word from the engine for {silent_s:.0f} s. Cancel keeps what is done, and the button resumes.{said}"
+
 
 _current: Session | None = None
 
 
 def current() -> Session | None:
-    """The reconstruction that runs, or the last one."""
+    """The run that goes on, or the last one."""
     return _current
 
 
 def is_running() -> bool:
-    """Whether a reconstruction runs."""
+    """Whether anything runs."""
     return _current is not None and _current.state == "running"
 
 
-def start(request: Request) -> Session:
+def start(request: Request, plan: Plan | None = None) -> Session:
     """Start the engine on a request.
 
+    Args:
+        request: what was asked for.
+        plan: what to do of it; None is all of it.
+
     Raises:
-        MocapError: another one runs, the footage is gone, or the folder for takes can't be made.
+        MocapError: another run goes on, something needed is missing or refused, the footage is gone, or the
+            folder for takes can't be written to.
     """
-    global _current  # noqa: PLW0603 one run at a time, seen by operator and panel
     if is_running():
         raise bridge.MocapError("a reconstruction is running; wait for it or cancel it first")
+    status = readiness.check(request.python, request.weights, request.detector, request.is_commercial_only)
+    if status.problem:
+        raise bridge.MocapError(status.problem)
     if not request.footage.exists():
         raise bridge.MocapError(f"{request.footage}: no such file; choose the footage again")
     try:
@@ -143,9 +117,24 @@ def start(request: Request) -> Session:
         raise bridge.MocapError(
             f"{request.takes}: {error.strerror}; choose another folder for takes in the preferences"
         ) from error
-    python = Path(request.python) if request.python else own_python()
-    environment = child_environment(bridge.core_root(), is_own_python=not request.python)
-    _current = Session(request, EngineJob(python, request.commands(), environment))
+    if request.boxes:
+        with bridge.core_module("output").written_whole(request.boxes_file) as file:
+            file.write(request.boxes.encode())
+    return begin(plan or request.plan())
+
+
+def begin(plan: Plan) -> Session:
+    """Start the engine's commands.
+
+    Raises:
+        MocapError: another run goes on.
+    """
+    global _current  # noqa: PLW0603 one run at a time, seen by operator and panel
+    if is_running():
+        raise bridge.MocapError("a reconstruction is running; wait for it or cancel it first")
+    python = Path(plan.python) if plan.python else own_python()
+    environment = child_environment(bridge.core_root(), is_own_python=not plan.python)
+    _current = Session(plan, EngineJob(python, plan.commands, environment))
     return _current
 
 

@@ -1,12 +1,15 @@
 """Tests in Blender: they run in any Python that has bpy, and are skipped in one without."""
 
 import importlib.util
-from collections.abc import Iterator
+import json
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+GIVE_UP_S = 60
 HAS_BPY = importlib.util.find_spec("bpy") is not None
 if HAS_BPY:
     import bpy  # before any test: it is what puts Blender's own modules, such as addon_utils, in place
@@ -33,9 +36,48 @@ def scene() -> Any:
 def addon(scene: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """The add-on, registered, with takes in a temporary folder; a class left registered hangs bpy 4.5."""
     import blender_addon
-    from blender_addon import operators
+    from blender_addon import asked
 
-    monkeypatch.setattr(operators, "takes_folder", lambda: tmp_path / "takes")
+    monkeypatch.setattr(asked, "takes_folder", lambda: tmp_path / "takes")
     blender_addon.register()
     yield blender_addon
     blender_addon.unregister()
+
+
+@pytest.fixture
+def ready(addon: Any, scene: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Any]]:
+    """Everything there but the engine: a function that installs one with a mode and returns the scene."""
+    from blender_addon import bridge, readiness, session
+    from tests.addon import fake_engine
+    from tests.addon.truth import DEMO, true_motion
+
+    weights = tmp_path / "weights"
+    weights.mkdir()
+    (weights / "config.json").write_text(json.dumps({"name": "test", "licence": "CC0-1.0"}))
+    readiness.check.cache_clear()
+    monkeypatch.setattr(readiness, "DEFAULT_WEIGHTS", str(weights))
+    scene.mocap.footage = str(DEMO / "clip.mp4")
+    motion = tmp_path / "motion.npz"
+    bridge.write_motion(true_motion(), motion)
+
+    def install(mode: str) -> Any:
+        program = fake_engine.install(tmp_path, monkeypatch, mode, motion)
+        monkeypatch.setattr(session, "own_python", lambda: program)
+        return bpy.context.scene
+
+    yield install
+    readiness.check.cache_clear()
+
+
+@pytest.fixture
+def step_until() -> Callable[..., None]:
+    """Steps a run as the timer does, until something is so."""
+
+    def step(running: Any, scene: Any, is_reached: Callable[[], bool]) -> None:
+        began = time.monotonic()
+        while not is_reached():
+            running.step(scene)
+            assert time.monotonic() - began < GIVE_UP_S
+            time.sleep(0.01)
+
+    return step

@@ -1,36 +1,12 @@
-import json
 import time
 
 import bpy
 import pytest
 
 import blender_addon
-from blender_addon import bridge, operators, panel, readiness, session
-from tests.addon import fake_engine, motions
-from tests.addon.truth import DEMO, true_motion
-
-GIVE_UP_S = 60
-
-
-@pytest.fixture
-def ready(addon, scene, tmp_path, monkeypatch):
-    """Everything there but the engine: returns a function that installs one with a mode."""
-    weights = tmp_path / "weights"
-    weights.mkdir()
-    (weights / "config.json").write_text(json.dumps({"name": "test", "licence": "CC0-1.0"}))
-    readiness.check.cache_clear()
-    monkeypatch.setattr(readiness, "DEFAULT_WEIGHTS", str(weights))
-    scene.mocap.footage = str(DEMO / "clip.mp4")
-    motion = tmp_path / "motion.npz"
-    bridge.write_motion(true_motion(), motion)
-
-    def install(mode: str):
-        program = fake_engine.install(tmp_path, monkeypatch, mode, motion)
-        monkeypatch.setattr(session, "own_python", lambda: program)
-        return scene
-
-    yield install
-    readiness.check.cache_clear()
+from blender_addon import asked, bridge, panel, readiness, session
+from tests.addon import motions
+from tests.addon.truth import DEMO
 
 
 def test_registering_twice_leaves_nothing_behind(scene) -> None:
@@ -54,7 +30,7 @@ def test_button_takes_a_movie_clip(ready) -> None:
     scene.mocap.source = "CLIP"
     scene.mocap.clip = bpy.data.movieclips.load(str(DEMO / "clip.mp4"))
     scene.mocap.footage = ""
-    assert operators.request_from(bpy.context).footage == DEMO / "clip.mp4"
+    assert asked.request_from(bpy.context).footage == DEMO / "clip.mp4"
 
 
 def test_both_outputs_come_from_one_click(ready) -> None:
@@ -77,26 +53,18 @@ def test_crash_is_reported_with_its_last_lines(ready) -> None:
         bpy.ops.mocap.reconstruct()
 
 
-def test_cancel_stops_a_run_that_steps(ready) -> None:
+def test_cancel_stops_a_run_that_steps(ready, step_until) -> None:
     scene = ready("hang")
-    running = session.start(operators.request_from(bpy.context))
-    _step_until(running, scene, lambda: running.job.progress.done == 4)
+    running = session.start(asked.request_from(bpy.context))
+    step_until(running, scene, lambda: running.job.progress.done == 4)
     assert bpy.ops.mocap.cancel() == {"FINISHED"}
-    _step_until(running, scene, lambda: running.state != "running")
+    step_until(running, scene, lambda: running.state != "running")
     assert (running.state, session.is_running(), len(bpy.data.objects)) == ("cancelled", False, 0)
-
-
-def _step_until(running, scene, is_reached) -> None:
-    began = time.monotonic()
-    while not is_reached():
-        running.step(scene)
-        assert time.monotonic() - began < GIVE_UP_S
-        time.sleep(0.01)
 
 
 def test_step_never_waits(ready) -> None:
     scene = ready("hang")
-    running = session.start(operators.request_from(bpy.context))
+    running = session.start(asked.request_from(bpy.context))
     began = time.monotonic()
     for _ in range(100):
         running.step(scene)
@@ -105,15 +73,15 @@ def test_step_never_waits(ready) -> None:
 
 def test_second_run_is_refused(ready) -> None:
     ready("hang")
-    session.start(operators.request_from(bpy.context))
-    assert operators.why_not(bpy.context) == "A reconstruction is running"
+    session.start(asked.request_from(bpy.context))
+    assert asked.why_not(bpy.context) == "A reconstruction is running"
     with pytest.raises(bridge.MocapError, match="wait for it or cancel it"):
-        session.start(operators.request_from(bpy.context))
+        session.start(asked.request_from(bpy.context))
 
 
 def test_switching_the_addon_off_ends_the_engine(ready) -> None:
     ready("deaf")
-    job = session.start(operators.request_from(bpy.context)).job
+    job = session.start(asked.request_from(bpy.context)).job
     blender_addon.unregister()
     blender_addon.register()
     assert job.state == "cancelled" and session.current() is None
@@ -121,7 +89,7 @@ def test_switching_the_addon_off_ends_the_engine(ready) -> None:
 
 def test_loading_a_file_ends_the_engine(ready) -> None:
     ready("hang")
-    job = session.start(operators.request_from(bpy.context)).job
+    job = session.start(asked.request_from(bpy.context)).job
     bpy.ops.wm.read_homefile(use_empty=True)
     assert job.state == "cancelled" and session.current() is None
 
@@ -135,7 +103,7 @@ def test_loading_a_file_ends_the_engine(ready) -> None:
 )
 def test_disabled_button_says_why(ready, change, said: str) -> None:
     change(ready("good").mocap)
-    assert operators.why_not(bpy.context).startswith(said)
+    assert asked.why_not(bpy.context).startswith(said)
     assert not bpy.ops.mocap.reconstruct.poll()
 
 
@@ -152,11 +120,11 @@ def test_footage_that_is_gone_is_one_sentence(ready) -> None:
 
 def test_same_question_finds_the_same_take(ready) -> None:
     scene = ready("good")
-    first = operators.request_from(bpy.context)
+    first = asked.request_from(bpy.context)
     scene.mocap.smooth = 0.9
-    assert operators.request_from(bpy.context).take == first.take
+    assert asked.request_from(bpy.context).take == first.take
     scene.mocap.people = "all"
-    assert operators.request_from(bpy.context).take != first.take
+    assert asked.request_from(bpy.context).take != first.take
 
 
 def test_motion_file_builds_without_the_network(addon, scene, tmp_path) -> None:

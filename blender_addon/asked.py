@@ -1,0 +1,116 @@
+"""From the scene's choices and the preferences to a request, or to the reason why there is none."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from . import session
+from .people import Anchor, boxes_text
+from .preferences import preference, readiness_now, takes_folder
+from .properties import footage_path, frame_range, settings_of, shown_clip
+from .request import CleanUp, Request
+from .scene import BuildSettings
+
+RUNNING = "A reconstruction is running"
+
+
+def why_not(context: Any) -> str:
+    """Why *Reconstruct from footage* can't be clicked now; empty when it can."""
+    settings = settings_of(context.scene)
+    if problem := why_not_find(context):
+        return problem
+    if not settings.outputs:
+        return "Choose what to make: mesh, skeleton or both"
+    if settings.people == "picked" and not wanted_people(settings):
+        return "Tick somebody, or draw a box around the person"
+    if settings.people == "picked" and not chosen_boxes(context.scene):
+        return "Nobody chosen is in the chosen frames: choose other frames, or draw a box in one of them"
+    return ""
+
+
+def why_not_find(context: Any) -> str:
+    """Why nobody can be looked for in the footage now; empty when it can."""
+    if session.is_running():
+        return RUNNING
+    return footage_problem(context.scene) or readiness_now().problem
+
+
+def footage_problem(scene: bpy.types.Scene) -> str:
+    """What is wrong with the choice of footage and frames; empty when nothing is."""
+    settings = settings_of(scene)
+    if not footage_path(settings):
+        return "Choose the footage first"
+    start, end = frame_range(settings, scene)
+    if end is not None and end < 0:
+        return "The scene's range lies before the footage: choose other frames"
+    if end is not None and start is not None and end < start:
+        return "The last frame comes before the first"
+    clip = shown_clip(settings)
+    if clip is not None and start is not None and 0 < clip.frame_duration <= start:
+        return f"The footage has {clip.frame_duration} frames: choose earlier ones"
+    return ""
+
+
+def request_from(context: Any) -> Request:
+    """What the person asked for, from the scene and the preferences."""
+    scene = context.scene
+    settings = settings_of(scene)
+    footage = Path(footage_path(settings))
+    clip = shown_clip(settings)
+    is_sequence = clip is not None and clip.source == "SEQUENCE"
+    is_draft = settings.quality == "DRAFT"
+    start, end = frame_range(settings, scene)
+    is_picked = settings.people == "picked"
+    name = f"{footage.stem} draft" if is_draft else footage.stem
+    return Request(
+        footage=footage.parent if is_sequence else footage,
+        takes=takes_folder(),
+        people="all" if is_picked else settings.people,
+        build=BuildSettings(name, tuple(sorted(settings.outputs)), settings.matches_scene),
+        clean_up=clean_up_from(settings),
+        weights=preference("weights", ""),
+        detector=preference("detector", ""),
+        device=preference("device", "auto"),
+        threads=preference("threads", 0),
+        python=preference("python", ""),
+        start=start,
+        end=end,
+        step=settings.draft_step if is_draft else 1,
+        focal_px=clip.tracking.camera.focal_length_pixels if clip and settings.focal == "CLIP" else None,
+        boxes=chosen_boxes(scene) if is_picked else "",
+        is_commercial_only=preference("is_commercial_only", False),
+    )
+
+
+def quick_request(context: Any) -> Request:
+    """The quick pass over the footage that is chosen."""
+    return replace(request_from(context).find_people(), boxes="")
+
+
+def clean_up_from(settings: Any) -> CleanUp:
+    """The settings of the fast step."""
+    return CleanUp(settings.smooth, settings.feet)
+
+
+def wanted_people(settings: Any) -> list[tuple[str, list[Anchor]]]:
+    """Those who are ticked, and those in boxes: id, and boxes by frame from 0."""
+    people: dict[str, list[Anchor]] = {
+        person.person_id: [(frame, box) for frame, box in json.loads(person.anchors)]
+        for person in settings.found
+        if person.is_wanted
+    }
+    for box in settings.boxes:
+        anchor = (box.frame - 1, [*map(float, box.corner), *map(float, box.size)])
+        people.setdefault(box.person_id, []).append(anchor)
+    return list(people.items())
+
+
+def chosen_boxes(scene: bpy.types.Scene) -> str:
+    """The text of boxes.json for those who are chosen; empty where nobody is."""
+    settings = settings_of(scene)
+    return boxes_text(wanted_people(settings), *frame_range(settings, scene))

@@ -1,0 +1,176 @@
+"""Whom to capture: the quick pass, and boxes typed or drawn on a frame."""
+
+import json
+from typing import Any
+
+import bpy
+from bpy.props import IntProperty
+
+from . import asked, bridge, session
+from .modal import UNDOABLE, StepsEngine, allowed
+from .overlay import BoxOverlay
+from .people import box_from_corners, found_in
+from .properties import first_scene_frame, settings_of, shown_clip
+from .request import QUICK_STEP
+from .scene import counted_people
+
+FALLBACK_SIZE = (1920, 1080)
+"""Of footage that Blender has not opened: a new box starts somewhere, the person types the rest."""
+
+
+class MOCAP_OT_find_people(StepsEngine, bpy.types.Operator):  # noqa: N801
+    """Look at a few frames a second and list who is in the footage, to choose whom to capture."""
+
+    bl_idname = "mocap.find_people"
+    bl_label = "Find people"
+    bl_options = UNDOABLE
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        """Whether it can start; says why not."""
+        return allowed(cls, asked.why_not_find(context))
+
+    def begin(self, context: Any) -> session.Session:
+        """Start the quick pass."""
+        request = asked.quick_request(context)
+        return session.start(request, request.find_people_plan())
+
+    def done(self, context: Any, ended: session.Session) -> set[Any]:
+        """List the people."""
+        assert ended.plan.take is not None
+        try:
+            people = found_in(ended.plan.take, QUICK_STEP)
+        except bridge.MocapError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        settings = settings_of(bpy.data.scenes.get(self._scene) or context.scene)
+        settings.found.clear()
+        for person in people:
+            item = settings.found.add()
+            item.person_id, item.first, item.last = person.person_id, person.first + 1, person.last + 1
+            item.share, item.anchors = person.share, json.dumps(person.anchors)
+        settings.people = "picked"
+        self.report({"INFO"}, f"{counted_people(len(people))} found; tick whom to capture")
+        return {"FINISHED"}
+
+
+class MOCAP_OT_add_box(bpy.types.Operator):  # noqa: N801
+    """Add a box on the current frame, in the middle of the picture, to be typed or dragged into place."""
+
+    bl_idname = "mocap.add_box"
+    bl_label = "Add a box"
+    bl_options = UNDOABLE
+
+    def execute(self, context: Any) -> set[Any]:
+        """Add it."""
+        width, height = footage_size(settings_of(context.scene))
+        add_box(context.scene, [width // 3, height // 6, width // 3, height * 2 // 3])
+        return {"FINISHED"}
+
+
+class MOCAP_OT_remove_box(bpy.types.Operator):  # noqa: N801
+    """Remove this box."""
+
+    bl_idname = "mocap.remove_box"
+    bl_label = "Remove the box"
+    bl_options = UNDOABLE
+
+    index: IntProperty(options={"HIDDEN"})  # type: ignore[valid-type]
+
+    def execute(self, context: Any) -> set[Any]:
+        """Remove it."""
+        settings_of(context.scene).boxes.remove(self.index)
+        return {"FINISHED"}
+
+
+class MOCAP_OT_draw_box(bpy.types.Operator):  # noqa: N801
+    """Drag a box around the person on the frame that the Movie Clip Editor shows. Esc leaves it."""
+
+    bl_idname = "mocap.draw_box"
+    bl_label = "Draw a box"
+    bl_options = UNDOABLE
+
+    _overlay: BoxOverlay | None = None
+    _from: tuple[float, float] | None = None
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        """Whether the editor shows the footage."""
+        return allowed(cls, why_not_draw(context))
+
+    def invoke(self, context: Any, _event: bpy.types.Event) -> set[Any]:
+        """Wait for the drag."""
+        region = next(region for region in context.area.regions if region.type == "WINDOW")
+        self._overlay = BoxOverlay(context.area, region, context.space_data.clip.size[:])
+        self._overlay.show()
+        context.window.cursor_modal_set("CROSSHAIR")
+        context.window_manager.modal_handler_add(self)
+        return {"RUNNING_MODAL"}
+
+    def modal(self, context: Any, event: bpy.types.Event) -> set[Any]:
+        """Follow the drag."""
+        assert self._overlay is not None
+        if event.type in {"ESC", "RIGHTMOUSE"} and event.value == "PRESS":
+            return self._end(context, {"CANCELLED"})
+        at = self._overlay.view_at(event.mouse_x, event.mouse_y)
+        if event.type == "LEFTMOUSE" and event.value == "PRESS":
+            self._from = at
+        elif event.type == "MOUSEMOVE" and self._from is not None:
+            self._overlay.draw_to(self._from, at)
+        elif event.type == "LEFTMOUSE" and event.value == "RELEASE" and self._from is not None:
+            box = box_from_corners(self._from, at, self._overlay.size)
+            if box is None:
+                self.report({"WARNING"}, "The box is empty: drag from one corner of the person to the other")
+                return self._end(context, {"CANCELLED"})
+            add_box(context.scene, box)
+            return self._end(context, {"FINISHED"})
+        return {"RUNNING_MODAL"}
+
+    def cancel(self, context: Any) -> None:
+        """Blender ends the operator."""
+        self._end(context, set())
+
+    def _end(self, context: Any, result: set[Any]) -> set[Any]:
+        if self._overlay is not None:
+            self._overlay.hide()
+            self._overlay = None
+        context.window.cursor_modal_restore()
+        return result
+
+
+def why_not_draw(context: Any) -> str:
+    """Why no box can be drawn here; empty when one can."""
+    clip = shown_clip(settings_of(context.scene))
+    if clip is None:
+        return "Open the footage as a Movie Clip to draw on it"
+    space = context.space_data
+    if space is None or space.type != "CLIP_EDITOR":
+        return "Draw in the Movie Clip Editor's sidebar"
+    return "" if space.clip == clip else "The editor shows another clip"
+
+
+def footage_size(settings: Any) -> tuple[int, int]:
+    """Width and height of the footage where Blender knows it."""
+    clip = shown_clip(settings)
+    width, height = clip.size[:] if clip else (0, 0)
+    return (width, height) if width and height else FALLBACK_SIZE
+
+
+def add_box(scene: bpy.types.Scene, box: list[int]) -> None:
+    """Add a box on the current frame, for a person of a new name, and choose those in boxes.
+
+    Args:
+        scene: whose choices.
+        box: x, y, width, height; pixels of the footage.
+    """
+    settings = settings_of(scene)
+    taken = {item.person_id for item in (*settings.boxes, *settings.found)}
+    letters = (chr(ord("a") + number) for number in range(26))
+    item = settings.boxes.add()
+    item.person_id = next((letter for letter in letters if letter not in taken), "z")
+    item.frame = max(1, scene.frame_current - first_scene_frame(settings) + 1)
+    item.corner, item.size = box[:2], box[2:]
+    settings.people = "picked"
+
+
+CLASSES = (MOCAP_OT_find_people, MOCAP_OT_add_box, MOCAP_OT_remove_box, MOCAP_OT_draw_box)

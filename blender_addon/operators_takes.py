@@ -1,0 +1,213 @@
+"""What is done with a take that is there: choose it, clean it up again, mark where it is unsure, export it."""
+
+from pathlib import Path
+from typing import Any
+
+import bpy
+import numpy as np
+from bpy.props import EnumProperty, StringProperty
+
+from . import asked, bridge, session, takes
+from .axes import time_to_scene_frame
+from .camera import scene_fps
+from .exports import FORMATS, export_take
+from .modal import UNDOABLE, StepsEngine, allowed
+from .preferences import preference
+from .properties import settings_of
+from .request import Plan
+from .scene import BuildSettings
+
+UNSURE = 0.3
+"""Mean confidence of the joints below which a frame is marked; the tracker believes no less."""
+MARKER = "unsure"
+NO_TAKE = "No take in this scene yet: reconstruct the footage first"
+
+
+class MOCAP_OT_select_take(bpy.types.Operator):  # noqa: N801
+    """Choose this take: its objects are selected, and the sections below are about it."""
+
+    bl_idname = "mocap.select_take"
+    bl_label = "Choose the take"
+    bl_options = UNDOABLE
+
+    name: StringProperty(options={"HIDDEN"})  # type: ignore[valid-type]
+
+    def execute(self, context: Any) -> set[Any]:
+        """Select its objects."""
+        collection: Any = bpy.data.collections.get(self.name)
+        record = takes.record_of(collection) if collection else None
+        stage = bpy.data.objects.get(record.built.stage) if record else None
+        if stage is None or stage.name not in context.view_layer.objects:
+            self.report({"WARNING"}, f"{self.name} is not in this view layer any more")
+            return {"CANCELLED"}
+        for item in context.view_layer.objects:
+            item.select_set(item.name in collection.all_objects)
+        context.view_layer.objects.active = stage
+        return {"FINISHED"}
+
+
+class MOCAP_OT_clean_up(StepsEngine, bpy.types.Operator):  # noqa: N801
+    """Solve the take again with these settings and replace its objects; the network does not run."""
+
+    bl_idname = "mocap.clean_up"
+    bl_label = "Apply to the take"
+    bl_options = UNDOABLE
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        """Whether there is a take on disk; says why not."""
+        return allowed(cls, why_not_clean_up(context))
+
+    def begin(self, context: Any) -> session.Session:
+        """Start the fast step."""
+        return session.begin(clean_up_plan(context))
+
+    def done(self, _context: Any, ended: session.Session) -> set[Any]:
+        """Say that it is done."""
+        assert ended.built is not None
+        self.report({"INFO"}, f"{ended.built.collection} is solved again")
+        return {"FINISHED"}
+
+
+class MOCAP_OT_mark_unsure(bpy.types.Operator):  # noqa: N801
+    """Put markers on the timeline where the network was unsure of somebody, and where gaps were filled."""
+
+    bl_idname = "mocap.mark_unsure"
+    bl_label = "Mark unsure frames"
+    bl_options = UNDOABLE
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        """Whether the take's motion is on disk."""
+        record = active_record(context)
+        return allowed(cls, "" if record and record.motion.is_file() else NO_TAKE)
+
+    def execute(self, context: Any) -> set[Any]:
+        """Mark them, in place of the markers of before."""
+        record = active_record(context)
+        assert record is not None
+        try:
+            motion = bridge.read_motion(record.motion)
+        except bridge.MocapError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        scene = context.scene
+        for marker in [marker for marker in scene.timeline_markers if marker.name.startswith(MARKER)]:
+            scene.timeline_markers.remove(marker)
+        ranges = [found for person in motion.persons for found in unsure_ranges(person, scene_fps(scene))]
+        for person_id, first, last in ranges:
+            scene.timeline_markers.new(f"{MARKER} {person_id} to {last}", frame=first)
+        self.report({"INFO"}, f"{len(ranges)} unsure ranges marked" if ranges else "Sure of everybody everywhere")
+        return {"FINISHED"}
+
+
+class MOCAP_OT_export_take(bpy.types.Operator):  # noqa: N801
+    """Write the take's people to a file for another program; the scene stays as it is."""
+
+    bl_idname = "mocap.export_take"
+    bl_label = "Export"
+
+    filepath: StringProperty(subtype="FILE_PATH")  # type: ignore[valid-type]
+    kind: EnumProperty(items=[(kind, kind.upper(), "") for kind in FORMATS])  # type: ignore[valid-type]
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        """Whether there is a take."""
+        return allowed(cls, why_not_export(context))
+
+    def invoke(self, context: Any, _event: bpy.types.Event) -> set[Any]:
+        """Ask where to, beginning in the folder of the last time."""
+        record = active_record(context)
+        assert record is not None
+        self.kind = settings_of(context.scene).export_kind
+        folder = settings_of(context.scene).export_folder or "//"
+        self.filepath = str(Path(bpy.path.abspath(folder), f"{record.built.collection}.{self.kind}"))
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+    def execute(self, context: Any) -> set[Any]:
+        """Write it."""
+        record = active_record(context)
+        assert record is not None
+        path = Path(bpy.path.abspath(self.filepath)).with_suffix(f".{self.kind}")
+        try:
+            written = export_take(record.built, path)
+        except (bridge.MocapError, OSError, RuntimeError) as error:
+            self.report({"ERROR"}, " ".join(str(error).split()))
+            return {"CANCELLED"}
+        settings_of(context.scene).export_folder = str(path.parent)
+        self.report({"INFO"}, f"Written: {', '.join(str(file) for file in written)}")
+        return {"FINISHED"}
+
+
+def active_record(context: Any) -> takes.TakeRecord | None:
+    """The take that the sections are about; None where there is none."""
+    collection = takes.active_take(context)
+    return takes.record_of(collection) if collection is not None else None
+
+
+def why_not_clean_up(context: Any) -> str:
+    """Why the take can't be solved again now; empty when it can."""
+    if session.is_running():
+        return asked.RUNNING
+    record = active_record(context)
+    if record is None:
+        return NO_TAKE
+    if record.take is None:
+        return f"{record.built.collection} was built from a motion file, which can't be solved again"
+    if not record.take.is_dir():
+        return f"The take {record.take} is gone: reconstruct the footage again"
+    return ""
+
+
+def why_not_export(context: Any) -> str:
+    """Why nothing can be exported now; empty when something can."""
+    if session.is_running():
+        return asked.RUNNING
+    record = active_record(context)
+    if record is None:
+        return NO_TAKE
+    if settings_of(context.scene).export_kind == "bvh" and "armature" not in record.outputs:
+        return "BVH holds skeletons: make the skeleton too"
+    return ""
+
+
+def clean_up_plan(context: Any) -> Plan:
+    """The fast step on the active take, and its objects made again as the settings want them."""
+    record = active_record(context)
+    assert record is not None and record.take is not None
+    settings = settings_of(context.scene)
+    name = record.built.collection
+    camera = context.scene.camera
+    is_its_camera = camera is not None and camera.name == record.built.camera
+    outputs = tuple(sorted(settings.outputs)) or record.outputs
+    return Plan(
+        [asked.clean_up_from(settings).command(record.take, record.motion)],
+        title="Cleaning up",
+        take=record.take,
+        motion=record.motion,
+        build=BuildSettings(name, outputs, is_its_camera),
+        replaces=name,
+        python=preference("python", ""),
+    )
+
+
+def unsure_ranges(person: Any, fps: float) -> list[tuple[str, int, int]]:
+    """Where a person of a motion was seen badly or not at all.
+
+    Args:
+        person: of a motion.
+        fps: of the scene.
+
+    Returns:
+        Person, first and last scene frame of each range.
+    """
+    rows = np.flatnonzero(person.is_filled | (person.confidence.mean(axis=1) < UNSURE))
+    if not len(rows):
+        return []
+    frames = np.round(time_to_scene_frame(person.time_s, fps)).astype(int)
+    ends = np.split(rows, np.flatnonzero(np.diff(rows) > 1) + 1)
+    return [(person.person_id, int(frames[run[0]]), int(frames[run[-1]])) for run in ends]
+
+
+CLASSES = (MOCAP_OT_select_take, MOCAP_OT_clean_up, MOCAP_OT_mark_unsure, MOCAP_OT_export_take)

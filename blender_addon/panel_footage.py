@@ -1,0 +1,100 @@
+"""The sections about the footage and about the people in it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import session
+from .asked import footage_problem, why_not_find
+from .operators_footage import clip_of_editor, fps_warning
+from .operators_people import why_not_draw
+from .panel import Section, draw_button, draw_text, letters
+from .properties import settings_of, shown_clip
+
+
+class FootageSection(Section):
+    """Which footage, which frames of it, through which lens."""
+
+    key = "footage"
+    bl_label = "Footage"
+
+    def draw(self, context: Any) -> None:
+        """Draw the choice of footage, its frames, its rate and its lens."""
+        layout, settings, width = self.layout, settings_of(context.scene), letters(context)
+        layout.enabled = not session.is_running()
+        layout.row().prop(settings, "source", expand=True)
+        if settings.source == "CLIP":
+            layout.template_ID(settings, "clip", open="clip.open")
+        else:
+            layout.prop(settings, "footage" if settings.source == "FILE" else "folder", text="")
+            layout.operator("mocap.open_clip", icon="TRACKER")
+        if clip_of_editor(context) not in (None, shown_clip(settings)):
+            layout.operator("mocap.use_shown_clip", icon="EYEDROPPER")
+        layout.prop(settings, "frames")
+        if settings.frames == "CUSTOM":
+            row = layout.row(align=True)
+            row.prop(settings, "first")
+            row.prop(settings, "last")
+        draw_clip(layout, context, width)
+        problem = footage_problem(context.scene)
+        if problem:
+            draw_text(layout, problem, width, "INFO")
+
+
+def draw_clip(layout: Any, context: Any, width: int) -> None:
+    """What is known of a movie clip: size, length, rate, lens."""
+    settings = settings_of(context.scene)
+    clip = shown_clip(settings)
+    if clip is None:
+        layout.label(text="Focal length: estimated")
+        return
+    layout.label(text=f"{clip.size[0]} x {clip.size[1]}, {clip.frame_duration} frames")
+    warning = fps_warning(context.scene)
+    if warning:
+        draw_text(layout, warning, width, "ERROR")
+        layout.operator("mocap.match_fps", icon="TIME")
+    layout.prop(settings, "focal")
+    if settings.focal == "CLIP":
+        row = layout.row(align=True)
+        row.prop(clip.tracking.camera, "focal_length")
+        row.prop(clip.tracking.camera, "sensor_width")
+
+
+class PeopleSection(Section):
+    """Whom to capture."""
+
+    key = "people"
+    bl_label = "People"
+
+    def draw(self, context: Any) -> None:
+        """Draw the choice, the people found, the boxes."""
+        layout, settings, width = self.layout, settings_of(context.scene), letters(context)
+        layout.enabled = not session.is_running()
+        layout.row().prop(settings, "people", expand=True)
+        draw_button(layout, "mocap.find_people", why_not_find(context), width, icon="VIEWZOOM")
+        for person in settings.found:
+            row = layout.row()
+            row.prop(person, "is_wanted", text=f"Person {person.person_id}")
+            row.label(text=f"{person.first} to {person.last}, {person.share:.0%}")
+        for index, box in enumerate(settings.boxes):
+            draw_box(layout, box, index)
+        row = layout.row(align=True)
+        row.operator("mocap.add_box", icon="ADD")
+        row.operator("mocap.draw_box", icon="GREASEPENCIL")
+        problem = why_not_draw(context)
+        if problem:
+            draw_text(layout, f"Draw a box: {problem}", width, "INFO")
+
+
+def draw_box(layout: Any, box: Any, index: int) -> None:
+    """One box: whose, on which frame, where."""
+    column = layout.box().column(align=True)
+    row = column.row(align=True)
+    row.prop(box, "person_id", text="")
+    row.prop(box, "frame")
+    row.operator("mocap.remove_box", text="", icon="X").index = index
+    column.row(align=True).prop(box, "corner", text="")
+    column.row(align=True).prop(box, "size", text="")
+
+
+SECTIONS = (FootageSection, PeopleSection)

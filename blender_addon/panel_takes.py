@@ -1,0 +1,90 @@
+"""The sections about takes that are there: result, clean-up, output, export."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import takes
+from .operators_takes import NO_TAKE, active_record, why_not_clean_up, why_not_export
+from .panel import Section, draw_button, draw_text, letters
+from .properties import settings_of
+from .scene import counted_people
+
+
+class ResultSection(Section):
+    """The takes of this scene; the sections below are about the chosen one."""
+
+    key = "result"
+    bl_label = "Result"
+
+    def draw(self, context: Any) -> None:
+        """Draw the list, and what is in the chosen take."""
+        layout, width = self.layout, letters(context)
+        active = takes.active_take(context)
+        for collection in takes.takes_in(context.scene):
+            icon = "RADIOBUT_ON" if collection == active else "RADIOBUT_OFF"
+            layout.operator("mocap.select_take", text=collection.name, icon=icon).name = collection.name
+        record = active_record(context)
+        if record is None:
+            draw_text(layout, NO_TAKE, width, "INFO")
+        else:
+            draw_take(layout, record, width)
+        problem = "" if context.scene.camera else "The scene has no camera"
+        draw_button(layout, "mocap.look_through", problem, width, icon="CAMERA_DATA")
+        is_there = record is not None and record.motion.is_file()
+        problem = "" if is_there or record is None else f"{record.motion} is gone: apply the clean-up again"
+        draw_button(layout, "mocap.mark_unsure", problem, width, icon="MARKER")
+
+
+def draw_take(layout: Any, record: takes.TakeRecord, width: int) -> None:
+    """Who is in a take, and in which frames."""
+    box = layout.box()
+    box.label(text=counted_people(len(record.built.people)), icon="COMMUNITY")
+    for person in record.built.people:
+        box.label(text=f"Person {person.person_id}: frames {person.first_frame:g} to {person.last_frame:g}")
+    if not record.built.has_footage:
+        draw_text(box, "Blender can't show this footage behind the camera", width, "INFO")
+
+
+class CleanUpSection(Section):
+    """The fast step, as often as you like: it never runs the network."""
+
+    key = "clean_up"
+    bl_label = "Clean up"
+
+    def draw(self, context: Any) -> None:
+        """Draw the settings and the button."""
+        layout, settings = self.layout, settings_of(context.scene)
+        layout.prop(settings, "smooth")
+        layout.row().prop(settings, "feet", expand=True)
+        draw_button(layout, "mocap.clean_up", why_not_clean_up(context), letters(context), icon="MOD_SMOOTH")
+
+
+class OutputSection(Section):
+    """What is made of the people, and what of the scene; the motion on a rig of your own."""
+
+    key = "output"
+    bl_label = "Output"
+
+    def draw(self, context: Any) -> None:
+        """Draw the choices and the retarget."""
+        layout, settings = self.layout, settings_of(context.scene)
+        layout.row().prop(settings, "outputs", expand=True)
+        layout.prop(settings, "matches_scene")
+        layout.operator("mocap.build_motion", icon="FILE_FOLDER")
+
+
+class ExportSection(Section):
+    """Files for other programs."""
+
+    key = "export"
+    bl_label = "Export"
+
+    def draw(self, context: Any) -> None:
+        """Draw the format and the button."""
+        layout = self.layout
+        layout.prop(settings_of(context.scene), "export_kind", text="")
+        draw_button(layout, "mocap.export_take", why_not_export(context), letters(context), icon="EXPORT")
+
+
+SECTIONS = (ResultSection, CleanUpSection, OutputSection, ExportSection)

@@ -1,0 +1,157 @@
+"""What the person asked for, and the engine's commands for it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+from .scene import BuildSettings
+
+QUICK_STEP = 4
+"""Every so many frames are looked at when people are only to be found: about six a second of usual footage."""
+PROGRESS = ("--progress", "json")
+
+
+@dataclass(frozen=True, slots=True)
+class CleanUp:
+    """Settings of the fast step, which never runs the network.
+
+    Attributes:
+        smooth: 0 to 1.
+        feet: off, auto or lock.
+    """
+
+    smooth: float = 0.5
+    feet: str = "auto"
+
+    def command(self, take: Path, motion: Path) -> list[str]:
+        """The engine's command."""
+        return ["solve", str(take), "-o", str(motion), "--smooth", f"{self.smooth:g}", "--feet", self.feet, *PROGRESS]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What one run of the engine is for.
+
+    Attributes:
+        commands: of the engine, one after the other.
+        title: what happens, for the panel.
+        take: that the commands write or read; None where there is none.
+        motion: that they leave; None where there is none.
+        build: what to make of the motion; None leaves the scene as it is.
+        replaces: name of the collection whose place the new one takes; empty for none.
+        python: a Python of the user's choice; empty for Blender's own.
+    """
+
+    commands: list[list[str]]
+    title: str = "Reconstructing"
+    take: Path | None = None
+    motion: Path | None = None
+    build: BuildSettings | None = None
+    replaces: str = ""
+    python: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A reconstruction that the person asked for.
+
+    Attributes:
+        footage: video file or folder of pictures.
+        takes: folder for the take and the motion.
+        people: main, all or a number.
+        build: what to make of it.
+        clean_up: settings of the fast step.
+        weights: name or folder; empty for the one that ships.
+        detector: as `--detector`; empty for the one that ships.
+        device: auto, cpu, cuda, ...
+        threads: of the network; 0 leaves it to the engine.
+        python: a Python of the user's choice with the engine's packages; empty for Blender's own.
+        start: first frame of the footage, from 0; None for the first.
+        end: last frame, included; None for the last.
+        step: every so many frames.
+        focal_px: None lets the engine estimate it.
+        boxes: text of boxes.json; empty for none.
+        is_commercial_only: refuse what may not be used commercially.
+    """
+
+    footage: Path
+    takes: Path
+    people: str
+    build: BuildSettings
+    clean_up: CleanUp = field(default_factory=CleanUp)
+    weights: str = ""
+    detector: str = ""
+    device: str = "auto"
+    threads: int = 0
+    python: str = ""
+    start: int | None = None
+    end: int | None = None
+    step: int = 1
+    focal_px: float | None = None
+    boxes: str = ""
+    is_commercial_only: bool = False
+
+    @property
+    def take(self) -> Path:
+        """The take's folder: the same question finds the same take again, and resumes it."""
+        written = self.footage.stat() if self.footage.exists() else None
+        version = (written.st_size, written.st_mtime_ns) if written else ()
+        settings = (self.people, self.weights, self.detector, self.start, self.end, self.step, self.focal_px)
+        question = f"{self.footage.resolve()}|{version}|{settings}|{self.boxes}"
+        return self.takes / f"{self.footage.stem}-{hashlib.sha256(question.encode()).hexdigest()[:8]}.take"
+
+    @property
+    def motion(self) -> Path:
+        """The solved motion, beside the take."""
+        return self.take.with_suffix(".npz")
+
+    @property
+    def boxes_file(self) -> Path:
+        """Where the boxes are written for the engine, beside the take."""
+        return self.take.with_suffix(".boxes.json")
+
+    def plan(self) -> Plan:
+        """The slow step, the fast one, and the objects."""
+        commands = [self._reconstruct(), self.clean_up.command(self.take, self.motion)]
+        return Plan(commands, take=self.take, motion=self.motion, build=self.build, python=self.python)
+
+    def find_people(self) -> Request:
+        """The quick pass: everybody, a few frames a second, nothing built."""
+        return replace(self, people="all", boxes="", step=QUICK_STEP)
+
+    def find_people_plan(self) -> Plan:
+        """The slow step alone."""
+        return Plan([self._reconstruct()], title="Finding people", take=self.take, python=self.python)
+
+    def _reconstruct(self) -> list[str]:
+        options = {
+            "--weights": self.weights,
+            "--detector": self.detector,
+            "--device": "" if self.device == "auto" else self.device,
+            "--threads": self.threads or "",
+            "--start": self.start,
+            "--end": self.end,
+            "--step": "" if self.step == 1 else self.step,
+            "--focal-px": None if self.focal_px is None else f"{self.focal_px:.6g}",
+            "--boxes": self.boxes_file if self.boxes else "",
+        }
+        given = [word for name, value in options.items() if value not in ("", None) for word in (name, str(value))]
+        command = ["reconstruct", str(self.footage), "-o", str(self.take), "--people", self.people]
+        return [*command, *given, *PROGRESS]
+
+
+def request_to_json(request: Request) -> str:
+    """A request as text, for the queue."""
+    return json.dumps({name: str(v) if isinstance(v, Path) else v for name, v in asdict(request).items()})
+
+
+def request_from_json(text: str) -> Request:
+    """The request that `request_to_json` wrote."""
+    held = json.loads(text)
+    build, clean_up = held.pop("build"), CleanUp(**held.pop("clean_up"))
+    settings = BuildSettings(build["name"], tuple(build["outputs"]), build["matches_scene"])
+    footage, takes = Path(held.pop("footage")), Path(held.pop("takes"))
+    return Request(footage, takes, build=settings, clean_up=clean_up, **held)
