@@ -16,13 +16,14 @@ from core.body import load_body
 from core.errors import MocapError
 from core.runtimes import open_runtime
 from core.weights import find_weights
+from training.evaluation.clips import CLIPS, score_clips
 from training.evaluation.photographs import score_photographs
 from training.evaluation.rendered import DIFFICULTY, score_rendered
 from training.evaluation.report import SetScores
 from training.evaluation.second_renderer import score_cycles
 from training.pictures import PictureStore
 
-SETS = (*DIFFICULTY, "cycles", "lspet")
+SETS = (*DIFFICULTY, CLIPS, "cycles", "lspet")
 
 
 def evaluate(
@@ -33,6 +34,7 @@ def evaluate(
     people: int,
     runtime: str = "onnx",
     cycles: Path | None = None,
+    clips: Path | None = None,
 ) -> list[SetScores]:
     """Scores of a bundle on sets.
 
@@ -44,6 +46,7 @@ def evaluate(
         people: to draw of the store.
         runtime: "onnx" or "torch".
         cycles: folder of the second renderer's pictures, for "cycles".
+        clips: folder of rendered clips, for "rendered-clips".
 
     Raises:
         ValueError: a set lacks its folder.
@@ -53,6 +56,8 @@ def evaluate(
         raise ValueError("the set lspet needs --lspet, the folder with images.tar, joints.npz, split.json")
     if "cycles" in sets and cycles is None:
         raise ValueError("the set cycles needs --cycles, a folder of python -m training.pictures cycles")
+    if CLIPS in sets and clips is None:
+        raise ValueError("the set rendered-clips needs --clips, a folder of python -m training.pictures clips")
     if store is None and set(sets) & set(DIFFICULTY):
         raise ValueError("rendered sets need --store, a test split of python -m training.pictures render")
     body, bundle = load_body(), find_weights(weights)
@@ -63,6 +68,8 @@ def evaluate(
             found.append(score_photographs(network, bundle, body, lspet))
         elif name == "cycles" and cycles is not None:
             found.append(score_cycles(network, bundle, body, cycles))
+        elif name == CLIPS and clips is not None:
+            found.append(score_clips(network, bundle, body, clips))
         elif store is not None:
             found.append(score_rendered(network, bundle, body, PictureStore.open(store), name, people))
     return found
@@ -78,13 +85,16 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--store", type=Path, help="rendered people of the test split")
     parser.add_argument("--lspet", type=Path, help="folder of the LSPET photographs")
     parser.add_argument("--cycles", type=Path, help="folder of python -m training.pictures cycles")
+    parser.add_argument("--clips", type=Path, help="folder of python -m training.pictures clips")
     parser.add_argument("--people", type=int, default=1024, help="crops to draw of the store")
     parser.add_argument("--runtime", choices=("onnx", "torch"), default="onnx")
     parser.add_argument("--json", type=Path, help="write the scores there as well")
     given = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
     try:
-        found = evaluate(given.weights, given.sets, given.store, given.lspet, given.people, given.runtime, given.cycles)
+        found = evaluate(
+            given.weights, given.sets, given.store, given.lspet, given.people, given.runtime, given.cycles, given.clips
+        )
     except (MocapError, ValueError, OSError) as error:
         print(f"training.evaluate: {error}", file=sys.stderr)
         return 1

@@ -57,6 +57,22 @@ def mpvpe(predicted: Float, true: Float) -> Float:
     return np.asarray(np.linalg.norm(predicted - true, axis=-1).mean(-1))
 
 
+def acceleration_error(predicted: Float, true: Float) -> Float:
+    """Mean error of the joints' accelerations about mid-hip, of each frame but a clip's first and last.
+
+    As HMMR (Kanazawa et al., CVPR 2019) and VIBE measure it: second differences over frames, their distance.
+
+    Args:
+        predicted: (T, 14, 3) metres, the frames of one clip in order.
+        true: (T, 14, 3) metres.
+
+    Returns:
+        (T - 2,) metres per frame squared.
+    """
+    apart = np.diff(mid_hip_centred(predicted) - mid_hip_centred(true), n=2, axis=0)
+    return np.asarray(np.linalg.norm(apart, axis=-1).mean(-1))
+
+
 def procrustes(predicted: Float, true: Float) -> Float:
     """Predictions after the similarity (scale, rotation without reflection, shift) nearest to the truth.
 

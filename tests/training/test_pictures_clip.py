@@ -9,10 +9,14 @@ import cv2
 import numpy as np
 import pytest
 
+from core.body import load_body
+from training.motions.library import is_held_out
 from training.pictures.clip import ClipSettings, render_clip, write_clip
+from training.pictures.clips import RenderedClip
 
 FRAMES = 3
 PIXEL_TOLERANCE = 0.02
+JOINT_TOLERANCE = 1e-5
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +90,23 @@ def test_video_and_pictures_are_written_with_their_truth(settings: ClipSettings,
     video.release()
     assert len(list((tmp_path / "frames").glob("*.png"))) == FRAMES
     assert np.load(tmp_path / "clip.truth.npz")["frame_index"].tolist() == [0, 1, 2]
+
+
+def test_vertices_of_the_truth_bear_its_joints(clip: tuple[list[np.ndarray], dict[str, np.ndarray]]) -> None:
+    body = load_body()
+    vertices = RenderedClip(Path(), clip[1]).vertices(body)
+    assert np.abs(body.lsp_regressor @ vertices - clip[1]["p0_lsp_3d"]).max() < JOINT_TOLERANCE
+
+
+def test_motion_starts_at_the_frame_asked_for(settings: ClipSettings) -> None:
+    frames, _ = render_clip(replace(settings, start=2, second=None))
+    assert len(frames) == 2  # of the four that there are
+
+
+def test_clip_of_another_split_is_refused(settings: ClipSettings) -> None:
+    other = "test" if not is_held_out("a/stand") else "train"
+    with pytest.raises(ValueError, match="no clip"):
+        render_clip(replace(settings, split=other))
 
 
 def test_unknown_clip_is_refused(settings: ClipSettings) -> None:

@@ -1,4 +1,4 @@
-"""python -m training.pictures render | sheet | clip | cycles: pictures of people with labels, from a seed."""
+"""python -m training.pictures render | sheet | clip | clips | cycles: pictures of people with labels, from a seed."""
 
 from __future__ import annotations
 
@@ -40,6 +40,13 @@ def _parser() -> argparse.ArgumentParser:
     cycles.add_argument("--seed", type=int, default=7)
     cycles.add_argument("--workers", type=int, default=2)
     cycles.add_argument("-o", "--out", type=Path, required=True, help="folder of pictures")
+    clips = commands.add_parser("clips", help="a test set of short clips of unseen motions with truth files")
+    clips.add_argument("--motions", type=Path, required=True)
+    clips.add_argument("--count", type=int, default=24)
+    clips.add_argument("--seed", type=int, default=3)
+    clips.add_argument(
+        "-o", "--out", type=Path, required=True, help="folder of clips; goes on where it was interrupted"
+    )
     clip = commands.add_parser("clip", help="a short clip of moving people with a truth file")
     clip.add_argument("--motions", type=Path, required=True)
     clip.add_argument("--clip", required=True, help="name of a clip in the motion file")
@@ -74,6 +81,10 @@ def main(arguments: list[str] | None = None) -> int:
             from training.pictures import cycles
 
             cycles.render(options.motions, options.count, options.seed, options.out, options.workers)
+        elif options.command == "clips":
+            from training.pictures.clips import render_clips
+
+            render_clips(options.motions, options.count, options.seed, options.out)
         elif options.command == "sheet":
             from training.pictures.sheet import write_sheet
 

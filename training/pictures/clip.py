@@ -31,6 +31,7 @@ from training.pictures.looks import Look, sample_look
 from training.pictures.render import RenderSettings, Studio
 
 MOTION_FPS = 30
+TRUTH = "truth.npz"
 CAMERA_HEIGHT, DISTANCE = 1.5, 3.9
 HALF_VIEW = 0.5  # tangent of half the horizontal angle of view: 53 degrees
 
@@ -56,6 +57,10 @@ class ClipSettings:
     """Metres from the camera to the middle of the path."""
     turn_deg: float | None = None
     """By which the motions are turned about the vertical; None: towards the camera, give or take 34 degrees."""
+    start: int = 0
+    """First frame of the motions."""
+    split: str = "all"
+    """Of the motions and panoramas: train, test or all."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,7 +80,7 @@ class Actor:
 def _actor(studio: Studio, motion: MotionClip, settings: ClipSettings, number: int) -> Actor:
     rng = np.random.default_rng([settings.seed, number])
     count = round(settings.seconds * settings.fps)
-    frames = np.arange(count) * MOTION_FPS // settings.fps
+    frames = settings.start + np.arange(count) * MOTION_FPS // settings.fps
     frames = frames[frames < len(motion.pose)]
     betas = scene.sample_betas(rng) * np.float32(0.6)
     look = sample_look(rng, studio.marks, "test", scene.looks_feminine(studio.body, studio.marks, betas, rng))
@@ -100,7 +105,8 @@ def _find(library: MotionLibrary, name: str) -> MotionClip:
 
 def _panorama(settings: ClipSettings) -> Environment | None:
     """The panorama of that name, or one that the seed chooses; None without panoramas."""
-    known = load_environments("train") + load_environments("test")
+    splits = ("train", "test") if settings.split == "all" else (settings.split,)
+    known = [environment for split in splits for environment in load_environments(split)]
     if settings.panorama is None:
         return known[settings.seed % len(known)] if known else None
     found = [environment for environment in known if environment.name == settings.panorama]
@@ -189,7 +195,7 @@ def render_clip(settings: ClipSettings) -> tuple[list[Bytes], dict[str, Any]]:
         raise ValueError(f"expected a clip at least as wide as high, got {settings.width} x {settings.height}")
     torch.set_num_threads(1)
     studio = Studio.build(RenderSettings(1, "test", settings.seed, settings.width, str(settings.motions)))
-    library = MotionLibrary.load(settings.motions)
+    library = MotionLibrary.load(settings.motions, settings.split)
     names = [settings.clip] + ([settings.second] if settings.second else [])
     actors = [_actor(studio, _find(library, name), settings, number) for number, name in enumerate(names)]
     count = min(len(actor.pose) for actor in actors)
@@ -252,4 +258,4 @@ def write_clip(settings: ClipSettings, out: Path) -> None:
         out.mkdir(parents=True, exist_ok=True)
         for number, frame in enumerate(frames):
             cv2.imwrite(str(out / f"{number:05d}.png"), frame[..., ::-1])
-    np.savez_compressed(out.with_suffix(".truth.npz") if out.suffix else out / "truth.npz", **truth)
+    np.savez_compressed(out.with_suffix(".truth.npz") if out.suffix else out / TRUTH, **truth)
