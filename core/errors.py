@@ -3,6 +3,7 @@
     MocapError            one sentence for the person: what happened, which file, what to do now
     |- FootageError       the clip: missing, not a video, no decodable frame, nobody in it
     |- BoxesError         boxes.json: unreadable, unknown frame, outside the frame
+    |- ContactsError      contacts.json: unreadable, unknown person, ranges outside the take
     |- WeightsError       the weights bundle: unknown, damaged, made for another body
     |- BodyError          the body file
     |- TakeError          the take on disk: other settings, another run, unknown version
@@ -25,6 +26,10 @@ class FootageError(MocapError):
 
 class BoxesError(MocapError):
     """The boxes file does not fit the footage."""
+
+
+class ContactsError(MocapError):
+    """The contacts file does not fit the take."""
 
 
 class WeightsError(MocapError):

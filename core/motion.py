@@ -1,7 +1,8 @@
 """Motion -> motion.npz, and back: everything that Blender needs, in plain arrays without pickle.
 
 Per person `pI_frame_index`, `pI_time_s`, `pI_vertices` (T, 6890, 3), `pI_joints` (T, 14, 3), `pI_transl`,
-`pI_bone_rotations` (T, 24, 4) wxyz, `pI_bone_transl`, `pI_betas`, `pI_confidence`, `pI_is_filled`; once
+`pI_bone_rotations` (T, 24, 4) wxyz, `pI_bone_transl`, `pI_betas`, `pI_confidence`, `pI_is_filled`,
+`pI_contacts` (T, 2) left and right; once
 `names`, `faces`, `fps`, `focal_px`, `width`, `height`, `footage`, `format_version`.
 """
 
@@ -18,8 +19,10 @@ from .output import write_arrays
 from .types import Motion, PersonMotion
 
 FORMAT_VERSION = 1
-KINDS = {"frame_index": np.int64, "time_s": np.float64, "is_filled": np.bool_}
+KINDS = {"frame_index": np.int64, "time_s": np.float64, "is_filled": np.bool_, "contacts": np.bool_}
 """All other arrays are float32."""
+LATER_FIELDS = {"contacts"}
+"""Not in the files of the first versions."""
 PERSON_FIELDS = tuple(name for name in PersonMotion.__dataclass_fields__ if name != "person_id")
 
 
@@ -65,10 +68,7 @@ def read_motion(path: Path) -> Motion:
 
 def _motion(arrays: Any) -> Motion:
     names = [str(name) for name in arrays["names"]]
-    persons = [
-        PersonMotion(person_id, *(arrays[f"p{index}_{name}"] for name in PERSON_FIELDS))
-        for index, person_id in enumerate(names)
-    ]
+    persons = [_person(arrays, index, person_id) for index, person_id in enumerate(names)]
     return Motion(
         persons=persons,
         faces=arrays["faces"],
@@ -78,3 +78,9 @@ def _motion(arrays: Any) -> Motion:
         height=int(arrays["height"]),
         footage=Path(str(arrays["footage"])),
     )
+
+
+def _person(arrays: Any, index: int, person_id: str) -> PersonMotion:
+    keys = {name: f"p{index}_{name}" for name in PERSON_FIELDS}
+    stored = {name: arrays[key] for name, key in keys.items() if name not in LATER_FIELDS or key in arrays}
+    return PersonMotion(person_id=person_id, **stored)

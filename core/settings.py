@@ -71,7 +71,15 @@ class SolveSettings:
     smooth: float = 0.5
     """0 leaves the raw estimates, 1 is the strongest smoothing."""
     feet: Feet = "auto"
+    """Of feet that stand: `off` leaves them, `auto` moves them by 10 cm at most, `lock` holds them wholly."""
     fps: float | None = None
     """None keeps the footage's frames; a number resamples the motion to that rate."""
     body: Path | None = None
     """None is the body of the take's weights (the open body)."""
+    smooth_body: float | None = None
+    """Of pelvis, spine and head; None is as `smooth`, so for the next two."""
+    smooth_limbs: float | None = None
+    smooth_root: float | None = None
+    """Of the body's place, its depth always steadier than its direction."""
+    contacts: Path | None = None
+    """A file of frame ranges in which feet stand, in place of those that are found; see `contacts.py`."""

@@ -16,7 +16,7 @@ Letters in shapes: B batch, T time, P people, V vertices, J joints, H, W, C.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -244,6 +244,7 @@ class PersonMotion:
         betas: (10,) body shape, one for the clip.
         confidence: (T, 14) in [0, 1], per joint; 0 in filled frames.
         is_filled: (T,) True where nothing was seen and the pose is interpolated.
+        contacts: (T, 2) whether the left and the right foot stand; (0, 2) where nobody looked.
     """
 
     person_id: str
@@ -257,6 +258,41 @@ class PersonMotion:
     betas: Float
     confidence: Float
     is_filled: Bool
+    contacts: Bool = field(default_factory=lambda: np.zeros((0, 2), np.bool_))
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One number of the self-check.
+
+    Attributes:
+        name: such as "foot slide".
+        value: in the unit; None where the clip has nothing to measure it on.
+        unit: such as "cm/s".
+        green: largest good value.
+        amber: largest value that is worth a look; beyond it is red.
+    """
+
+    name: str
+    value: float | None
+    unit: str
+    green: float
+    amber: float
+
+    @property
+    def grade(self) -> Literal["green", "amber", "red", "none"]:
+        """What the limits say; "none" without a value."""
+        if self.value is None:
+            return "none"
+        return "green" if self.value <= self.green else "amber" if self.value <= self.amber else "red"
+
+
+@dataclass(frozen=True, slots=True)
+class PersonCheck:
+    """The self-check of one person."""
+
+    person_id: str
+    checks: tuple[Check, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -271,6 +307,7 @@ class Motion:
         width: of the upright picture, pixels.
         height: of the upright picture, pixels.
         footage: the clip, as given.
+        self_check: one for each person; () where none was made.
     """
 
     persons: list[PersonMotion]
@@ -280,6 +317,7 @@ class Motion:
     width: int
     height: int
     footage: Path
+    self_check: tuple[PersonCheck, ...] = ()
 
     @property
     def names(self) -> list[str]:

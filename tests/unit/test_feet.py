@@ -5,7 +5,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from core.body import load_body
-from core.feet import LEGS, anchors, faded, find_contacts, foot_points, reach, root_shift
+from core.feet import LEGS, anchors, faded, find_contacts, reach
 from core.skinning import forward_kinematics
 
 TIMES_S = np.arange(60) / 30
@@ -49,17 +49,23 @@ def test_contact_lasts_through_a_tremor_between_the_two_speeds() -> None:
     assert find_contacts(standing(tremor, 2 * TIMES_S), TIMES_S)[5:, 0].all()
 
 
-def test_root_shift_takes_a_drift_out_of_the_standing_foot() -> None:
-    posed = standing(0.05 * TIMES_S, 2 * TIMES_S)
-    feet, contacts = foot_points(posed), find_contacts(posed, TIMES_S)
-    shift = root_shift(feet, anchors(feet, contacts), TIMES_S)
-    moved = feet[:, 0] + shift
-    assert np.ptp(moved[5:-5, 0]) < 0.3 * np.ptp(feet[5:-5, 0, 0])
+def test_nobody_stands_in_mid_jump() -> None:
+    posed = standing(np.zeros(60), np.zeros(60))
+    flight = np.maximum(0, 0.4 - ((TIMES_S - 1) / 0.3) ** 2 * 0.4)
+    posed[:, :, 1] -= flight[:, None]
+    contacts = find_contacts(posed, TIMES_S)
+    assert not contacts[flight > 0.25].any()
+    assert contacts[:15].all() and contacts[-15:].all()
 
 
-def test_without_contact_nothing_moves() -> None:
-    feet = foot_points(standing(2 * TIMES_S, 2 * TIMES_S))
-    assert (root_shift(feet, np.full(feet.shape, np.nan), TIMES_S) == 0).all()
+def test_anchor_is_the_middle_place_of_each_contact() -> None:
+    contacts = np.zeros((60, 2), bool)
+    contacts[5:14, 0] = contacts[30:33, 0] = True
+    feet = np.zeros((60, 2, 3))
+    feet[:, 0, 0] = np.arange(60)
+    wanted = anchors(feet, contacts)
+    assert (wanted[5:14, 0, 0] == 9).all() and (wanted[30:33, 0, 0] == 31).all()
+    assert np.isnan(wanted[:, 1]).all() and np.isnan(wanted[~contacts[:, 0], 0]).all()
 
 
 def test_correction_fades_after_a_contact() -> None:

@@ -1,0 +1,62 @@
+"""Smoothing of a trajectory: body, limbs and root, each with its own strength from 0 to 1.
+
+Rotations are smoothed as quaternions. The root is smoothed as the camera sees it, and its depth, which one
+camera knows by the body's size alone, more than its direction.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from scipy.ndimage import median_filter
+
+from .rotations import continuous, smooth_rotations, without_spikes
+from .settings import SolveSettings
+from .smooth import savitzky_golay
+from .trajectory import Trajectory, from_ray_depth, to_ray_depth
+
+LIMBS = (1, 2, 4, 5, 7, 8, 10, 11, 16, 17, 18, 19, 20, 21, 22, 23)
+"""Of SMPL's joints: both legs from the hip and both arms from the shoulder; the others are the body."""
+CUTOFF_HZ = (20.0, 0.4)
+"""Of the One-Euro filter on rotations, at smooth 0 and 1; 2.8 Hz at a half keeps a step, not a tremor."""
+OPENNESS = (4.0, 0.5)
+"""Hz more per unit of a quaternion's speed: half a radian a second."""
+IMAGE_WINDOW_S = (0.05, 0.5)
+DEPTH_WINDOW_S = (0.2, 2.0)
+"""Windows of the Savitzky-Golay filter on the root's direction and on its depth."""
+SPIKE_FRAMES = 5
+"""Median over depth before smoothing: single readings are far off when a limb is missed."""
+FEWEST_FRAMES = 3
+
+
+def smoothed_pose(path: Trajectory, settings: SolveSettings) -> Trajectory:
+    """The path with steady rotations, without single misread frames."""
+    if len(path.time_s) < FEWEST_FRAMES:
+        return path
+    limbs = np.isin(np.arange(path.rotations.shape[1]), LIMBS)
+    rotations = path.rotations.copy()
+    for bones, strength in ((~limbs, settings.smooth_body), (limbs, settings.smooth_limbs)):
+        smooth = settings.smooth if strength is None else strength
+        if smooth > 0:
+            cutoff_hz, openness = _geometric(CUTOFF_HZ, smooth), _geometric(OPENNESS, smooth)
+            whole = without_spikes(continuous(rotations[:, bones]))
+            rotations[:, bones] = smooth_rotations(whole, path.time_s, cutoff_hz, openness)
+    return replace(path, rotations=rotations)
+
+
+def smoothed_root(path: Trajectory, settings: SolveSettings) -> Trajectory:
+    """The path with the root's direction a little steadier and its depth much."""
+    smooth = settings.smooth if settings.smooth_root is None else settings.smooth_root
+    if smooth == 0 or len(path.time_s) < FEWEST_FRAMES:
+        return path
+    ray_depth = to_ray_depth(path.root)
+    ray_depth[:, 2] = median_filter(ray_depth[:, 2], SPIKE_FRAMES, mode="nearest")
+    rays = savitzky_golay(ray_depth[:, :2], path.time_s, _geometric(IMAGE_WINDOW_S, smooth))
+    depth = savitzky_golay(ray_depth[:, 2:], path.time_s, _geometric(DEPTH_WINDOW_S, smooth), degree=1)
+    return replace(path, root=from_ray_depth(np.concatenate([rays, depth], axis=1)))
+
+
+def _geometric(ends: tuple[float, float], share: float) -> float:
+    """From one end at 0 to the other at 1 in equal ratios."""
+    return float(ends[0] * (ends[1] / ends[0]) ** share)
