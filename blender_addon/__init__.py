@@ -9,6 +9,7 @@ engine                       `core` in a child process (no bpy)
 people, overlay              who is to be captured; the box that is being drawn
 scene > camera, person, armature             Motion in, Blender objects out
 takes                        takes known again after saving, undo and renaming
+retarget > bone_maps, rest_pose, rig_posing   a take's motion on the animator's own rig
 axes                         all turns between core's axes and Blender's
 curves                       F-curves from Blender 4.2 to 5.x
 clips, sheet, exports        what batch.py runs: many clips, pictures, files
@@ -37,6 +38,7 @@ from . import (
     panel_takes,
     preferences,
     properties,
+    retarget_operator,
     session,
 )
 
@@ -59,6 +61,8 @@ CLASSES = (
     *operators_takes.CLASSES,
     *operators_queue.CLASSES,
     *operators_engine.CLASSES,
+    retarget_operator.MOCAP_OT_apply_to_rig,
+    retarget_operator.MOCAP_OT_save_bone_map,
     *(made for section in SECTIONS for made in panel.panels(section)),
 )
 

@@ -8,6 +8,7 @@ from . import takes
 from .operators_takes import NO_TAKE, active_record, why_not_clean_up, why_not_export
 from .panel import Section, draw_button, draw_text, letters
 from .properties import settings_of
+from .retarget_operator import draw_retarget
 from .scene import counted_people
 
 
@@ -72,6 +73,7 @@ class OutputSection(Section):
         layout.row().prop(settings, "outputs", expand=True)
         layout.prop(settings, "matches_scene")
         layout.operator("mocap.build_motion", icon="FILE_FOLDER")
+        draw_retarget(layout.box(), context)
 
 
 class ExportSection(Section):
