@@ -65,6 +65,11 @@ def load_clip(footage: Path) -> Any:
         logger.warning("%s: Blender can't show it behind the camera (%s)", footage, error)
         return None
     clip.frame_start = axes.FIRST_SCENE_FRAME
+    if clip.frame_duration < 1 or (clip.source == "MOVIE" and not clip.fps):  # Blender opens any file as a clip
+        logger.warning("%s: Blender finds no picture in it", footage)
+        if not clip.users:
+            bpy.data.movieclips.remove(clip)
+        return None
     return clip
 
 

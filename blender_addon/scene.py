@@ -82,6 +82,8 @@ def build_take(scene: bpy.types.Scene, motion: Motion, settings: BuildSettings) 
     """
     if not motion.persons:
         raise bridge.MocapError(f"{motion.footage}: the motion holds nobody; reconstruct the footage first")
+    if "armature" in settings.outputs:
+        _check_bones(motion)
     _leave_edit_mode()
     collection = bpy.data.collections.new(settings.name)
     scene.collection.children.link(collection)
@@ -129,7 +131,7 @@ def _build_person(place: _Place, motion: Motion, index: int, frames: Float, sett
         body = make_body(person, motion.faces, frames, f"{label} body")
         _adopt(place.collection, body, root)
     if "armature" in settings.outputs:
-        armature, skinned = _build_skeleton(place, person, motion, frames, label)
+        armature, skinned = _build_skeleton(place, person, frames, label)
     for mesh in (body, skinned):
         if mesh is not None:
             data: Any = mesh.data
@@ -149,14 +151,19 @@ def _build_person(place: _Place, motion: Motion, index: int, frames: Float, sett
     )
 
 
-def _build_skeleton(
-    place: _Place, person: PersonMotion, motion: Motion, frames: Float, label: str
-) -> tuple[bpy.types.Object, bpy.types.Object]:
-    body = bridge.core_module("body").load_body()
-    if person.bone_rotations is None or not np.array_equal(body.faces, motion.faces):
+def _check_bones(motion: Motion) -> None:
+    """Raises MocapError where no armature can be made: asked first, so that nothing is left half built."""
+    has_bones = all(person.bone_rotations is not None for person in motion.persons)
+    if not has_bones or not np.array_equal(bridge.core_module("body").load_body().faces, motion.faces):
         raise bridge.MocapError(
             f"{motion.footage}: the motion has no bone rotations for the open body; ask for the mesh alone"
         )
+
+
+def _build_skeleton(
+    place: _Place, person: PersonMotion, frames: Float, label: str
+) -> tuple[bpy.types.Object, bpy.types.Object]:
+    body = bridge.core_module("body").load_body()
     armature = make_armature(body, person, frames, f"{label} skeleton")
     for users in armature.users_collection:
         users.objects.unlink(armature)

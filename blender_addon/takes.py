@@ -169,8 +169,8 @@ def _delete(item: Any) -> None:
         if animated is not None:
             forget_animation(animated)
     bpy.data.objects.remove(item)
-    orphans = [block for block in (held, *materials) if block is not None and block.users == 0]
-    bpy.data.batch_remove(orphans)
+    for blocks in ([held], set(materials)):  # a mesh is a user of its materials as long as it is there
+        bpy.data.batch_remove([block for block in blocks if block is not None and block.users == 0])
 
 
 def _place_of(collection: Any) -> Place:

@@ -25,26 +25,76 @@ def say(stage: str, done: int, total: int | None) -> None:
     print(json.dumps({"stage": stage, "done": done, "total": total, "message": ""}), file=sys.stderr, flush=True)
 
 
+def fail() -> None:
+    """A bug."""
+    raise ZeroDivisionError("a bug")
+
+
+def crash() -> None:
+    """As native code does."""
+    print("loading the network", flush=True)
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+
+def hang() -> None:
+    """Say something once more, then nothing."""
+    say("estimate", 4, 10)
+    time.sleep(60)
+
+
+def hang_deaf() -> None:
+    """Hang, and listen to no signal."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    hang()
+
+
+def chatter() -> None:
+    """Work for ever."""
+    while True:
+        say("estimate", 4, 10)
+        time.sleep(0.05)
+
+
+def warn() -> None:
+    """Go on with less."""
+    print("WARNING: CUDA did not load; the network runs on the CPU", file=sys.stderr)
+
+
+MODES = {
+    "traceback": fail,
+    "killed": lambda: os.kill(os.getpid(), signal.SIGKILL),
+    "segfault": crash,
+    "hang": hang,
+    "deaf": hang_deaf,
+    "chatty": chatter,
+    "warn": warn,
+}
+
+
+def examine(mode: str) -> int:
+    """What the doctor prints, in short."""
+    print("ok      python            3.11.9 on Linux x86_64")
+    if mode == "refuse":
+        print("MISSING onnxruntime       not installed; install it: pip install onnxruntime")
+        print("error: something that is needed is missing; the lines above say what to do", file=sys.stderr)
+        return 1
+    print("ok      network           onnx on CUDA, 2.1 ms a person")
+    return 0
+
+
 def main(arguments: list[str]) -> int:
     """Behave."""
     mode = os.environ["FAKE_ENGINE_MODE"]
     command = arguments[2]
+    if command == "doctor":
+        return examine(mode)
     say("estimate" if command == "reconstruct" else "solve", 3, 10)
-    if mode == "refuse":
+    if mode == "refuse" or "bad" in arguments[3]:
         print("error: clip.mp4: nobody in it; draw a box", file=sys.stderr)
         return 1
-    if mode == "traceback":
-        raise ZeroDivisionError("a bug")
-    if mode == "killed":
-        os.kill(os.getpid(), signal.SIGKILL)
-    if mode == "segfault":
-        print("loading the network", flush=True)
-        os.kill(os.getpid(), signal.SIGSEGV)
-    if mode == "deaf":
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    if mode in {"hang", "deaf"}:
-        say("estimate", 4, 10)
-        time.sleep(60)
+    MODES.get(mode, int)()
+    if command == "reconstruct" and "-o" in arguments:
+        Path(arguments[arguments.index("-o") + 1]).mkdir(parents=True, exist_ok=True)
     if command == "solve":
         shutil.copy(os.environ["FAKE_ENGINE_MOTION"], arguments[arguments.index("-o") + 1])
     return 0

@@ -60,8 +60,60 @@ def test_close_ends_a_deaf_child_at_once(tmp_path, monkeypatch) -> None:
     assert job.state == "cancelled" and not _is_alive(job.pid)
 
 
+def test_notices_are_the_engines_warnings(tmp_path, monkeypatch) -> None:
+    source = tmp_path / "source"
+    source.touch()
+    job = _run(_job(tmp_path, monkeypatch, "warn", source))
+    assert job.state == "done" and set(job.notices) == {"CUDA did not load; the network runs on the CPU"}
+
+
+def test_time_left_counts_from_where_a_resumed_run_began() -> None:
+    progress = engine.EngineProgress("estimate", done=600, total=1000, since=time.monotonic() - 10, first=500)
+    assert progress.seconds_left == pytest.approx(40, abs=0.5)
+    assert engine.EngineProgress("estimate", done=500, total=1000, first=500).seconds_left is None
+
+
+def test_silence_is_measured_from_the_last_line(tmp_path, monkeypatch) -> None:
+    job = _run(_job(tmp_path, monkeypatch, "hang"), lambda job: job.progress.done == 4)
+    before = job.silent_s
+    assert before < CANCEL_S and job.silent_s > before
+    job.close()
+
+
+BLENDER_DIES = """
+import importlib.util, os, sys, time
+from pathlib import Path
+spec = importlib.util.spec_from_file_location("engine", sys.argv[1])
+sys.modules["engine"] = engine = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(engine)
+job = engine.EngineJob(Path(sys.argv[2]), [["reconstruct", "a"]], dict(os.environ))
+while job.progress.done != 4:
+    job.poll()
+    time.sleep(0.01)
+print(job.pid, flush=True)
+time.sleep(60)
+"""
+
+
+def test_no_engine_is_left_when_blender_is_killed(tmp_path, monkeypatch) -> None:
+    python = fake_engine.install(tmp_path, monkeypatch, "chatty")
+    command = [sys.executable, "-c", BLENDER_DIES, str(engine.__file__), str(python)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as blender:
+        pid = int(blender.stdout.readline())
+        assert _is_alive(pid)
+        blender.kill()
+    began = time.monotonic()
+    while _is_alive(pid):
+        assert time.monotonic() - began < GIVE_UP_S, "the engine outlived Blender"
+        time.sleep(0.02)
+
+
 def _is_alive(pid: int | None) -> bool:
-    return Path(f"/proc/{pid}").exists()
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state != "Z"
 
 
 def test_refusal_is_the_engines_own_sentence(tmp_path, monkeypatch) -> None:

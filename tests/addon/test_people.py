@@ -1,0 +1,107 @@
+import json
+
+import bpy
+import numpy as np
+import pytest
+
+from blender_addon import asked, people, preferences, session
+from blender_addon.request import QUICK_STEP
+from core.types import Estimates, PersonTake
+from tests.addon.truth import DEMO
+from tests.graphs import write_clip
+
+SIZE = (640, 480)
+
+
+def person(frames, scores, name="1"):
+    """Somebody seen in these frames; the box's x is the frame's number."""
+    count = len(frames)
+    boxes = np.stack([np.array(frames, float), *(np.full(count, v) for v in (20.0, 100.0, 200.0))], axis=1)
+    rest = [np.zeros((count, 1)) for _ in range(5)]
+    estimates = Estimates(
+        boxes, np.ones(count), *rest, np.ones((count, 14)), np.zeros((count, 1)), np.zeros((count, 1)), np.array(scores)
+    )
+    return PersonTake(name, np.array(frames), np.array(frames) / 25, estimates)
+
+
+def test_each_stretch_has_its_surest_box() -> None:
+    found = people._found(person([0, 4, 8, 40, 44], [0.5, 0.9, 0.6, 0.7, 0.8]), step=4)
+    assert found.anchors == ((4, [4, 20, 100, 200]), (44, [44, 20, 100, 200]))
+    assert (found.first, found.last, found.share) == (0, 44, pytest.approx(5 / 12))
+
+
+def test_boxes_outside_the_frames_are_left_out() -> None:
+    anchors = [(4, [1.0, 2, 3, 4]), (44, [5.0, 6, 7, 8])]
+    text = people.boxes_text([("1", anchors), ("a", anchors[:1])], 0, 10)
+    one, other = json.loads(text)["4"]
+    assert (one["id"], other["id"], one["box_xywh"]) == ("1", "a", [1, 2, 3, 4]) and "44" not in text
+    assert people.boxes_text([("1", anchors)], 50, None) == ""
+
+
+def test_drag_becomes_a_box_from_the_upper_left() -> None:
+    assert people.box_from_corners((0.75, 0.25), (0.25, 1.5), SIZE) == [160, 0, 320, 360]
+    assert people.box_from_corners((1.2, 0.2), (1.4, 0.4), SIZE) is None
+
+
+def test_drawn_corners_are_the_boxs_own() -> None:
+    box = [160, 0, 320, 360]
+    corners = people.box_corners(box, SIZE)
+    assert people.box_from_corners(corners[0], corners[2], SIZE) == box
+
+
+def test_typed_box_reaches_the_engine(ready) -> None:
+    scene = ready("good")
+    scene.frame_set(7)
+    bpy.ops.mocap.add_box()
+    box = scene.mocap.boxes[0]
+    box.corner, box.size = (10, 20), (30, 40)
+    request = asked.request_from(bpy.context)
+    assert scene.mocap.people == "picked" and request.people == "all"
+    assert json.loads(request.boxes) == {"6": [{"id": "a", "box_xywh": [10, 20, 30, 40]}]}
+    session.start(request).job.close()
+    assert json.loads(request.boxes_file.read_text()) == json.loads(request.boxes)
+    command = request.plan().commands[0]
+    assert command[command.index("--boxes") + 1] == str(request.boxes_file)
+
+
+def test_nobody_chosen_is_said(ready) -> None:
+    scene = ready("good")
+    scene.mocap.people = "picked"
+    assert asked.why_not(bpy.context).startswith("Tick somebody")
+    bpy.ops.mocap.add_box()
+    scene.mocap.frames, scene.mocap.first, scene.mocap.last = "CUSTOM", 50, 60
+    assert asked.why_not(bpy.context).startswith("Nobody chosen is in the chosen frames")
+    bpy.ops.mocap.remove_box(index=0)
+    assert len(scene.mocap.boxes) == 0
+
+
+def test_new_boxes_get_names_of_their_own(ready) -> None:
+    scene = ready("good")
+    for _ in range(3):
+        bpy.ops.mocap.add_box()
+    assert [box.person_id for box in scene.mocap.boxes] == ["a", "b", "c"]
+
+
+def test_box_counts_frames_from_the_clips_start(ready) -> None:
+    scene = ready("good")
+    scene.mocap.source, scene.mocap.clip = "CLIP", bpy.data.movieclips.load(str(DEMO / "clip.mp4"))
+    scene.mocap.clip.frame_start = 101
+    scene.frame_set(110)
+    bpy.ops.mocap.add_box()
+    box = scene.mocap.boxes[0]
+    assert (box.frame, tuple(box.corner), tuple(box.size)) == (10, (213, 80), (213, 320))
+
+
+def test_quick_pass_finds_people_and_the_ticked_one_is_built(addon, scene, tmp_path, monkeypatch, blob_weights) -> None:
+    chosen = {"weights": str(blob_weights), "detector": "search"}
+    for module in (asked, preferences):
+        monkeypatch.setattr(module, "preference", chosen.get)
+    write_clip(tmp_path / "blob.avi", 24)
+    scene.mocap.footage = str(tmp_path / "blob.avi")
+    assert bpy.ops.mocap.find_people() == {"FINISHED"}
+    (found,) = scene.mocap.found
+    assert (found.person_id, found.first, scene.mocap.people) == ("1", 1, "picked")
+    assert found.last > 24 - QUICK_STEP and found.share == 1 and len(bpy.data.objects) == 0
+    assert bpy.ops.mocap.reconstruct() == {"FINISHED"}
+    (person,) = session.current().built.people
+    assert (person.person_id, person.first_frame, person.last_frame) == ("1", 1, 24)
