@@ -94,16 +94,18 @@ def quick_request(context: Any) -> Request:
 
 def clean_up_from(settings: Any) -> CleanUp:
     """The settings of the fast step."""
-    return CleanUp(settings.smooth, settings.feet)
+    if not settings.is_smooth_apart:
+        return CleanUp(settings.smooth, settings.feet)
+    strengths = (settings.smooth_body, settings.smooth_limbs, settings.smooth_root)
+    return CleanUp(settings.smooth, settings.feet, *strengths)
 
 
 def wanted_people(settings: Any) -> list[tuple[str, list[Anchor]]]:
-    """Those who are ticked, and those in boxes: id, and boxes by frame from 0."""
-    people: dict[str, list[Anchor]] = {
-        person.person_id: [(frame, box) for frame, box in json.loads(person.anchors)]
-        for person in settings.found
-        if person.is_wanted
-    }
+    """Those who are ticked, and those in boxes: id, and boxes by frame from 0; one name is one person."""
+    people: dict[str, list[Anchor]] = {}
+    for person in (person for person in settings.found if person.is_wanted):
+        anchors = [(frame, box) for frame, box in json.loads(person.anchors)]
+        people.setdefault(person.person_id, []).extend(anchors)
     for box in settings.boxes:
         anchor = (box.frame - 1, [*map(float, box.corner), *map(float, box.size)])
         people.setdefault(box.person_id, []).append(anchor)

@@ -5,7 +5,7 @@ from typing import Any
 
 import bpy
 
-from . import preferences, session
+from . import preferences, readiness, session
 from .asked import RUNNING
 from .modal import StepsEngine, allowed
 from .preferences import preference, readiness_now
@@ -24,7 +24,8 @@ class MOCAP_OT_check_engine(StepsEngine, bpy.types.Operator):  # noqa: N801
         return allowed(cls, RUNNING if session.is_running() else "")
 
     def begin(self, _context: Any) -> session.Session:
-        """Start the doctor."""
+        """Start the doctor, and look again at what is there."""
+        readiness.check.cache_clear()
         return session.begin(Plan([doctor_command()], title="Checking the engine", python=preference("python", "")))
 
     def done(self, _context: Any, ended: session.Session) -> set[Any]:

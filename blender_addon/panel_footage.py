@@ -73,9 +73,10 @@ class PeopleSection(Section):
         layout.row().prop(settings, "people", expand=True)
         draw_button(layout, "mocap.find_people", why_not_find(context), width, icon="VIEWZOOM")
         for person in settings.found:
-            row = layout.row()
-            row.prop(person, "is_wanted", text=f"Person {person.person_id}")
-            row.label(text=f"{person.first} to {person.last}, {person.share:.0%}")
+            row = layout.row(align=True)
+            row.prop(person, "is_wanted", text="")
+            row.prop(person, "person_id", text="")
+            row.progress(factor=person.share, text=f"{person.first} to {person.last}")
         for index, box in enumerate(settings.boxes):
             draw_box(layout, box, index)
         row = layout.row(align=True)

@@ -56,7 +56,11 @@ class CleanUpSection(Section):
     def draw(self, context: Any) -> None:
         """Draw the settings and the button."""
         layout, settings = self.layout, settings_of(context.scene)
-        layout.prop(settings, "smooth")
+        layout.prop(settings, "is_smooth_apart")
+        names = ("smooth_body", "smooth_limbs", "smooth_root") if settings.is_smooth_apart else ("smooth",)
+        column = layout.column(align=True)
+        for name in names:
+            column.prop(settings, name)
         layout.row().prop(settings, "feet", expand=True)
         draw_button(layout, "mocap.clean_up", why_not_clean_up(context), letters(context), icon="MOD_SMOOTH")
 

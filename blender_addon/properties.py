@@ -27,7 +27,9 @@ EXPORT_LABELS = {
 class MocapFoundPerson(bpy.types.PropertyGroup):
     """Somebody whom the quick pass found."""
 
-    person_id: StringProperty()  # type: ignore[valid-type]
+    person_id: StringProperty(  # type: ignore[valid-type]
+        name="Person", description="Give two the same name where they are one person whom the quick pass lost"
+    )
     is_wanted: BoolProperty(name="Capture", default=True)  # type: ignore[valid-type]
     first: IntProperty()  # type: ignore[valid-type]
     last: IntProperty()  # type: ignore[valid-type]
@@ -59,6 +61,11 @@ class MocapQueued(bpy.types.PropertyGroup):
     message: StringProperty()  # type: ignore[valid-type]
 
 
+def _forget_found(settings: Any, _context: Any) -> None:
+    """People were found in other footage."""
+    settings.found.clear()
+
+
 class MocapSettings(bpy.types.PropertyGroup):
     """Choices of one scene, at `scene.mocap`."""
 
@@ -69,12 +76,17 @@ class MocapSettings(bpy.types.PropertyGroup):
             ("CLIP", "Movie Clip", "A movie clip that is open in Blender"),
             ("SEQUENCE", "Pictures", "A folder of numbered pictures"),
         ],
+        update=_forget_found,
     )
-    footage: StringProperty(name="Footage", description="Video file", subtype="FILE_PATH")  # type: ignore[valid-type]
+    footage: StringProperty(  # type: ignore[valid-type]
+        name="Footage", description="Video file", subtype="FILE_PATH", update=_forget_found
+    )
     folder: StringProperty(  # type: ignore[valid-type]
-        name="Pictures", description="Folder of an image sequence", subtype="DIR_PATH"
+        name="Pictures", description="Folder of an image sequence", subtype="DIR_PATH", update=_forget_found
     )
-    clip: PointerProperty(type=bpy.types.MovieClip, name="Movie Clip")  # type: ignore[valid-type]
+    clip: PointerProperty(  # type: ignore[valid-type]
+        type=bpy.types.MovieClip, name="Movie Clip", update=_forget_found
+    )
     frames: EnumProperty(  # type: ignore[valid-type]
         name="Frames",
         items=[
@@ -128,6 +140,18 @@ class MocapSettings(bpy.types.PropertyGroup):
         max=1.0,
         default=0.5,
         subtype="FACTOR",
+    )
+    is_smooth_apart: BoolProperty(  # type: ignore[valid-type]
+        name="Body, limbs and root apart", description="Smooth each with a strength of its own"
+    )
+    smooth_body: FloatProperty(  # type: ignore[valid-type]
+        name="Body", description="Of pelvis, spine and head", min=0.0, max=1.0, default=0.5, subtype="FACTOR"
+    )
+    smooth_limbs: FloatProperty(  # type: ignore[valid-type]
+        name="Limbs", description="Of arms and legs", min=0.0, max=1.0, default=0.5, subtype="FACTOR"
+    )
+    smooth_root: FloatProperty(  # type: ignore[valid-type]
+        name="Root", description="Of the body's place in the shot", min=0.0, max=1.0, default=0.5, subtype="FACTOR"
     )
     feet: EnumProperty(  # type: ignore[valid-type]
         name="Feet",

@@ -21,14 +21,24 @@ class CleanUp:
     Attributes:
         smooth: 0 to 1.
         feet: off, auto or lock.
+        smooth_body: 0 to 1, of pelvis, spine and head; None is as `smooth`, so for the next two.
+        smooth_limbs: of arms and legs.
+        smooth_root: of the body's place.
     """
 
     smooth: float = 0.5
     feet: str = "auto"
+    smooth_body: float | None = None
+    smooth_limbs: float | None = None
+    smooth_root: float | None = None
 
     def command(self, take: Path, motion: Path) -> list[str]:
         """The engine's command."""
-        return ["solve", str(take), "-o", str(motion), "--smooth", f"{self.smooth:g}", "--feet", self.feet, *PROGRESS]
+        parts = {"body": self.smooth_body, "limbs": self.smooth_limbs, "root": self.smooth_root}
+        given = {f"--smooth-{name}": value for name, value in parts.items() if value is not None}
+        strengths = [word for name, value in given.items() for word in (name, f"{value:g}")]
+        command = ["solve", str(take), "-o", str(motion), "--smooth", f"{self.smooth:g}", "--feet", self.feet]
+        return [*command, *strengths, *PROGRESS]
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,3 +91,12 @@ def test_request_comes_back_from_the_queue_as_it_was(ready) -> None:
     ready("good")
     request = replace(asked.request_from(bpy.context), start=3, focal_px=800.5, boxes="{}")
     assert request_from_json(request_to_json(request)) == request
+
+
+def test_strengths_reach_the_engine_only_where_they_are_apart(ready) -> None:
+    scene = ready("good")
+    scene.mocap.smooth_limbs = 0.25
+    assert "--smooth-limbs" not in asked.request_from(bpy.context).plan().commands[1]
+    scene.mocap.is_smooth_apart = True
+    command = asked.request_from(bpy.context).plan().commands[1]
+    assert command[command.index("--smooth-limbs") + 1] == "0.25" and "--smooth-root" in command

@@ -82,6 +82,27 @@ def test_new_boxes_get_names_of_their_own(ready) -> None:
     assert [box.person_id for box in scene.mocap.boxes] == ["a", "b", "c"]
 
 
+def _find(scene, name: str, frame: int) -> None:
+    found = scene.mocap.found.add()
+    found.person_id, found.anchors = name, json.dumps([(frame, [1.0, 2.0, 3.0, 4.0])])
+
+
+def test_tracks_of_one_name_are_one_person(ready) -> None:
+    scene = ready("good")
+    for name, frame in (("1", 4), ("2", 40), ("3", 8)):
+        _find(scene, name, frame)
+    scene.mocap.found[1].person_id = "1"
+    scene.mocap.found[2].is_wanted = False
+    assert [(name, len(anchors)) for name, anchors in asked.wanted_people(scene.mocap)] == [("1", 2)]
+
+
+def test_found_people_are_forgotten_with_the_footage(ready) -> None:
+    scene = ready("good")
+    _find(scene, "1", 4)
+    scene.mocap.footage = "other.mp4"
+    assert len(scene.mocap.found) == 0
+
+
 def test_box_counts_frames_from_the_clips_start(ready) -> None:
     scene = ready("good")
     scene.mocap.source, scene.mocap.clip = "CLIP", bpy.data.movieclips.load(str(DEMO / "clip.mp4"))
