@@ -25,6 +25,7 @@ DETECTOR_HELP = (
     "what finds people: the detector that ships, an .onnx file (D-FINE, RT-DETR, YOLOX) or a folder; search: the "
     "pose network itself, slow; frame: one person fills it"
 )
+CONTACTS_HELP = 'frames in which feet stand: {"1": {"left": [[first, last], ...], "right": [...]}}; or a report'
 
 Command = Callable[[argparse.Namespace, ProgressFunction | None, StopRequest], None]
 
@@ -94,6 +95,7 @@ def _reconstruct(options: argparse.Namespace, printer: ProgressFunction | None, 
 
 def _solve(options: argparse.Namespace, printer: ProgressFunction | None, _stop: StopRequest) -> None:
     from .motion import write_motion
+    from .report import table, write_report
     from .solve import solve
     from .take import Take
     from .types import Progress
@@ -103,14 +105,27 @@ def _solve(options: argparse.Namespace, printer: ProgressFunction | None, _stop:
         logging.warning("%s is not complete: frames up to %d are solved", take.path, take.next_frame - 1)
     if printer is not None:
         printer(Progress("solve", 0, 1, take.path.name))
-    motion = solve(take, SolveSettings(options.smooth, options.feet, options.fps, options.body))
+    settings = SolveSettings(
+        smooth=options.smooth,
+        feet=options.feet,
+        fps=options.fps,
+        body=options.body,
+        smooth_body=options.smooth_body,
+        smooth_limbs=options.smooth_limbs,
+        smooth_root=options.smooth_root,
+        contacts=options.contacts,
+    )
+    motion = solve(take, settings)
     write_motion(motion, options.output)
+    if options.report is not None:
+        write_report(motion, options.report)
     if printer is not None:
         printer(Progress("solve", 1, 1, take.path.name))
     if isinstance(printer, Bar):
         printer.end()
     counted = [f"{person.person_id}: {len(person.frame_index)} frames" for person in motion.persons]
     print(f"{options.output}: {'; '.join(counted)}, {motion.fps:g} frames a second")
+    print("\n".join(table(motion.self_check)))
 
 
 def _stills(options: argparse.Namespace, printer: ProgressFunction | None, stop: StopRequest) -> None:
@@ -169,7 +184,11 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("take", type=Path)
     command.add_argument("-o", "--output", type=Path, required=True, metavar="motion.npz")
     command.add_argument("--smooth", type=_share, default=SolveSettings().smooth, metavar="0..1")
+    for part in ("body", "limbs", "root"):
+        command.add_argument(f"--smooth-{part}", type=_share, metavar="0..1", help="where it is to differ")
     command.add_argument("--feet", choices=["off", "auto", "lock"], default=SolveSettings().feet)
+    command.add_argument("--contacts", type=Path, metavar="contacts.json", help=CONTACTS_HELP)
+    command.add_argument("--report", type=Path, metavar="report.json", help="the self-check and the contacts")
     command.add_argument("--fps", type=_positive_float, metavar="N", help="resample to that rate")
     command.add_argument("--body", type=Path, help="body file in SMPL's format; the open body by default")
     _add_progress(command)

@@ -2,7 +2,8 @@
 
     {"1": {"left": [[12, 25], [40, 52]], "right": []}}
 
-A foot that is named has these contacts and no others; feet and people that are not named keep what was found.
+The report file of a solve has the same under "contacts", and is read as well. A foot that is named has these
+contacts and no others; feet and people that are not named keep what was found.
 """
 
 from __future__ import annotations
@@ -25,15 +26,16 @@ ContactRanges: TypeAlias = dict[str, list[tuple[int, int]]]
 """Of one person: first and last frames, by foot."""
 
 
-def read_contacts(path: Path, people: Sequence[str]) -> dict[str, ContactRanges]:
+def read_contacts(path: Path, people: Sequence[str], fps: float) -> dict[str, ContactRanges]:
     """The ranges of a file, by person.
 
     Args:
         path: the file.
         people: ids of the people in the take.
+        fps: of the footage, whose frames the ranges count.
 
     Raises:
-        ContactsError: unreadable, of another form, or about somebody who is not in the take.
+        ContactsError: unreadable, of another form or rate, or about somebody who is not in the take.
     """
     try:
         document = json.loads(Path(path).read_text(encoding="utf-8"))
@@ -41,6 +43,13 @@ def read_contacts(path: Path, people: Sequence[str]) -> dict[str, ContactRanges]
         raise ContactsError(f"{path}: can't be read ({error.strerror}); give a file of contacts") from error
     except ValueError as error:
         raise ContactsError(f"{path}: not JSON ({error}); {FORM}") from error
+    if isinstance(document, dict) and "format_version" in document:  # a report
+        if document.get("fps") != fps:
+            raise ContactsError(
+                f"{path}: counts frames at {document.get('fps')} a second, the footage has {fps:g}; "
+                "give the report of a solve without --fps"
+            )
+        document = document.get("contacts")
     if not isinstance(document, dict):
         raise ContactsError(f"{path}: {FORM}, got a {type(document).__name__}")
     for person_id in document:

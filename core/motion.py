@@ -3,12 +3,16 @@
 Per person `pI_frame_index`, `pI_time_s`, `pI_vertices` (T, 6890, 3), `pI_joints` (T, 14, 3), `pI_transl`,
 `pI_bone_rotations` (T, 24, 4) wxyz, `pI_bone_transl`, `pI_betas`, `pI_confidence`, `pI_is_filled`,
 `pI_contacts` (T, 2) left and right; once
-`names`, `faces`, `fps`, `focal_px`, `width`, `height`, `footage`, `format_version`.
+`names`, `faces`, `fps`, `focal_px`, `width`, `height`, `footage`,
+`self_check` (JSON text, see `report.to_json`), `format_version`.
 """
 
 from __future__ import annotations
 
+import json
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +20,8 @@ import numpy as np
 
 from .errors import MocapError
 from .output import write_arrays
-from .types import Motion, PersonMotion
+from .report import from_json, to_json
+from .types import Motion, PersonCheck, PersonMotion
 
 FORMAT_VERSION = 1
 KINDS = {"frame_index": np.int64, "time_s": np.float64, "is_filled": np.bool_, "contacts": np.bool_}
@@ -41,6 +46,7 @@ def write_motion(motion: Motion, path: Path) -> None:
         "width": np.array(motion.width),
         "height": np.array(motion.height),
         "footage": np.array(str(motion.footage)),
+        "self_check": np.array(json.dumps(to_json(motion.self_check))),
     }
     for index, person in enumerate(motion.persons):
         for name in PERSON_FIELDS:
@@ -54,6 +60,22 @@ def read_motion(path: Path) -> Motion:
     Raises:
         MocapError: missing, damaged, or of a newer version.
     """
+    with _opened(path) as arrays:
+        return _motion(arrays)
+
+
+def read_checks(path: Path) -> tuple[PersonCheck, ...]:
+    """The self-check alone, without the vertices; () in a file of a version that made none.
+
+    Raises:
+        MocapError: as `read_motion`.
+    """
+    with _opened(path) as arrays:
+        return _checks(arrays)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
     path = Path(path)
     if not path.is_file():
         raise MocapError(f"{path}: no such motion; make one: python -m core solve clip.take -o {path.name}")
@@ -61,9 +83,13 @@ def read_motion(path: Path) -> Motion:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             if int(arrays["format_version"]) > FORMAT_VERSION:
                 raise MocapError(f"{path}: made by a newer version; update, or solve the take again")
-            return _motion(arrays)
+            yield arrays
     except (OSError, ValueError, KeyError, zipfile.BadZipFile, EOFError, TypeError) as error:
         raise MocapError(f"{path}: damaged or no motion ({error}); solve the take again") from error
+
+
+def _checks(arrays: Any) -> tuple[PersonCheck, ...]:
+    return from_json(json.loads(str(arrays["self_check"]))) if "self_check" in arrays else ()
 
 
 def _motion(arrays: Any) -> Motion:
@@ -77,6 +103,7 @@ def _motion(arrays: Any) -> Motion:
         width=int(arrays["width"]),
         height=int(arrays["height"]),
         footage=Path(str(arrays["footage"])),
+        self_check=_checks(arrays),
     )
 
 

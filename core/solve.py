@@ -4,7 +4,7 @@
     -> every frame, gaps between their ends                                      `is_filled` marks them
     -> the frame's camera, depth steadier than the image's axes                  the network's scale is noisy
     -> bones turned to the joints in the picture (`refine`)                      they are nearer to the pixel
-    -> smoothing -> feet -> the rate asked for -> posed vertices
+    -> smoothing -> feet -> the rate asked for -> posed vertices -> the self-check
 
 Mesh, joints and bones come from one solve, so they agree to the last digit.
 """
@@ -25,11 +25,12 @@ from .feet import MOST_M, find_contacts, planted
 from .fit import continuous_quaternions, fit_bones
 from .refine import Seen, refine
 from .rotations import at_times, continuous, matrices_of
+from .selfcheck import check_person
 from .settings import Feet, SolveSettings
 from .steady import smoothed_pose, smoothed_root
 from .take import Take
-from .trajectory import LockedBody, Trajectory, every_frame, posed, resampled, root_between
-from .types import Estimates, Float, Motion, PersonMotion, PersonTake
+from .trajectory import LockedBody, Posed, Trajectory, every_frame, posed, resampled, root_between
+from .types import Estimates, Float, Motion, PersonCheck, PersonMotion, PersonTake
 from .upsample import LearnedSampler, upsample
 
 DRAWN_WEIGHT = 0.15
@@ -65,13 +66,12 @@ def solve(take: Take | Path, settings: SolveSettings | None = None) -> Motion:
     clip = header.footage
     view = _View(header.focal_px, (clip.width, clip.height))
     step = int(header.settings.get("step", 1))
-    given = read_contacts(settings.contacts, take.people) if settings.contacts else {}
+    given = read_contacts(settings.contacts, take.people, clip.fps) if settings.contacts else {}
     sampler = header.learned_sampler
-    persons = [
-        _solve_person(p, body, sampler, view, step, settings, given.get(p.person_id, {})) for p in take.persons()
-    ]
+    solved = [_solve_person(p, body, sampler, view, step, settings, given.get(p.person_id, {})) for p in take.persons()]
+    persons, checks = [person for person, _ in solved], tuple(check for _, check in solved)
     fps = settings.fps or clip.fps
-    return Motion(persons, body.faces, fps, header.focal_px, clip.width, clip.height, clip.path)
+    return Motion(persons, body.faces, fps, header.focal_px, clip.width, clip.height, clip.path, checks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ def _solve_person(
     step: int,
     settings: SolveSettings,
     given: ContactRanges,
-) -> PersonMotion:
+) -> tuple[PersonMotion, PersonCheck]:
     shape, rotations = _locked(person, body, learned)
     path = smoothed_pose(every_frame(person, rotations, step), settings)
     path = _refined(_placed(path, person, shape, view), person, shape, view)
@@ -98,7 +98,10 @@ def _solve_person(
     path = _on_its_feet(path, shape, settings.feet, given)
     if settings.fps is not None:
         path = resampled(path, settings.fps)
-    return _finished(person.person_id, path, shape)
+    whole = posed(path.rotations, shape)
+    solved = _finished(person.person_id, path, shape, whole)
+    bones = whole.bones + path.root[:, None]
+    return solved, check_person(solved, bones, person, body, view.focal_px, view.size_px)
 
 
 def _locked(person: PersonTake, body: Body, learned: LearnedSampler | None) -> tuple[LockedBody, Float]:
@@ -180,8 +183,7 @@ def _on_its_feet(path: Trajectory, shape: LockedBody, feet: Feet, given: Contact
     return planted(path, shape, MOST_M[feet])
 
 
-def _finished(person_id: str, path: Trajectory, shape: LockedBody) -> PersonMotion:
-    whole = posed(path.rotations, shape)
+def _finished(person_id: str, path: Trajectory, shape: LockedBody, whole: Posed) -> PersonMotion:
     return PersonMotion(
         person_id=person_id,
         frame_index=path.frame_index,

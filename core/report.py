@@ -1,0 +1,71 @@
+"""The self-check for people and for files: a table for a terminal, JSON for the motion and for report.json."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from .contacts import ranges_of
+from .output import written_whole
+from .types import Check, Motion, PersonCheck
+
+
+def table(checks: Iterable[PersonCheck]) -> list[str]:
+    """Lines for a terminal."""
+    lines = []
+    for person in checks:
+        lines.append(f"person {person.person_id}")
+        for check in person.checks:
+            value = "-" if check.value is None else f"{check.value:.1f}"
+            limits = f"green to {check.green:.3g}, amber to {check.amber:.3g}"
+            lines.append(f"  {check.name:<13}{value:>7} {check.unit:<11}{check.grade:<6} {limits}")
+    return lines
+
+
+def to_json(checks: Iterable[PersonCheck]) -> list[dict[str, Any]]:
+    """Plain JSON types: one object a person, one a check, its grade told."""
+    return [
+        {
+            "person": person.person_id,
+            "checks": [
+                {
+                    "name": check.name,
+                    "value": None if check.value is None else round(check.value, 3),
+                    "unit": check.unit,
+                    "green": round(check.green, 3),
+                    "amber": round(check.amber, 3),
+                    "grade": check.grade,
+                }
+                for check in person.checks
+            ],
+        }
+        for person in checks
+    ]
+
+
+def from_json(stored: Iterable[dict[str, Any]]) -> tuple[PersonCheck, ...]:
+    """What `to_json` made."""
+    names = ("name", "value", "unit", "green", "amber")
+    return tuple(
+        PersonCheck(person["person"], tuple(Check(*(check[name] for name in names)) for check in person["checks"]))
+        for person in stored
+    )
+
+
+def write_report(motion: Motion, path: Path) -> None:
+    """The checks, and the contacts in the form that `contacts.read_contacts` reads back, as a JSON file.
+
+    Raises:
+        OutputError: the place can't be written to; the file is there whole or not at all.
+    """
+    document = {
+        "format_version": 1,
+        "footage": str(motion.footage),
+        "fps": motion.fps,
+        "people": to_json(motion.self_check),
+        "contacts": {person.person_id: ranges_of(person) for person in motion.persons},
+    }
+    with written_whole(Path(path)) as file:
+        file.write((json.dumps(document, indent=1, ensure_ascii=False) + "\n").encode())
