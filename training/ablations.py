@@ -1,7 +1,7 @@
 """Trains and tabulates the paper's ablations (PostoMETRO, WACV 2025) on a frozen trunk, at our scale.
 
     python -m training.ablations --output runs/ablations --store stores/train2 --test-store stores/test_filmed \
-        --weights assets/weights/open-tiny --samples 60000 --processes 2
+        --weights assets/weights/open-tiny --samples 30000 --processes 2
 
 Backbone, heatmaps, classifier and tokenizer of `--weights` are frozen and shared. What they say of the training and
 test pictures is computed once into RUN/cache; then every arm trains what comes after it (modulator, transformers,

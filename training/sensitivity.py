@@ -129,11 +129,11 @@ def write(wanted: Wanted, path: Path) -> None:
         MocapError: the bundle cannot be used, or matplotlib is missing.
         ValueError: the store cannot be used.
     """
-    figure = new_figure(path, (2.4 * max(4, wanted.maps), 8))
+    figure = new_figure(path, (2.4 * max(4, wanted.maps), 9.5))
     store = PictureStore.open(wanted.store)
     bundle = find_weights(wanted.weights)
     reader = Reader(bundle, load_body(), open_runtime(bundle, "onnx", "cpu", threads=1))
-    parts = figure.subfigures(2, 1, height_ratios=[1, 1.3], squeeze=False)[:, 0]
+    parts = figure.subfigures(2, 1, height_ratios=[1.4, 1], squeeze=False)[:, 0]
     _draw_maps(parts[0], reader, store, wanted.maps)
     _draw_joints(parts[1].subplots(), reader, store, wanted.people)
     figure.savefig(path, dpi=100)
@@ -150,8 +150,9 @@ def _draw_joints(panel: Any, reader: Reader, store: PictureStore, people: int) -
         panel.bar(places, [each.value for each in told], 0.27, yerr=spread, label=label, error_kw={"linewidth": 0.8})
     panel.set_xticks(range(len(LSP_JOINTS)), LSP_JOINTS, rotation=30, ha="right")
     panel.set(ylabel="error about mid-hip, mm", title="joint by joint, with 95 % intervals")
+    panel.margins(y=0.3)
     panel.grid(alpha=0.3, axis="y")
-    panel.legend()
+    panel.legend(loc="upper center", ncols=len(SETS))
 
 
 def _draw_maps(figure: Any, reader: Reader, store: PictureStore, count: int) -> None:

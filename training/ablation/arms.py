@@ -25,7 +25,7 @@ from training.parallel import World
 from training.stages.mesh import MeshConfig, MeshModule
 
 ERRORS = "errors.npz"
-CLIP, EMA_DECAY, LOG_STEPS = 4.0, 0.99, 50
+CLIP, EMA_DECAY, WARMUP_STEPS, LOG_STEPS = 4.0, 0.99, 50, 100
 NEVER_MINUTES = 1e9
 TEST_BATCH = 64
 
@@ -48,8 +48,8 @@ def arm_config(config: AblationConfig, arm: str) -> ArmConfig:
     """An arm's own run."""
     return ArmConfig(
         output=config.arm_folder(arm), samples=config.samples, batch=config.batch, lr=config.lr, clip=CLIP,
-        ema_decay=EMA_DECAY, precision=config.precision, seed=config.seed, log_steps=LOG_STEPS, resume=True,
-        evaluate_minutes=NEVER_MINUTES, store=config.store, test_store=config.test_store, size=config.size,
+        ema_decay=EMA_DECAY, warmup_steps=WARMUP_STEPS, precision=config.precision, seed=config.seed,
+        log_steps=LOG_STEPS, resume=True, evaluate_minutes=NEVER_MINUTES, store=config.store, test_store=config.test_store, size=config.size,
         arm=arm, weights=config.weights, cache=config.cache, noise=config.noise if arm == FULL else (),
     )  # fmt: skip
 

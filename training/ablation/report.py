@@ -151,7 +151,7 @@ def draw(errors: Errors, path: Path, title: str) -> None:
     for panel in panels.flat:
         panel.grid(alpha=0.3, axis="y")
         if panel.get_legend_handles_labels()[0]:
-            panel.legend(fontsize=8)
+            panel.legend(fontsize=8, loc="upper right")
     figure.suptitle(title)
     figure.savefig(path, dpi=100)
 
@@ -168,6 +168,7 @@ def _draw_arms(panel: Any, errors: Errors) -> None:
         told = [score(errors, arm, f"{name}/PA-MPJPE") for arm in errors]
         _bars(panel, told, np.arange(len(told)) + (number - 1.5) * width, width, name)
     panel.set_xticks(range(len(errors)), list(errors), rotation=30, ha="right", fontsize=8)
+    panel.margins(y=0.35)
     panel.set(ylabel="PA-MPJPE, mm", title="every arm (Tables 5, 6, 7, 8, 11)")
 
 
@@ -185,6 +186,7 @@ def _draw_noise(panel: Any, errors: Errors) -> None:
     for name in SETS if deviations else ():
         keys = [f"{name}/PA-MPJPE", *(_noise_key(name, deviation) for deviation in deviations)]
         panel.plot([0, *deviations], [score(errors, FULL, key).value for key in keys], marker="o", label=name)
+    panel.set_xscale("symlog", base=2, linthresh=1)
     panel.set(xlabel="deviation of the noise on the logits", ylabel="PA-MPJPE, mm", title="noisy tokens (Fig. 8)")
 
 

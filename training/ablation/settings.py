@@ -79,7 +79,7 @@ class AblationConfig:
     """Store of rendered people to learn from."""
     test_store: Path = Path("stores/test")
     """Store of rendered people to score."""
-    samples: int = 60_000
+    samples: int = 30_000
     """Every arm's training, in samples."""
     crops: int = 30_720
     """Training pictures in the cache, about 55 kB each."""
@@ -89,8 +89,8 @@ class AblationConfig:
     """Which arms to train; the tables show those that are there."""
     processes: int = 2
     """Single-thread processes; each trains one arm at a time."""
-    batch: int = 32
-    """Samples a step."""
+    batch: int = 16
+    """Samples a step. Of equal numbers of samples 16 a step learn more than 32, for 13 % more time a sample."""
     lr: float = 2e-3
     """Peak learning rate of Muon and AdamW."""
     size: int = 128
