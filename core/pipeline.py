@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
@@ -14,7 +15,7 @@ import numpy as np
 
 from .boxes import boxes_by_frame
 from .camera import default_focal_px
-from .detect import SEARCH, UNSURE, Detector, find_detected, is_own_there, open_detector
+from .detect import FRAME, SEARCH, UNSURE, Detector, find_detected, is_own_there, open_detector
 from .errors import BoxesError, Cancelled, FootageError
 from .estimate import Estimator
 from .footage import Footage, open_footage
@@ -24,7 +25,7 @@ from .search import find_people
 from .settings import ReconstructSettings
 from .take import Take, TakeWriter
 from .take_header import header_for
-from .track import Find, Tracker
+from .track import Find, Tracker, most_people
 from .types import CancelFunction, Float, Frame, Image, PersonBox, Progress, ProgressFunction, Sighting
 from .weights import find_weights
 
@@ -67,7 +68,8 @@ def reconstruct(
     with TakeWriter.open(Path(take), header_for(clip.info, named, bundle, focal_px)) as writer:
         if writer.is_complete:
             return Take.open(writer.path)
-        tracker = Tracker(estimate, find, settings.track, settings.people, given, is_find_cheap=detector is not None)
+        followed = _followed(detector, settings)
+        tracker = Tracker(estimate, find, settings.track, followed, given, is_find_cheap=detector is not None)
         run = _Run(clip, settings, writer, tracker, progress, is_cancelled)
         run.forwards()
         report = clip.report
@@ -77,13 +79,45 @@ def reconstruct(
             raise FootageError(
                 f"{footage}: nobody was found in it; draw a box around the person and give it with --boxes"
             )
-        return writer.finish(run.next_frame, report, tracker.notes)
+        seen = Take.open(writer.path)
+        kept = seen.people if given else chosen(seen, most_people(settings.people))
+        return writer.finish(run.next_frame, report, [*tracker.notes, *_left_out(seen, kept)], kept)
 
 
 def _detector(settings: ReconstructSettings) -> Detector | None:
     """The detector that was asked for or that ships; None for the search."""
     is_search = settings.detector == SEARCH or (settings.detector is None and not is_own_there())
     return None if is_search else open_detector(settings.detector, settings.threads, UNSURE)
+
+
+def _followed(detector: Detector | None, settings: ReconstructSettings) -> str:
+    """Everybody where looking for people is cheap, since who is the main person shows at the end; else the wanted."""
+    return settings.people if detector is None or detector.name == FRAME else "all"
+
+
+def chosen(take: Take, most: int) -> list[str]:
+    """People by the mean height of their boxes times the share of the frames in which they are, `most` at a time.
+
+    Whoever is never in a picture together with those before them stays: they are of another shot, or may be one of
+    those come back after so long that nobody can tell.
+    """
+    people = sorted(take.persons(), key=lambda person: -float(person.estimates.box_px[:, 3].sum()))
+    together: Counter[int] = Counter()
+    kept = []
+    for person in people:
+        frames = person.frame_index.tolist()
+        if all(together[frame] < most for frame in frames):
+            together.update(frames)
+            kept.append(person.person_id)
+    return kept
+
+
+def _left_out(take: Take, kept: list[str]) -> list[str]:
+    return [
+        f"person {name} left out ({len(take.person(name).frame_index)} frames); --people all keeps everybody"
+        for name in take.people
+        if name not in kept
+    ]
 
 
 def _finder(detector: Detector | None, estimate: Estimate, settings: ReconstructSettings, is_one_enough: bool) -> Find:

@@ -29,7 +29,8 @@ from .take_lock import TakeLock
 from .types import Estimates, FootageReport, Int, PersonTake
 from .upsample import LearnedSampler
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""2: people have the number of their chunks beside them and may be in another order; 1: in the order of the numbers."""
 TAKE_FILE = "take.json"
 SAMPLER_FILE = "sampler.npz"
 COMMIT_ROWS = 64
@@ -55,7 +56,7 @@ class Take:
     Attributes:
         path: the folder.
         header: what it was made from.
-        people: ids in order of appearance.
+        people: ids; in order of appearance, once complete by size and presence.
         next_frame: the first frame of the footage that a resumed run has to look at.
         is_complete: whether the run came to its end.
         report: how decoding went, once complete.
@@ -70,7 +71,10 @@ class Take:
         self.is_complete = content.is_complete
         self.report = _report_of(content.report)
         self.notes = list(content.notes)
-        self._chunks = {str(person["id"]): int(person["chunks"]) for person in content.people}
+        self._chunks = {
+            name: _chunks_of(person, row)
+            for row, (name, person) in enumerate(zip(self.people, content.people, strict=True))
+        }
 
     @classmethod
     def open(cls, path: Path) -> Take:
@@ -90,8 +94,7 @@ class Take:
         """
         if person_id not in self._chunks:
             raise ValueError(f"expected a person among {', '.join(self.people)}, got {person_id!r}")
-        number = self.people.index(person_id)
-        chunks = [_read_chunk(self.path / _chunk_name(number, i)) for i in range(self._chunks[person_id])]
+        chunks = [_read_chunk(self.path / name) for name in self._chunks[person_id]]
         arrays = {key: np.concatenate([chunk[key] for chunk in chunks]) for key in chunks[0]}
         rows = _last_of_each(arrays["frame_index"])
         estimates = Estimates(*(arrays[name][rows] for name in ESTIMATE_FIELDS))
@@ -211,7 +214,7 @@ class TakeWriter:
         for person_id, rows in self._pending.items():
             number = next((i for i, person in enumerate(people) if person["id"] == person_id), len(people))
             if number == len(people):
-                people.append({"id": person_id, "chunks": 0, "rows": 0})
+                people.append({"id": person_id, "number": number, "chunks": 0, "rows": 0})
             write_arrays(self.path / _chunk_name(number, people[number]["chunks"]), _chunk_of(rows))
             people[number]["chunks"] += 1
             people[number]["rows"] += len(rows)
@@ -219,12 +222,27 @@ class TakeWriter:
         self._pending.clear()
         self._committed_at = time.monotonic()
 
-    def finish(self, next_frame: int, report: FootageReport, notes: Sequence[str] = ()) -> Take:
-        """Commit the rest, mark the take complete and read it back."""
+    def finish(
+        self, next_frame: int, report: FootageReport, notes: Sequence[str] = (), kept: Sequence[str] | None = None
+    ) -> Take:
+        """Commit the rest, mark the take complete and read it back.
+
+        Args:
+            next_frame: as for `commit`.
+            report: how decoding went.
+            notes: sentences about the run.
+            kept: the people to keep, in their order; None for all as they came.
+        """
+        self.commit(next_frame)
         self._content.report = asdict(report)
         self._content.notes = list(notes)
         self._content.is_complete = True
-        self.commit(next_frame)
+        known = {str(person["id"]): person for person in self._content.people}
+        people = [known.pop(name) for name in (list(known) if kept is None else kept)]
+        self._write(people, next_frame, self.tracker_state)
+        for row, person in enumerate(known.values()):
+            for name in _chunks_of(person, row):
+                (self.path / name).unlink(missing_ok=True)
         return Take.open(self.path)
 
     def discard(self) -> None:
@@ -313,6 +331,11 @@ def _report_of(stored: dict[str, Any] | None) -> FootageReport | None:
     if stored is None:
         return None
     return FootageReport(stored["decoded"], tuple(stored["lost"]), stored["missing_at_end"], tuple(stored["warnings"]))
+
+
+def _chunks_of(person: dict[str, Any], row: int) -> list[str]:
+    """Files of a person of `take.json`; format 1 numbers people by their row."""
+    return [_chunk_name(int(person.get("number", row)), chunk) for chunk in range(int(person["chunks"]))]
 
 
 def _chunk_name(person: int, chunk: int) -> str:

@@ -48,6 +48,11 @@ IS_A_PART = 0.4
 """Share of a found box that lies in the box of somebody who is followed, from which on it is a part of them."""
 
 
+def most_people(people: str) -> int:
+    """How many "main", "all" or a number are."""
+    return {"main": 1, "all": 10**6}.get(people) or int(people)
+
+
 class Tracker:
     """Follows people through frames that are given one after the other."""
 
@@ -73,7 +78,7 @@ class Tracker:
         self._estimate = estimate
         self._find = find
         self._settings = settings
-        self._limit = {"main": 1, "all": 10**6}.get(people) or int(people)
+        self._limit = most_people(people)
         self._given = given or {}
         self._is_find_cheap = is_find_cheap
         self._relink_s = np.inf if given else settings.relink_s

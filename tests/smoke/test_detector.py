@@ -10,7 +10,7 @@ from core.pipeline import reconstruct
 from core.settings import ReconstructSettings
 from core.take import Take
 from tests.detector_graphs import folder_of, own_graph
-from tests.graphs import walking_blob, write_clip
+from tests.graphs import blob, walking_blob, write_clip
 from tests.smoke.commands import assert_one_sentence, run_core
 
 AT_FIRST = np.array([[60.0, 55, 120, 195]])
@@ -32,6 +32,19 @@ def test_person_whom_a_detector_finds_is_followed_in_every_frame(tmp_path: Path,
     take = run(tmp_path, blob_weights, detector=detector(tmp_path))
     assert take.person("1").frame_index.tolist() == list(range(30))
     assert take.header.settings["detector"].startswith("made-up ")
+
+
+def test_main_person_alone_is_kept_and_the_others_are_named(tmp_path: Path, blob_weights: Path) -> None:
+    """One stays; the other, just as large, is there at first."""
+    both = np.array([[60.0, 55, 120, 195], [220, 50, 280, 190]])
+    graph = own_graph(tmp_path / "detector" / "d.onnx", both, np.array([0.9, 0.8]))
+    where = folder_of(graph, adapter="own", longer_side=320, threshold=0.4)
+    clip = write_clip(tmp_path / "clip.mp4", 40, lambda i: blob([(90, 125), (250, 120)][int(i >= 20) :]))
+    settings = ReconstructSettings(weights=str(blob_weights), threads=1, detector=where)
+    take = reconstruct(clip, tmp_path / "clip.take", settings)
+    assert len(take.people) == 1
+    assert take.person(take.people[0]).frame_index.tolist() == list(range(40))
+    assert any("left out (2" in note and "--people all" in note for note in take.notes)
 
 
 def test_frame_as_the_box_finds_who_fills_it(tmp_path: Path, blob_weights: Path) -> None:

@@ -80,6 +80,28 @@ def test_take_with_several_people_keeps_them_apart(tmp_path: Path) -> None:
     ]
 
 
+def test_finished_take_holds_those_who_are_kept_in_their_order(tmp_path: Path) -> None:
+    with TakeWriter.open(tmp_path / "a.take", _header()) as writer:
+        for number, name in enumerate(("anna", "bob", "cleo"), 1):
+            _fill(writer, range(number), name)
+        writer.finish(9, REPORT, kept=["cleo", "anna"])
+    take = Take.open(tmp_path / "a.take")
+    assert [(p.person_id, p.frame_index.tolist()) for p in take.persons()] == [("cleo", [0, 1, 2]), ("anna", [0])]
+    assert sorted(file.name for file in take.path.glob("*.npz")) == ["person0_0000.npz", "person2_0000.npz"]
+
+
+def test_take_of_the_first_format_is_read(tmp_path: Path) -> None:
+    with TakeWriter.open(tmp_path / "a.take", _header()) as writer:
+        _fill(writer, range(2, 6), "anna")
+        _fill(writer, range(3), "bob")
+        writer.finish(9, REPORT)
+    file = tmp_path / "a.take" / "take.json"
+    document = json.loads(file.read_text())
+    people = [{key: value for key, value in person.items() if key != "number"} for person in document["people"]]
+    file.write_text(json.dumps({**document, "format_version": 1, "people": people}))
+    assert [len(person.frame_index) for person in Take.open(tmp_path / "a.take").persons()] == [4, 3]
+
+
 def test_frames_that_come_late_are_put_in_order(tmp_path: Path) -> None:
     with TakeWriter.open(tmp_path / "a.take", _header()) as writer:
         _fill(writer, range(4, 6))

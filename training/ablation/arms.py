@@ -49,7 +49,8 @@ def arm_config(config: AblationConfig, arm: str) -> ArmConfig:
     return ArmConfig(
         output=config.arm_folder(arm), samples=config.samples, batch=config.batch, lr=config.lr, clip=CLIP,
         ema_decay=EMA_DECAY, warmup_steps=WARMUP_STEPS, precision=config.precision, seed=config.seed,
-        log_steps=LOG_STEPS, resume=True, evaluate_minutes=NEVER_MINUTES, store=config.store, test_store=config.test_store, size=config.size,
+        log_steps=LOG_STEPS, resume=True, evaluate_minutes=NEVER_MINUTES, size=config.size,
+        store=config.store, test_store=config.test_store,
         arm=arm, weights=config.weights, cache=config.cache, noise=config.noise if arm == FULL else (),
     )  # fmt: skip
 
