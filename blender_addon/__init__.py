@@ -26,6 +26,7 @@ from bpy.app.handlers import persistent
 
 from . import (
     operators,
+    operators_contacts,
     operators_engine,
     operators_footage,
     operators_people,
@@ -52,6 +53,7 @@ SECTIONS = (
 CLASSES = (
     properties.MocapFoundPerson,
     properties.MocapBox,
+    properties.MocapContact,
     properties.MocapQueued,
     properties.MocapSettings,
     preferences.MocapPreferences,
@@ -59,6 +61,7 @@ CLASSES = (
     *operators_footage.CLASSES,
     *operators_people.CLASSES,
     *operators_takes.CLASSES,
+    *operators_contacts.CLASSES,
     *operators_queue.CLASSES,
     *operators_engine.CLASSES,
     retarget_operator.MOCAP_OT_apply_to_rig,

@@ -1,30 +1,90 @@
-"""How far an unfinished take is, for the button that resumes it."""
+"""What lies on disk beside a take, for the panel: asked for in every redraw, read only when it has changed."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 TAKE_FILE = "take.json"
 
 
+@dataclass(frozen=True, slots=True)
+class CheckLine:
+    """One line of the self-check: `text` in words, `grade` green, amber, red or none."""
+
+    person_id: str
+    text: str
+    grade: str
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """A foot that stands: frames of the footage, from 0, both included."""
+
+    person_id: str
+    foot: str
+    first: int
+    last: int
+
+
+def report_of(motion: Path) -> Path:
+    """The report beside a motion."""
+    return motion.with_suffix(".report.json")
+
+
 def frames_done(take: Path) -> int:
-    """Frames of the footage that an unfinished take has behind it; 0 for a finished one, or none.
-
-    It is asked in every redraw, so the file is only read when it has changed.
-    """
-    file = take / TAKE_FILE
-    try:
-        return _read(file, file.stat().st_mtime_ns)
-    except OSError:
+    """Frames of the footage that an unfinished take has behind it; 0 for a finished one, or none."""
+    held = _read(take / TAKE_FILE)
+    if held.get("complete", True):
         return 0
+    next_frame = held.get("next_frame")
+    return next_frame if isinstance(next_frame, int) else 0
 
 
-@lru_cache(maxsize=8)
-def _read(file: Path, _changed_at: int) -> int:
+def self_check(motion: Path) -> list[CheckLine]:
+    """The self-check of a motion; empty where there is none that can be read."""
+    try:
+        return [
+            CheckLine(str(person["person"]), _check_text(check), str(check["grade"]))
+            for person in _read(report_of(motion))["people"]
+            for check in person["checks"]
+        ]
+    except (KeyError, TypeError, ValueError):
+        return []
+
+
+def contacts(motion: Path) -> list[Contact]:
+    """The contacts of a motion, in order; empty where there is no report that can be read."""
+    try:
+        return [
+            Contact(person_id, foot, int(first), int(last))
+            for person_id, feet in _read(report_of(motion))["contacts"].items()
+            for foot, ranges in feet.items()
+            for first, last in ranges
+        ]
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return []
+
+
+def _check_text(check: dict[str, Any]) -> str:
+    value = check["value"]
+    return f"{check['name']}: {'nothing to measure' if value is None else f'{value:.3g} ' + check['unit']}"
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        return _read_version(file, file.stat().st_mtime_ns)
+    except OSError:
+        return {}
+
+
+@lru_cache(maxsize=16)
+def _read_version(file: Path, _changed_at: int) -> dict[str, Any]:
     try:
         held = json.loads(file.read_text(encoding="utf-8"))
-        return 0 if held["complete"] else int(held["next_frame"])
-    except (ValueError, KeyError, TypeError):
-        return 0
+    except ValueError:
+        return {}
+    return held if isinstance(held, dict) else {}

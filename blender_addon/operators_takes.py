@@ -1,5 +1,6 @@
 """What is done with a take that is there: choose it, clean it up again, mark where it is unsure, export it."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from bpy.props import EnumProperty, StringProperty
 from . import asked, bridge, session, takes
 from .axes import time_to_scene_frame
 from .camera import scene_fps
+from .contact_ranges import write_contacts
 from .exports import FORMATS, export_take
 from .modal import UNDOABLE, StepsEngine, allowed
 from .preferences import preference
@@ -60,7 +62,9 @@ class MOCAP_OT_clean_up(StepsEngine, bpy.types.Operator):  # noqa: N801
 
     def begin(self, context: Any) -> session.Session:
         """Start the fast step."""
-        return session.begin(clean_up_plan(context))
+        record = active_record(context)
+        assert record is not None
+        return session.begin(clean_up_plan(context, write_contacts(context.scene, record)))
 
     def done(self, _context: Any, ended: session.Session) -> set[Any]:
         """Say that it is done."""
@@ -131,7 +135,7 @@ class MOCAP_OT_export_take(bpy.types.Operator):  # noqa: N801
         assert record is not None
         path = Path(bpy.path.abspath(self.filepath)).with_suffix(f".{self.kind}")
         try:
-            written = export_take(record.built, path)
+            written = export_take(record.built, path).files
         except (bridge.MocapError, OSError, RuntimeError) as error:
             self.report({"ERROR"}, " ".join(str(error).split()))
             return {"CANCELLED"}
@@ -172,8 +176,13 @@ def why_not_export(context: Any) -> str:
     return ""
 
 
-def clean_up_plan(context: Any) -> Plan:
-    """The fast step on the active take, and its objects made again as the settings want them."""
+def clean_up_plan(context: Any, contacts: Path | None = None) -> Plan:
+    """The fast step on the active take, and its objects made again as the settings want them.
+
+    Args:
+        context: Blender's.
+        contacts: file of the frames in which feet stand; None has them found.
+    """
     record = active_record(context)
     assert record is not None and record.take is not None
     settings = settings_of(context.scene)
@@ -182,7 +191,7 @@ def clean_up_plan(context: Any) -> Plan:
     is_its_camera = camera is not None and camera.name == record.built.camera
     outputs = tuple(sorted(settings.outputs)) or record.outputs
     return Plan(
-        [asked.clean_up_from(settings).command(record.take, record.motion)],
+        [replace(asked.clean_up_from(settings), contacts=contacts).command(record.take, record.motion)],
         title="Cleaning up",
         take=record.take,
         motion=record.motion,

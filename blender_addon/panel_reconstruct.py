@@ -6,8 +6,8 @@ from typing import Any
 
 from . import session
 from .asked import request_from, why_not
+from .on_disk import frames_done
 from .panel import Section, draw_button, draw_text, letters
-from .progress_on_disk import frames_done
 from .properties import settings_of
 
 SECONDS_A_MINUTE = 60

@@ -5,11 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from . import takes
+from .contact_ranges import contacts_near
+from .on_disk import self_check
+from .operators_contacts import why_not_get_contacts
 from .operators_takes import NO_TAKE, active_record, why_not_clean_up, why_not_export
 from .panel import Section, draw_button, draw_text, letters
 from .properties import settings_of
 from .retarget_operator import draw_retarget
 from .scene import counted_people
+
+GRADE_ICONS = {"green": "COLORSET_03_VEC", "amber": "COLORSET_09_VEC", "red": "COLORSET_01_VEC"}
 
 
 class ResultSection(Section):
@@ -43,6 +48,9 @@ def draw_take(layout: Any, record: takes.TakeRecord, width: int) -> None:
     box.label(text=counted_people(len(record.built.people)), icon="COMMUNITY")
     for person in record.built.people:
         box.label(text=f"Person {person.person_id}: frames {person.first_frame:g} to {person.last_frame:g}")
+        for check in self_check(record.motion):
+            if check.person_id == person.person_id:
+                box.label(text=check.text, icon=GRADE_ICONS.get(check.grade, "DOT"))
     if not record.built.has_footage:
         draw_text(box, "Blender can't show this footage behind the camera", width, "INFO")
 
@@ -62,7 +70,30 @@ class CleanUpSection(Section):
         for name in names:
             column.prop(settings, name)
         layout.row().prop(settings, "feet", expand=True)
+        if settings.feet != "off":
+            draw_contacts(layout, context)
         draw_button(layout, "mocap.clean_up", why_not_clean_up(context), letters(context), icon="MOD_SMOOTH")
+
+
+def draw_contacts(layout: Any, context: Any) -> None:
+    """The contacts near the current frame, to be edited; the others are counted."""
+    settings, width = settings_of(context.scene), letters(context)
+    layout.prop(settings, "is_contact_own")
+    if not settings.is_contact_own:
+        return
+    draw_button(layout, "mocap.get_contacts", why_not_get_contacts(context), width, icon="IMPORT")
+    near = contacts_near(context.scene)
+    for index in near:
+        contact = settings.contacts[index]
+        row = layout.row(align=True)
+        row.prop(contact, "person_id", text="")
+        row.prop(contact, "foot", text="")
+        row.prop(contact, "first", text="")
+        row.prop(contact, "last", text="")
+        row.operator("mocap.remove_contact", text="", icon="X").index = index
+    if len(near) < len(settings.contacts):
+        layout.label(text=f"{len(settings.contacts) - len(near)} more away from this frame")
+    layout.operator("mocap.add_contact", icon="ADD")
 
 
 class OutputSection(Section):

@@ -50,6 +50,17 @@ class MocapBox(bpy.types.PropertyGroup):
     )
 
 
+class MocapContact(bpy.types.PropertyGroup):
+    """Frames of the footage in which a foot stands."""
+
+    person_id: StringProperty(name="Person")  # type: ignore[valid-type]
+    foot: EnumProperty(  # type: ignore[valid-type]
+        name="Foot", items=[("left", "Left", "The person's own left"), ("right", "Right", "The person's own right")]
+    )
+    first: IntProperty(name="From", description="Of the footage, from 1", min=1, default=1)  # type: ignore[valid-type]
+    last: IntProperty(name="To", description="Included", min=1, default=1)  # type: ignore[valid-type]
+
+
 class MocapQueued(bpy.types.PropertyGroup):
     """A clip that waits for its turn, with the settings of when it was added."""
 
@@ -162,6 +173,10 @@ class MocapSettings(bpy.types.PropertyGroup):
         ],
         default="auto",
     )
+    is_contact_own: BoolProperty(  # type: ignore[valid-type]
+        name="Contacts of my own", description="The feet stand in the frames below, and in no others"
+    )
+    contacts: CollectionProperty(type=MocapContact)  # type: ignore[valid-type]
     matches_scene: BoolProperty(  # type: ignore[valid-type]
         name="Match scene to footage",
         description="Give the scene the footage's size, frame rate, frame range and camera",

@@ -7,6 +7,7 @@ import json
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
+from .on_disk import report_of
 from .scene import BuildSettings
 
 QUICK_STEP = 4
@@ -24,6 +25,7 @@ class CleanUp:
         smooth_body: 0 to 1, of pelvis, spine and head; None is as `smooth`, so for the next two.
         smooth_limbs: of arms and legs.
         smooth_root: of the body's place.
+        contacts: file of the frames in which feet stand; None has them found.
     """
 
     smooth: float = 0.5
@@ -31,6 +33,7 @@ class CleanUp:
     smooth_body: float | None = None
     smooth_limbs: float | None = None
     smooth_root: float | None = None
+    contacts: Path | None = None
 
     def command(self, take: Path, motion: Path) -> list[str]:
         """The engine's command."""
@@ -38,7 +41,8 @@ class CleanUp:
         given = {f"--smooth-{name}": value for name, value in parts.items() if value is not None}
         strengths = [word for name, value in given.items() for word in (name, f"{value:g}")]
         command = ["solve", str(take), "-o", str(motion), "--smooth", f"{self.smooth:g}", "--feet", self.feet]
-        return [*command, *strengths, *PROGRESS]
+        given_feet = ["--contacts", str(self.contacts)] if self.contacts else []
+        return [*command, *strengths, *given_feet, "--report", str(report_of(motion)), *PROGRESS]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,20 @@ import sys
 import time
 from pathlib import Path
 
+REPORT = {
+    "people": [
+        {
+            "person": "1",
+            "checks": [
+                {"name": "foot slide", "value": 3.21, "unit": "cm/s", "grade": "green"},
+                {"name": "jitter", "value": None, "unit": "mm/frame^2", "grade": "none"},
+            ],
+        }
+    ],
+    "contacts": {"1": {"left": [[40, 52]], "right": [[11, 24]]}},
+}
+"""As the engine writes it, in short."""
+
 
 def install(folder: Path, monkeypatch, mode: str, motion: Path | None = None) -> Path:
     """An executable that runs this file; returns its path."""
@@ -95,6 +109,8 @@ def main(arguments: list[str]) -> int:
     MODES.get(mode, int)()
     if command == "reconstruct" and "-o" in arguments:
         Path(arguments[arguments.index("-o") + 1]).mkdir(parents=True, exist_ok=True)
+    if "--report" in arguments:
+        Path(arguments[arguments.index("--report") + 1]).write_text(json.dumps(REPORT))
     if command == "solve":
         shutil.copy(os.environ["FAKE_ENGINE_MOTION"], arguments[arguments.index("-o") + 1])
     return 0

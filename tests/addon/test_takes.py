@@ -1,9 +1,13 @@
+import json
+from pathlib import Path
+
 import bpy
 import pytest
 
-from blender_addon import asked, bridge, operators_takes, session, takes
+from blender_addon import asked, bridge, on_disk, operators_takes, panel_takes, session, takes
 from blender_addon.scene import BuildSettings, build_take
 from tests.addon import motions
+from tests.addon.layouts import draw_all
 
 
 @pytest.fixture
@@ -139,3 +143,48 @@ def test_buttons_of_takes_say_that_there_is_none(addon, scene) -> None:
     for why_not in (operators_takes.why_not_clean_up, operators_takes.why_not_export):
         assert why_not(bpy.context) == operators_takes.NO_TAKE
     assert asked.why_not(bpy.context) == "Choose the footage first"
+
+
+def test_self_check_is_shown_with_the_result(built) -> None:
+    layout = draw_all(panel_takes.SECTIONS, bpy.context)
+    assert "foot slide: 3.21 cm/s jitter: nothing to measure" in layout.texts()
+
+
+def test_found_contacts_are_edited_and_given_to_the_next_solve(built) -> None:
+    scene = bpy.context.scene
+    scene.mocap.is_contact_own = True
+    assert bpy.ops.mocap.get_contacts() == {"FINISHED"}
+    held = [(contact.foot, contact.first, contact.last) for contact in scene.mocap.contacts]
+    assert held == [("right", 12, 25), ("left", 41, 53)]
+    scene.mocap.contacts[0].last = 30
+    bpy.ops.mocap.remove_contact(index=1)
+    scene.frame_set(60)
+    bpy.ops.mocap.add_contact()
+    bpy.ops.mocap.clean_up()
+    (command,) = session.current().plan.commands
+    given = json.loads(Path(command[command.index("--contacts") + 1]).read_text())
+    assert given == {"1": {"left": [[59, 69]], "right": [[11, 29]]}}
+
+
+def test_contacts_far_from_the_frame_are_counted(built) -> None:
+    scene = bpy.context.scene
+    scene.mocap.is_contact_own = True
+    bpy.ops.mocap.get_contacts()
+    scene.frame_set(83)
+    layout = draw_all(panel_takes.SECTIONS, bpy.context)
+    assert "1 more away from this frame" in layout.texts()
+
+
+def test_contact_that_ends_before_it_begins_is_named(built) -> None:
+    scene = bpy.context.scene
+    scene.mocap.is_contact_own = True
+    bpy.ops.mocap.add_contact()
+    scene.mocap.contacts[0].first = 80
+    with pytest.raises(RuntimeError, match="ends at 11, before it begins at 80"):
+        bpy.ops.mocap.clean_up()
+
+
+@pytest.mark.parametrize("held", ["", "[]", '{"people": 3, "contacts": 3}', '{"people": [{}]}'])
+def test_damaged_report_is_no_report(tmp_path, held: str) -> None:
+    on_disk.report_of(tmp_path / "walk.npz").write_text(held)
+    assert on_disk.self_check(tmp_path / "walk.npz") == on_disk.contacts(tmp_path / "walk.npz") == []
