@@ -151,7 +151,7 @@ def draw(errors: Errors, path: Path, title: str) -> None:
     for panel in panels.flat:
         panel.grid(alpha=0.3, axis="y")
         if panel.get_legend_handles_labels()[0]:
-            panel.legend(fontsize=8, loc="upper right")
+            panel.legend(fontsize=8)
     figure.suptitle(title)
     figure.savefig(path, dpi=100)
 
@@ -187,6 +187,7 @@ def _draw_noise(panel: Any, errors: Errors) -> None:
         keys = [f"{name}/PA-MPJPE", *(_noise_key(name, deviation) for deviation in deviations)]
         panel.plot([0, *deviations], [score(errors, FULL, key).value for key in keys], marker="o", label=name)
     panel.set_xscale("symlog", base=2, linthresh=1)
+    panel.set_xticks([0, *deviations], [f"{deviation:g}" for deviation in (0, *deviations)])
     panel.set(xlabel="deviation of the noise on the logits", ylabel="PA-MPJPE, mm", title="noisy tokens (Fig. 8)")
 
 
@@ -197,4 +198,5 @@ def _draw_joints(panel: Any, errors: Errors) -> None:
         told = [Score.of(column, factor=1000) for column in by_joint.T]
         _bars(panel, told, np.arange(len(told)) + (number - 1) * 0.27, 0.27, ARMS[arm].about)
     panel.set_xticks(range(len(LSP_JOINTS)), LSP_JOINTS, rotation=60, ha="right", fontsize=8)
+    panel.margins(y=0.35)
     panel.set(ylabel="error after Procrustes, mm", title=f"joint by joint, {OCCLUDED[1]}")
