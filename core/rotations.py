@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from .smooth import one_euro
+from .smooth import savitzky_golay
 from .types import Float
 
 SPIKE_RAD = 0.6
@@ -59,9 +59,9 @@ def without_spikes(quaternions: Float) -> Float:
     return out
 
 
-def smooth_rotations(quaternions: Float, time_s: Float, min_cutoff_hz: float, openness: float) -> Float:
-    """One-Euro over the components of sign-continuous quaternions (T, J, 4), units again afterwards."""
-    return _unit(one_euro(continuous(quaternions), time_s, min_cutoff_hz, openness))
+def smooth_rotations(quaternions: Float, time_s: Float, window_s: float) -> Float:
+    """Savitzky-Golay over the components of sign-continuous quaternions (T, J, 4), units again afterwards."""
+    return _unit(savitzky_golay(continuous(quaternions), time_s, window_s))
 
 
 def continuous(quaternions: Float) -> Float:
