@@ -15,7 +15,8 @@ from typing import Any
 import bpy
 
 from . import bridge
-from .exports import FORMATS, check_format, export_take
+from .export_presets import PRESETS
+from .exports import check_format, export_take
 from .licences import detector_refusal, refusal
 from .scene import OUTPUTS, BuildSettings, BuiltTake, build_take, counted_people
 from .sheet import write_sheet
@@ -47,8 +48,8 @@ def main(arguments: Sequence[str]) -> int:
         parser.error("--export bvh needs a skeleton: --output mesh,armature")
     names = clip_names(options.clips, options.name)
     try:
-        for kind in options.export:
-            check_format(kind)
+        for key in options.export:
+            check_format(PRESETS[key].kind)
         if options.commercial:
             check_licences(options.weights, options.detector)
         bridge.core_module("output").make_folder(options.output_folder)
@@ -204,9 +205,13 @@ def _save(path: Path) -> None:
 
 
 def _export(built: BuiltTake, report: ClipReport, options: argparse.Namespace) -> None:
-    for kind in options.export:
-        written = export_take(built, options.output_folder / f"{report.name}.{kind}")
-        report.files |= {kind if len(written) == 1 else f"{kind} {file.stem}": str(file) for file in written}
+    for key in options.export:
+        preset = PRESETS[key]
+        name = f"{report.name}_{key}" if preset.for_engine else report.name
+        exported = export_take(built, options.output_folder / f"{name}.{preset.kind}", preset)
+        is_one = len(exported.files) == 1
+        report.files |= {key if is_one else f"{key} {file.stem}": str(file) for file in exported.files}
+        report.notes += exported.notes
 
 
 def _scene() -> bpy.types.Scene:
@@ -248,7 +253,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("clips", type=Path, nargs="+", metavar="CLIP", help="video file or folder of pictures")
     parser.add_argument("-o", "--output-folder", type=Path, required=True, metavar="OUT")
     parser.add_argument("--output", type=_one_of(OUTPUTS), default=("mesh",), metavar="mesh,armature")
-    parser.add_argument("--export", type=_one_of(FORMATS), default=(), metavar=",".join(FORMATS))
+    parser.add_argument("--export", type=_one_of(tuple(PRESETS)), default=(), metavar=",".join(PRESETS))
     parser.add_argument("--report", type=Path, metavar="FILE", help="OUT/report.json by default")
     parser.add_argument("--name", help="of the results; the clip's own by default")
     parser.add_argument("--people", default="main", metavar="main|all|N")

@@ -11,6 +11,7 @@ import pytest
 
 GIVE_UP_S = 60
 HAS_BPY = importlib.util.find_spec("bpy") is not None
+READERS = {"glb": "io_scene_gltf2", "fbx": "io_scene_fbx", "bvh": "io_anim_bvh"}
 if HAS_BPY:
     import bpy  # before any test: it is what puts Blender's own modules, such as addon_utils, in place
 else:
@@ -81,3 +82,30 @@ def step_until() -> Callable[..., None]:
             time.sleep(0.01)
 
     return step
+
+
+@pytest.fixture
+def reader() -> Iterator[Callable[[Path], None]]:
+    """Import a file into an empty scene at 25 frames a second; importers are switched off afterwards."""
+    import addon_utils
+
+    used = set()
+
+    def read(path: Path) -> None:
+        kind = path.suffix[1:]
+        bpy.ops.wm.read_factory_settings(use_empty=True)
+        bpy.context.scene.render.fps = 25
+        if kind in READERS:
+            used.add(READERS[kind])
+            addon_utils.enable(READERS[kind], default_set=False)
+        {
+            "glb": lambda: bpy.ops.import_scene.gltf(filepath=str(path)),
+            "fbx": lambda: bpy.ops.import_scene.fbx(filepath=str(path), anim_offset=0),
+            "usd": lambda: bpy.ops.wm.usd_import(filepath=str(path)),
+            "abc": lambda: bpy.ops.wm.alembic_import(filepath=str(path), as_background_job=False),
+            "bvh": lambda: bpy.ops.import_anim.bvh(filepath=str(path), axis_forward="Y", axis_up="Z"),
+        }[kind]()
+
+    yield read
+    for module in used:
+        addon_utils.disable(module, default_set=False)

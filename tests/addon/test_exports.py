@@ -1,6 +1,5 @@
 from dataclasses import replace
 
-import addon_utils
 import bpy
 import numpy as np
 import pytest
@@ -13,46 +12,20 @@ from tests.addon.truth import true_motion
 
 IMPORT_M = 5e-6
 """Float32 through a file and through the turn of axes that it brings."""
-READERS = {"glb": "io_scene_gltf2", "fbx": "io_scene_fbx", "bvh": "io_anim_bvh"}
 
 
-@pytest.fixture
-def reader():
-    """Import a file into an empty scene at 25 frames a second; importers are switched off afterwards."""
-    used = set()
-
-    def read(path) -> None:
-        kind = path.suffix[1:]
-        bpy.ops.wm.read_factory_settings(use_empty=True)
-        bpy.context.scene.render.fps = 25
-        if kind in READERS:
-            used.add(READERS[kind])
-            addon_utils.enable(READERS[kind], default_set=False)
-        {
-            "glb": lambda: bpy.ops.import_scene.gltf(filepath=str(path)),
-            "fbx": lambda: bpy.ops.import_scene.fbx(filepath=str(path), anim_offset=0),
-            "usd": lambda: bpy.ops.wm.usd_import(filepath=str(path)),
-            "abc": lambda: bpy.ops.wm.alembic_import(filepath=str(path), as_background_job=False),
-            "bvh": lambda: bpy.ops.import_anim.bvh(filepath=str(path), axis_forward="Y", axis_up="Z"),
-        }[kind]()
-
-    yield read
-    for module in used:
-        addon_utils.disable(module, default_set=False)
-
-
-def _needs(kind: str) -> None:
+def needs(kind: str) -> None:
     if kind in exports.EXPORT_OPERATORS and exports.EXPORT_OPERATORS[kind] not in dir(bpy.ops.wm):
         pytest.skip(f"this Blender was built without {kind}")
 
 
 @pytest.mark.parametrize("kind", ["glb", "fbx", "usd", "abc"])
 def test_mesh_comes_back_as_it_went(scene, tmp_path, reader, kind: str) -> None:
-    _needs(kind)
+    needs(kind)
     motion = motions.motion([motions.person(), motions.person(frame_count=8, first=3, seed=1, name="b")])
     built = build_take(scene, motion, BuildSettings("take"))
     offset = stage_offset(built.stage)
-    (path,) = exports.export_take(built, tmp_path / f"take.{kind}")
+    (path,) = exports.export_take(built, tmp_path / f"take.{kind}").files
     reader(path)
     for person in motion.persons:
         names = [item.name for item in bpy.data.objects if item.type == "MESH" and person.person_id in item.name[4:7]]
@@ -78,7 +51,7 @@ def test_skeleton_comes_back_as_it_went(scene, tmp_path, reader, kind: str) -> N
     offset = 0 if kind == "bvh" else stage_offset(built.stage)  # BVH knows no parents of the skeleton
     expected = {frame: _heads(frame) - (stage_offset(built.stage) - offset) for frame in (1, 10, 20)}
     scene.frame_end = 20
-    (path,) = exports.export_take(built, tmp_path / f"take.{kind}")
+    (path,) = exports.export_take(built, tmp_path / f"take.{kind}").files
     reader(path)
     for frame, heads in expected.items():
         assert np.abs(_heads(frame) - heads).max() < 1e-4
