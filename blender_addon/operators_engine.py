@@ -11,6 +11,8 @@ from .modal import StepsEngine, allowed
 from .preferences import preference, readiness_now
 from .request import Plan
 
+CHECK = "Checking the engine"
+
 
 class MOCAP_OT_check_engine(StepsEngine, bpy.types.Operator):  # noqa: N801
     """Have the engine say what it has, where the network runs and what is missing."""
@@ -26,7 +28,7 @@ class MOCAP_OT_check_engine(StepsEngine, bpy.types.Operator):  # noqa: N801
     def begin(self, _context: Any) -> session.Session:
         """Start the doctor, and look again at what is there."""
         readiness.check.cache_clear()
-        return session.begin(Plan([doctor_command()], title="Checking the engine", python=preference("python", "")))
+        return session.begin(Plan([doctor_command()], title=CHECK, python=preference("python", "")))
 
     def done(self, _context: Any, ended: session.Session) -> set[Any]:
         """Keep what it said."""
@@ -79,7 +81,7 @@ def bug_report() -> str:
         *(preferences.engine_report or ["The engine was not checked yet."]),
     ]
     last = session.current()
-    if last is not None:
+    if last is not None and last.plan.title != CHECK:
         commands = [" ".join(command) for command in last.plan.commands]
         lines += ["", f"Last run: {last.plan.title}, {last.state}", *commands, last.error, *last.job.last_lines]
     return "\n".join(lines)

@@ -54,6 +54,23 @@ class MOCAP_OT_find_people(StepsEngine, bpy.types.Operator):  # noqa: N801
         return {"FINISHED"}
 
 
+class MOCAP_OT_show_person(bpy.types.Operator):  # noqa: N801
+    """Go to the frame in which this person is seen best."""
+
+    bl_idname = "mocap.show_person"
+    bl_label = "Show the person"
+    bl_options = UNDOABLE
+
+    index: IntProperty(options={"HIDDEN"})  # type: ignore[valid-type]
+
+    def execute(self, context: Any) -> set[Any]:
+        """Go there."""
+        settings = settings_of(context.scene)
+        frame, _box = json.loads(settings.found[self.index].anchors)[0]
+        context.scene.frame_set(first_scene_frame(settings) + frame)
+        return {"FINISHED"}
+
+
 class MOCAP_OT_add_box(bpy.types.Operator):  # noqa: N801
     """Add a box on the current frame, in the middle of the picture, to be typed or dragged into place."""
 
@@ -173,4 +190,10 @@ def add_box(scene: bpy.types.Scene, box: list[int]) -> None:
     settings.people = "picked"
 
 
-CLASSES = (MOCAP_OT_find_people, MOCAP_OT_add_box, MOCAP_OT_remove_box, MOCAP_OT_draw_box)
+CLASSES = (
+    MOCAP_OT_find_people,
+    MOCAP_OT_show_person,
+    MOCAP_OT_add_box,
+    MOCAP_OT_remove_box,
+    MOCAP_OT_draw_box,
+)

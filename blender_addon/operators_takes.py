@@ -1,4 +1,4 @@
-"""What is done with a take that is there: choose it, clean it up again, mark where it is unsure, export it."""
+"""What is done with a take that is there: choose it, clean it up again, mark where it is unsure."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -6,13 +6,12 @@ from typing import Any
 
 import bpy
 import numpy as np
-from bpy.props import EnumProperty, StringProperty
+from bpy.props import StringProperty
 
 from . import asked, bridge, session, takes
 from .axes import time_to_scene_frame
 from .camera import scene_fps
 from .contact_ranges import write_contacts
-from .exports import FORMATS, export_take
 from .modal import UNDOABLE, StepsEngine, allowed
 from .preferences import preference
 from .properties import settings_of
@@ -105,45 +104,6 @@ class MOCAP_OT_mark_unsure(bpy.types.Operator):  # noqa: N801
         return {"FINISHED"}
 
 
-class MOCAP_OT_export_take(bpy.types.Operator):  # noqa: N801
-    """Write the take's people to a file for another program; the scene stays as it is."""
-
-    bl_idname = "mocap.export_take"
-    bl_label = "Export"
-
-    filepath: StringProperty(subtype="FILE_PATH")  # type: ignore[valid-type]
-    kind: EnumProperty(items=[(kind, kind.upper(), "") for kind in FORMATS])  # type: ignore[valid-type]
-
-    @classmethod
-    def poll(cls, context: Any) -> bool:
-        """Whether there is a take."""
-        return allowed(cls, why_not_export(context))
-
-    def invoke(self, context: Any, _event: bpy.types.Event) -> set[Any]:
-        """Ask where to, beginning in the folder of the last time."""
-        record = active_record(context)
-        assert record is not None
-        self.kind = settings_of(context.scene).export_kind
-        folder = settings_of(context.scene).export_folder or "//"
-        self.filepath = str(Path(bpy.path.abspath(folder), f"{record.built.collection}.{self.kind}"))
-        context.window_manager.fileselect_add(self)
-        return {"RUNNING_MODAL"}
-
-    def execute(self, context: Any) -> set[Any]:
-        """Write it."""
-        record = active_record(context)
-        assert record is not None
-        path = Path(bpy.path.abspath(self.filepath)).with_suffix(f".{self.kind}")
-        try:
-            written = export_take(record.built, path).files
-        except (bridge.MocapError, OSError, RuntimeError) as error:
-            self.report({"ERROR"}, " ".join(str(error).split()))
-            return {"CANCELLED"}
-        settings_of(context.scene).export_folder = str(path.parent)
-        self.report({"INFO"}, f"Written: {', '.join(str(file) for file in written)}")
-        return {"FINISHED"}
-
-
 def active_record(context: Any) -> takes.TakeRecord | None:
     """The take that the sections are about; None where there is none."""
     collection = takes.active_take(context)
@@ -161,18 +121,6 @@ def why_not_clean_up(context: Any) -> str:
         return f"{record.built.collection} was built from a motion file, which can't be solved again"
     if not record.take.is_dir():
         return f"The take {record.take} is gone: reconstruct the footage again"
-    return ""
-
-
-def why_not_export(context: Any) -> str:
-    """Why nothing can be exported now; empty when something can."""
-    if session.is_running():
-        return asked.RUNNING
-    record = active_record(context)
-    if record is None:
-        return NO_TAKE
-    if settings_of(context.scene).export_kind == "bvh" and "armature" not in record.outputs:
-        return "BVH holds skeletons: make the skeleton too"
     return ""
 
 
@@ -219,4 +167,4 @@ def unsure_ranges(person: Any, fps: float) -> list[tuple[str, int, int]]:
     return [(person.person_id, int(frames[run[0]]), int(frames[run[-1]])) for run in ends]
 
 
-CLASSES = (MOCAP_OT_select_take, MOCAP_OT_clean_up, MOCAP_OT_mark_unsure, MOCAP_OT_export_take)
+CLASSES = (MOCAP_OT_select_take, MOCAP_OT_clean_up, MOCAP_OT_mark_unsure)

@@ -72,10 +72,11 @@ class PeopleSection(Section):
         layout.enabled = not session.is_running()
         layout.row().prop(settings, "people", expand=True)
         draw_button(layout, "mocap.find_people", why_not_find(context), width, icon="VIEWZOOM")
-        for person in settings.found:
+        for index, person in enumerate(settings.found):
             row = layout.row(align=True)
             row.prop(person, "is_wanted", text="")
             row.prop(person, "person_id", text="")
+            row.operator("mocap.show_person", text="", icon="HIDE_OFF").index = index
             row.progress(factor=person.share, text=f"{person.first} to {person.last}")
         for index, box in enumerate(settings.boxes):
             draw_box(layout, box, index)

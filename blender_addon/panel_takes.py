@@ -8,7 +8,8 @@ from . import takes
 from .contact_ranges import contacts_near
 from .on_disk import self_check
 from .operators_contacts import why_not_get_contacts
-from .operators_takes import NO_TAKE, active_record, why_not_clean_up, why_not_export
+from .operators_export import size_text, takes_morphs, why_not_export
+from .operators_takes import NO_TAKE, active_record, why_not_clean_up
 from .panel import Section, draw_button, draw_text, letters
 from .properties import settings_of
 from .retarget_operator import draw_retarget
@@ -119,8 +120,12 @@ class ExportSection(Section):
 
     def draw(self, context: Any) -> None:
         """Draw the format and the button."""
-        layout = self.layout
-        layout.prop(settings_of(context.scene), "export_kind", text="")
+        layout, settings = self.layout, settings_of(context.scene)
+        layout.prop(settings, "export_preset", text="")
+        if takes_morphs(context):
+            layout.prop(settings, "morph_count")
+        if size := size_text(context):
+            layout.label(text=size)
         draw_button(layout, "mocap.export_take", why_not_export(context), letters(context), icon="EXPORT")
 
 

@@ -14,14 +14,7 @@ from bpy.props import (
 )
 
 from .axes import FIRST_SCENE_FRAME
-
-EXPORT_LABELS = {
-    "glb": "glTF (Unity, Godot, web)",
-    "fbx": "FBX (Unreal, Unity, Maya)",
-    "bvh": "BVH (skeleton)",
-    "usd": "USD",
-    "abc": "Alembic",
-}
+from .export_presets import PRESETS
 
 
 class MocapFoundPerson(bpy.types.PropertyGroup):
@@ -182,8 +175,14 @@ class MocapSettings(bpy.types.PropertyGroup):
         description="Give the scene the footage's size, frame rate, frame range and camera",
         default=True,
     )
-    export_kind: EnumProperty(  # type: ignore[valid-type]
-        name="Format", items=[(kind, label, "") for kind, label in EXPORT_LABELS.items()]
+    export_preset: EnumProperty(  # type: ignore[valid-type]
+        name="For", items=[(key, preset.label, "") for key, preset in PRESETS.items()]
+    )
+    morph_count: IntProperty(  # type: ignore[valid-type]
+        name="Morphs",
+        description="Of a mesh without a skeleton in FBX and glTF. 0: what a game engine takes well, or one a frame",
+        min=0,
+        max=1000,
     )
     export_folder: StringProperty(subtype="DIR_PATH")  # type: ignore[valid-type]
     queue: CollectionProperty(type=MocapQueued)  # type: ignore[valid-type]

@@ -4,9 +4,10 @@ import bpy
 import numpy as np
 import pytest
 
-from blender_addon import asked, people, preferences, session
+from blender_addon import asked, panel_footage, people, preferences, session
 from blender_addon.request import QUICK_STEP
 from core.types import Estimates, PersonTake
+from tests.addon.layouts import draw_all
 from tests.addon.truth import DEMO
 from tests.graphs import write_clip
 
@@ -94,6 +95,13 @@ def test_tracks_of_one_name_are_one_person(ready) -> None:
     scene.mocap.found[1].person_id = "1"
     scene.mocap.found[2].is_wanted = False
     assert [(name, len(anchors)) for name, anchors in asked.wanted_people(scene.mocap)] == [("1", 2)]
+
+
+def test_shown_person_is_on_the_frame(ready) -> None:
+    scene = ready("good")
+    _find(scene, "1", 39)
+    assert bpy.ops.mocap.show_person(index=0) == {"FINISHED"} and scene.frame_current == 40
+    assert "0 to 0" in draw_all(panel_footage.SECTIONS, bpy.context).texts("progress")
 
 
 def test_found_people_are_forgotten_with_the_footage(ready) -> None:

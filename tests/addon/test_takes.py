@@ -4,7 +4,7 @@ from pathlib import Path
 import bpy
 import pytest
 
-from blender_addon import asked, bridge, on_disk, operators_takes, panel_takes, session, takes
+from blender_addon import asked, bridge, on_disk, operators_export, operators_takes, panel_takes, session, takes
 from blender_addon.scene import BuildSettings, build_take
 from tests.addon import motions
 from tests.addon.layouts import draw_all
@@ -127,7 +127,7 @@ def test_unsure_frames_are_marked_once(addon, scene, tmp_path) -> None:
 def test_export_writes_the_chosen_format_and_keeps_the_folder(built, tmp_path) -> None:
     scene = bpy.context.scene
     names = sorted(item.name for item in bpy.data.objects)
-    assert bpy.ops.mocap.export_take(filepath=str(tmp_path / "walk.bvh"), kind="bvh") == {"FINISHED"}
+    assert bpy.ops.mocap.export_take(filepath=str(tmp_path / "walk.bvh"), preset="bvh") == {"FINISHED"}
     assert (tmp_path / "walk.bvh").stat().st_size > 1000
     assert scene.mocap.export_folder == str(tmp_path) and names == sorted(item.name for item in bpy.data.objects)
 
@@ -135,12 +135,17 @@ def test_export_writes_the_chosen_format_and_keeps_the_folder(built, tmp_path) -
 def test_export_of_a_skeleton_that_is_not_there_says_so(ready) -> None:
     scene = ready("good")
     bpy.ops.mocap.reconstruct()
-    scene.mocap.export_kind = "bvh"
-    assert operators_takes.why_not_export(bpy.context) == "BVH holds skeletons: make the skeleton too"
+    scene.mocap.export_preset = "bvh"
+    assert operators_export.why_not_export(bpy.context) == "BVH holds skeletons: make the skeleton too"
+
+
+def test_size_is_told_before_the_export(built) -> None:
+    text = draw_all(panel_takes.SECTIONS, bpy.context).texts()
+    assert float(text.split("About ")[1].split(" MB")[0]) > 0.1
 
 
 def test_buttons_of_takes_say_that_there_is_none(addon, scene) -> None:
-    for why_not in (operators_takes.why_not_clean_up, operators_takes.why_not_export):
+    for why_not in (operators_takes.why_not_clean_up, operators_export.why_not_export):
         assert why_not(bpy.context) == operators_takes.NO_TAKE
     assert asked.why_not(bpy.context) == "Choose the footage first"
 
