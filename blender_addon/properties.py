@@ -111,7 +111,7 @@ class MocapSettings(bpy.types.PropertyGroup):
     people: EnumProperty(  # type: ignore[valid-type]
         name="People",
         items=[
-            ("main", "Main person", "Follow one person at a time, the largest in view"),
+            ("main", "Main person", "Keep the person who is largest and longest in the whole clip"),
             ("all", "Everyone", "Follow everybody who is large enough to be seen"),
             ("picked", "Chosen", "Follow those who are ticked below, and those in the boxes below"),
         ],
