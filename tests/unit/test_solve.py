@@ -1,5 +1,6 @@
 """Takes made from a body whose pose, place and feet are known."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,23 +9,19 @@ from scipy.spatial.transform import Rotation
 
 from core.body import load_body
 from core.camera import project
-from core.crop import BOX_FACTOR
 from core.errors import BodyError, TakeError
 from core.rotations import matrices_of
 from core.settings import SolveSettings
 from core.solve import solve
-from core.take import Take, TakeWriter
-from core.take_header import TakeHeader
-from core.types import Estimates, FootageInfo, FootageReport
+from core.take import Take
+from tests.known_takes import BETAS, FPS, HEIGHT, WIDTH, estimates, write_take
 
-WIDTH, HEIGHT, FPS, FOCAL_PX = 640, 480, 25.0, 900.0
 FRAMES = 24
 RAW = SolveSettings(smooth=0.0, feet="off")
 SURFACE_M = 0.012
 """What 431 vertices and one fit of the bones leave of a true surface."""
 DEPTH_SHARE = 0.02
 """Weak perspective against the pinhole that the take was made with, at 5 m."""
-BETAS = np.array([1.0, -0.5, 0, 0, 0, 0, 0, 0, 0, 0], np.float32)
 
 
 def truth(frames: int = FRAMES) -> tuple[np.ndarray, np.ndarray]:
@@ -36,47 +33,6 @@ def truth(frames: int = FRAMES) -> tuple[np.ndarray, np.ndarray]:
     rotvec[:, 4, 0] = np.linspace(0, 0.6, frames)
     path = np.stack([np.linspace(-0.8, 0.6, frames), np.full(frames, 0.1), np.linspace(5, 5.5, frames)], axis=1)
     return rotvec, path
-
-
-def estimates(rotvec: np.ndarray, path: np.ndarray, size: np.ndarray | float = 1.0) -> Estimates:
-    """What a network without faults answers; `size` (T,) is how large it draws the body in each frame."""
-    body = load_body()
-    frames = len(rotvec)
-    vertices = body.pose(rotvec, BETAS[None]).vertices
-    joints = np.einsum("jv,tvc->tjc", body.lsp_regressor, vertices)
-    root = joints[:, [2, 3]].mean(1, keepdims=True)
-    size = np.broadcast_to(np.asarray(size, np.float64), (frames,))[:, None, None]
-    centre = path[:, :2] / path[:, 2:] * FOCAL_PX + [WIDTH / 2 + 3, HEIGHT / 2 - 5]
-    box = np.concatenate([centre - [60, 150], np.tile([120.0, 300.0], (frames, 1))], axis=1)
-    side = np.full(frames, BOX_FACTOR * 300)
-    scale = 2 * FOCAL_PX / (side * path[:, 2])
-    off_px = path[:, :2] / path[:, 2:] * FOCAL_PX + [WIDTH / 2, HEIGHT / 2] - centre
-    shift = off_px / (side[:, None] / 2) / scale[:, None]
-    weak = np.concatenate([scale[:, None] / size[:, 0], shift * size[:, 0]], axis=1)
-    return Estimates(
-        box_px=box,
-        crop_side_px=side,
-        coarse_vertices=((vertices - root)[:, body.index_431] * size).astype(np.float32),
-        joints=(joints - root) * size,
-        weak_camera=weak,
-        keypoints_px=np.zeros((frames, 17, 2)),
-        joints_px=project(joints - root + path[:, None], FOCAL_PX, (WIDTH, HEIGHT)),
-        joint_confidence=np.full((frames, 14), 0.8),
-        token_confidence=np.zeros((frames, 34)),
-        pose_token_ids=np.zeros((frames, 34), np.int64),
-        person_score=np.ones(frames),
-    )
-
-
-def write_take(folder: Path, seen: Estimates, frame_index: list[int], **changes: object) -> Take:
-    body = load_body()
-    info = FootageInfo(Path("clip.mp4"), "video", WIDTH, HEIGHT, FPS, 100)
-    known = {"settings": {"step": 1}, "body_digest": body.digest, **changes}
-    header = TakeHeader(info, 1, weights_name="w", weights_digest="d", body_name="open", focal_px=FOCAL_PX, **known)  # type: ignore[arg-type]
-    with TakeWriter.open(folder / "clip.take", header) as writer:
-        for row, index in enumerate(frame_index):
-            writer.add("1", index, index / FPS, seen[[row]])
-        return writer.finish(100, FootageReport(100, (), 0, ()))
 
 
 @pytest.fixture(scope="module")
@@ -209,3 +165,40 @@ def test_take_without_people_says_so(tmp_path: Path) -> None:
     take = write_take(tmp_path, estimates(*truth())[[0]], [])
     with pytest.raises(TakeError, match="nobody in it yet"):
         solve(take)
+
+
+def test_contacts_that_are_given_replace_those_that_are_found(tmp_path: Path) -> None:
+    rotvec, path = truth()
+    still = write_take(
+        tmp_path, estimates(rotvec[:1].repeat(FRAMES, 0), path[:1].repeat(FRAMES, 0)), list(range(FRAMES))
+    )
+    assert solve(still, RAW).persons[0].contacts.all(), "found, though the feet are left as they are"
+    given = tmp_path / "contacts.json"
+    given.write_text('{"1": {"left": [[3, 9]]}}')
+    contacts = solve(still, replace(RAW, contacts=given)).persons[0].contacts
+    assert np.flatnonzero(contacts[:, 0]).tolist() == list(range(3, 10))
+    assert contacts[:, 1].all()
+
+
+@pytest.mark.parametrize(("part", "bone"), [("body", 6), ("limbs", 18)])
+def test_body_and_limbs_have_strengths_of_their_own(tmp_path: Path, part: str, bone: int) -> None:
+    rotvec, path = truth(40)
+    noisy = rotvec[:1] + np.random.default_rng(2).normal(0, 0.05, (40, 24, 3)) * (np.arange(24) > 0)[:, None]
+    take = write_take(tmp_path, estimates(noisy, path[:1].repeat(40, 0)), list(range(40)))
+
+    def unrest(settings: SolveSettings) -> float:
+        rotations = solve(take, settings).persons[0].bone_rotations[:, bone]
+        return float(np.linalg.norm(np.diff(rotations, axis=0), axis=1).mean())
+
+    raw, own, other = (
+        unrest(replace(RAW, **strengths))  # type: ignore[arg-type]
+        for strengths in ({}, {f"smooth_{part}": 0.7}, {"smooth": 0.7, f"smooth_{part}": 0.0})
+    )
+    assert own < 0.4 * raw
+    assert other > 0.6 * raw
+
+
+def test_root_s_strength_leaves_the_pose_alone(clean: Take) -> None:
+    raw, rooted = (solve(clean, replace(RAW, smooth_root=s)).persons[0] for s in (None, 1.0))
+    np.testing.assert_allclose(rooted.bone_rotations, raw.bone_rotations, atol=1e-6)
+    assert np.abs(rooted.transl - raw.transl).max() > 1e-4
