@@ -7,6 +7,7 @@ for that. The way through the scene is scaled by the length of the legs, so that
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,7 +69,12 @@ def is_take_skeleton(item: bpy.types.Object | None) -> bool:
 
 
 def apply_to_rig(
-    source: bpy.types.Object, target: bpy.types.Object, bone_map: BoneMap | None = None, *, at_rig: bool = False
+    source: bpy.types.Object,
+    target: bpy.types.Object,
+    bone_map: BoneMap | None = None,
+    *,
+    at_rig: bool = False,
+    progress: Callable[[int], None] | None = None,
 ) -> Retargeted:
     """Write the motion of a take's skeleton as a new action on a rig; the rig's old action is kept in the file.
 
@@ -77,6 +83,7 @@ def apply_to_rig(
         target: a rig of the animator's: local, or a library override.
         bone_map: None finds the shipped one that fits.
         at_rig: begin where the rig stands; otherwise where the person is in the shot.
+        progress: called with the number of frames of the rig that were evaluated so far.
 
     Raises:
         MocapError: the rig can't be written to, or lacks bones (named).
@@ -91,7 +98,7 @@ def apply_to_rig(
     rest = rest_pose(target, main_bones)
     with _NewAction(target, f"{target.name} {source.name}") as curves:
         motion = _sample(source, target, _frames_of(source))
-        posing = RigPosing(target, curves, motion.frames, joints, root)
+        posing = RigPosing(target, curves, motion.frames, joints, root, progress)
         posing.key_properties({found[bare]: values for bare, values in bone_map.properties.items() if bare in found})
         source_rest = rest_pose(source, {name: name for name in BONES})
         posing.pose(
@@ -134,7 +141,7 @@ def _found_bones(bone_map: BoneMap, names: list[str], target: bpy.types.Object) 
         missing.insert(0, bone_map.root)
     if missing:
         raise bridge.MocapError(
-            f"{target.name}: the bone map {bone_map.name} fits best but the rig lacks {', '.join(missing)}; "
+            f"{target.name}: the rig lacks {', '.join(missing)} of the bone map {bone_map.name}; "
             "choose another map, or save one, write the rig's names into it and choose that file"
         )
     bones: Any = target.data.bones  # type: ignore[union-attr]
@@ -156,13 +163,12 @@ class _NewAction:
         animation: Any = self._target.animation_data
         self._old = animation.action if animation is not None else None
         self._old_slot = getattr(animation, "action_slot", None)
-        curves = curves_of(self._target, self._name)
-        if self._old is not None and self._old.library is None:
-            self._old.use_fake_user = True
-        return curves
+        return curves_of(self._target, self._name)
 
     def __exit__(self, kind: Any, *_: object) -> None:
         if kind is None:
+            if self._old is not None and self._old.library is None:
+                self._old.use_fake_user = True
             return
         animation: Any = self._target.animation_data
         new = animation.action

@@ -1,5 +1,7 @@
 """The buttons of *Apply to my rig*: which skeleton, which rig, which bone map."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -64,6 +66,17 @@ def _chosen_map(operator: Any, rig: bpy.types.Object) -> BoneMap:
     return shipped.get(operator.bone_map) or detect_map(bone.name for bone in data.bones)
 
 
+@contextmanager
+def _counting(context: Any) -> Iterator[Callable[[int], None]]:
+    """The cursor counts evaluated frames: a generated Rigify rig takes several rounds of some milliseconds a frame."""
+    manager = context.window_manager
+    manager.progress_begin(0, 9999)
+    try:
+        yield manager.progress_update
+    finally:
+        manager.progress_end()
+
+
 class MOCAP_OT_apply_to_rig(bpy.types.Operator):  # noqa: N801
     """Write the motion of a take's skeleton as a new action on the active rig."""
 
@@ -111,7 +124,14 @@ class MOCAP_OT_apply_to_rig(bpy.types.Operator):  # noqa: N801
             if source not in skeletons_in(context.scene):
                 raise bridge.MocapError(f"{source}: no skeleton of a take has this name; choose another")
             bone_map = _chosen_map(self, context.object)
-            done = apply_to_rig(bpy.data.objects[source], context.object, bone_map, at_rig=self.place == "RIG")
+            with _counting(context) as progress:
+                done = apply_to_rig(
+                    bpy.data.objects[source],
+                    context.object,
+                    bone_map,
+                    at_rig=self.place == "RIG",
+                    progress=progress,
+                )
         except bridge.MocapError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}

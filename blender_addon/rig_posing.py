@@ -8,6 +8,7 @@ bones after the other.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import bpy
@@ -34,15 +35,26 @@ class RigPosing:
         frames: (T,) scene frames.
         joints: bone of the rig -> SMPL's name.
         root: bone that carries the translation.
+        progress: called with the number of frames that were evaluated so far.
     """
 
-    def __init__(self, rig: bpy.types.Object, curves: Any, frames: Float, joints: dict[str, str], root: str) -> None:
+    def __init__(
+        self,
+        rig: bpy.types.Object,
+        curves: Any,
+        frames: Float,
+        joints: dict[str, str],
+        root: str,
+        progress: Callable[[int], None] | None = None,
+    ) -> None:
         self._rig, self._curves, self._frames = rig, curves, frames
         self._joints, self._root = joints, root
         self._bones: Any = rig.data.bones  # type: ignore[union-attr]
         self._pose_bones: Any = rig.pose.bones  # type: ignore[union-attr]
         self._moved = _moved_bones(rig)
         self._poses: dict[str, Poses] = {}
+        self._progress = progress or (lambda _count: None)
+        self._evaluated_count = 0
 
     def key_properties(self, properties: dict[str, dict[str, float]]) -> None:
         """Key custom properties, such as the switch from IK to FK, on the first frame."""
@@ -115,10 +127,17 @@ class RigPosing:
         """Read the poses of these bones' parents from the rig as it is keyed so far."""
         above = sorted({self._bones[name].parent.name for name in names if self._parent_poses(name) is None})
         found: dict[str, Poses] = {name: [] for name in above}
-        for (rig,) in evaluated_frames([self._rig], self._frames):
+        for rig in self._evaluated():
             for name in above:
                 found[name].append(rig.pose.bones[name].matrix.copy())
         self._poses |= found
+
+    def _evaluated(self) -> Iterator[Any]:
+        """The rig on each frame, as it is keyed so far."""
+        for (rig,) in evaluated_frames([self._rig], self._frames):
+            yield rig
+            self._evaluated_count += 1
+            self._progress(self._evaluated_count)
 
     def _key_bone(self, name: str, rotations: Float, heads: Float | None) -> None:
         bone = self._bones[name]
@@ -185,8 +204,7 @@ class RigPosing:
         """Move the root by what the hips, as evaluated, are off."""
         thighs = [next(name for name, joint in self._joints.items() if joint == hip) for hip in HIPS]
         found = [
-            np.mean([rig.pose.bones[name].matrix.translation for name in thighs], axis=0)
-            for (rig,) in evaluated_frames([self._rig], self._frames)
+            np.mean([rig.pose.bones[name].matrix.translation for name in thighs], axis=0) for rig in self._evaluated()
         ]
         heads = self._root_heads(rotations, mid_hips, rest)
         self._key_bone(self._root, rotations, heads + mid_hips - np.array(found))

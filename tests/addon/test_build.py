@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import build_addon
+from blender_addon.bone_maps import ORDER
 
 BLENDER_S = 240
 SPDX = {"SPDX:GPL-3.0-or-later", "SPDX:Apache-2.0", "SPDX:CC0-1.0"}
@@ -42,6 +43,13 @@ def zipped(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_blenders_validator_takes_the_zip(zipped: Path) -> None:
     assert build_addon.validate(zipped)
+
+
+def test_zip_carries_the_bone_maps(zipped: Path) -> None:
+    names = zipfile.ZipFile(zipped).namelist()
+    assert [name for name in names if name.startswith("bone_maps/")] == [
+        f"bone_maps/{name}.json" for name in sorted(ORDER)
+    ]
 
 
 def test_validator_refuses_a_manifest_with_a_fault(zipped: Path, tmp_path: Path) -> None:

@@ -49,14 +49,14 @@ def test_saved_map_with_the_rigs_own_names_is_used(rig, tmp_path) -> None:
     document["root"], document["name"] = OWN["pelvis"], "Mine"
     path.write_text(json.dumps(document))
     own = _activate(rigs.make_rig(rigs.rest_joints(), OWN, name="Own"))
-    with pytest.raises(RuntimeError, match=r"Own: .* the rig lacks"):
+    with pytest.raises(RuntimeError, match="Own: the rig lacks"):
         bpy.ops.mocap.apply_to_rig()
     assert bpy.ops.mocap.apply_to_rig(map_file=str(path)) == {"FINISHED"}
     assert np.abs(offsets(bpy.data.objects["take.1 skeleton"], own, OWN, 6)).max() < SAME_M
 
 
 def test_chosen_map_that_does_not_fit_names_what_is_missing(rig) -> None:
-    with pytest.raises(RuntimeError, match=r"MPFB default .* lacks root, upperleg01.L"):
+    with pytest.raises(RuntimeError, match=r"lacks root, upperleg01.L.* of the bone map MPFB default"):
         bpy.ops.mocap.apply_to_rig(bone_map="MPFB default")
 
 
