@@ -53,7 +53,7 @@ class StepsEngine:
 
     def invoke(self, context: Any, _event: bpy.types.Event) -> set[Any]:
         """Start the engine and let Blender go on."""
-        if bpy.app.background or context.window is None:
+        if not has_event_loop(context):
             return self.execute(context)
         if not self._start(context):
             return {"CANCELLED"}
@@ -72,7 +72,11 @@ class StepsEngine:
             return {"RUNNING_MODAL"}
         if event.type != "TIMER":
             return {"PASS_THROUGH"}
-        result = self._step(context, running)
+        try:
+            result = self._step(context, running)
+        except BaseException:
+            self._end(context, {"CANCELLED"})
+            raise
         now = time.monotonic()
         if running.stage_text != self._shown[0] or now - self._shown[1] > REDRAW_S:
             self._shown = (running.stage_text, now)  # drawing without a GPU takes time from the engine
@@ -119,6 +123,11 @@ class StepsEngine:
             self._timer = None
         redraw_sidebars(context)
         return result
+
+
+def has_event_loop(context: Any) -> bool:
+    """Whether Blender would ever call `modal`."""
+    return not bpy.app.background and context.window is not None
 
 
 def redraw_sidebars(context: Any) -> None:

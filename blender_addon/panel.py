@@ -9,7 +9,7 @@ import bpy
 
 from . import session
 from .operators_engine import engine_line
-from .preferences import preference, readiness_now
+from .preferences import preference, preferences, readiness_now
 
 CATEGORY = "Footage Mocap"
 LETTER_PX = 7.0
@@ -39,7 +39,10 @@ class Status(Section):
 
     def draw(self, context: Any) -> None:
         """Ready or what is missing; device, weights and their licence."""
-        draw_status(self.layout, letters(context))
+        row = self.layout.row()
+        draw_status(row.column(), letters(context))
+        if preferences() is not None:
+            row.operator("preferences.addon_show", text="", icon="PREFERENCES").module = __package__
 
 
 def draw_status(layout: Any, width: int) -> None:

@@ -58,6 +58,9 @@ class Session:
                     place.give_to(self.built)
         except bridge.MocapError as error:
             self.state, self.error = "failed", str(error)
+        except BaseException as error:  # a bug: told, and never a run that seems to go on for ever
+            self.state, self.error = "failed", f"The people could not be built ({error}): copy the report for a bug"
+            raise
         else:
             self.state = "done"
 

@@ -1,0 +1,153 @@
+"""The event loop, which background Blender has not: what Blender would call is called by hand."""
+
+import time
+from types import SimpleNamespace
+
+import bpy
+import pytest
+
+import blender_addon
+from blender_addon import asked, modal, session
+from tests.addon.layouts import draw_all
+from tests.addon.test_engine import CANCEL_S
+
+GIVE_UP_S = 30
+TICK = SimpleNamespace(type="TIMER", value="NOTHING")
+ESC = SimpleNamespace(type="ESC", value="PRESS")
+ESC_RELEASED = SimpleNamespace(type="ESC", value="RELEASE")
+MOVE = SimpleNamespace(type="MOUSEMOVE", value="NOTHING")
+REDRAW_S = 0.1
+"""Nothing may block the interface for longer."""
+
+
+class Window:
+    """Counts timers, as the window manager does."""
+
+    def __init__(self) -> None:
+        self.timers: list[object] = []
+        self.windows: list[object] = []
+
+    def event_timer_add(self, _step: float, window: object) -> object:
+        self.timers.append(window)
+        return window
+
+    def event_timer_remove(self, timer: object) -> None:
+        self.timers.remove(timer)
+
+    def modal_handler_add(self, _operator: object) -> bool:
+        return True
+
+
+class Operator(modal.StepsEngine):
+    """Reconstructs; keeps what it reports."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def report(self, _kind: set[str], text: str) -> None:
+        self.said.append(text)
+
+    def begin(self, context) -> session.Session:
+        return session.start(asked.request_from(bpy.context))
+
+    def done(self, _context, _ended) -> set[str]:
+        return {"FINISHED"}
+
+
+@pytest.fixture
+def loop(ready, monkeypatch):
+    """Starts an operator as a click does, on an engine of a mode."""
+    monkeypatch.setattr(modal, "has_event_loop", lambda _context: True)
+    window = Window()
+
+    def start(mode: str):
+        scene = ready(mode)
+        operator, context = Operator(), SimpleNamespace(scene=scene, window_manager=window, window=object())
+        assert operator.invoke(context, TICK) == {"RUNNING_MODAL"} and len(window.timers) == 1
+        return operator, context, window
+
+    return start
+
+
+def tick_to_the_end(operator, context) -> set[str]:
+    began = time.monotonic()
+    while (result := operator.modal(context, TICK)) == {"PASS_THROUGH"}:
+        assert time.monotonic() - began < GIVE_UP_S
+        time.sleep(0.01)
+    return result
+
+
+def test_done_run_ends_the_operator_and_its_timer(loop) -> None:
+    operator, context, window = loop("good")
+    assert tick_to_the_end(operator, context) == {"FINISHED"} and window.timers == []
+
+
+def test_esc_cancels_in_time_and_leaves_no_timer(loop) -> None:
+    operator, context, window = loop("deaf")
+    while session.current().job.progress.done != 4:
+        assert operator.modal(context, TICK) == {"PASS_THROUGH"}
+    assert operator.modal(context, ESC_RELEASED) == {"PASS_THROUGH"}
+    began = time.monotonic()
+    assert operator.modal(context, ESC) == {"RUNNING_MODAL"}
+    assert tick_to_the_end(operator, context) == {"CANCELLED"}
+    assert time.monotonic() - began < CANCEL_S and window.timers == []
+    assert operator.said == ["Cancelled. What was done is kept: the same button resumes"]
+
+
+def test_blender_stays_usable_meanwhile(loop) -> None:
+    operator, context, _ = loop("hang")
+    assert operator.modal(context, MOVE) == {"PASS_THROUGH"}
+
+
+def test_crash_ends_the_operator_with_its_message(loop) -> None:
+    operator, context, window = loop("segfault")
+    assert tick_to_the_end(operator, context) == {"CANCELLED"} and window.timers == []
+    assert "crashed (signal 11)" in operator.said[0]
+
+
+def test_bug_while_building_ends_the_run_and_the_operator(loop, monkeypatch) -> None:
+    operator, context, window = loop("good")
+    monkeypatch.setattr(session, "build_take", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        tick_to_the_end(operator, context)
+    assert window.timers == [] and not session.is_running()
+    assert "copy the report for a bug" in session.current().error
+
+
+@pytest.mark.parametrize("end", ["closed", "window"])
+def test_closed_file_or_window_leaves_no_timer_and_no_engine(loop, end: str) -> None:
+    operator, context, window = loop("hang")
+    job = session.current().job
+    if end == "closed":
+        session.close()
+        assert operator.modal(context, TICK) == {"CANCELLED"}
+    else:
+        operator.cancel(context)
+    assert window.timers == [] and job.state == "cancelled" and session.current() is None
+
+
+def test_operator_leaves_another_run_alone(loop) -> None:
+    operator, context, window = loop("hang")
+    session.close()
+    other = session.start(asked.request_from(bpy.context))
+    assert operator.modal(context, TICK) == {"CANCELLED"}
+    assert other.state == "running" and window.timers == []
+
+
+def test_start_that_is_refused_leaves_no_timer(ready, monkeypatch) -> None:
+    monkeypatch.setattr(modal, "has_event_loop", lambda _context: True)
+    scene = ready("good")
+    scene.mocap.footage = "/gone/clip.mp4"
+    operator, window = Operator(), Window()
+    context = SimpleNamespace(scene=scene, window_manager=window, window=object())
+    assert operator.invoke(context, TICK) == {"CANCELLED"}
+    assert window.timers == [] and "/gone/clip.mp4: no such file" in operator.said[0]
+
+
+def test_sidebar_is_quick_to_draw_with_a_take_in_the_scene(ready) -> None:
+    ready("good").mocap.outputs = {"mesh", "armature"}
+    bpy.ops.mocap.reconstruct()
+    draw_all(blender_addon.SECTIONS, bpy.context)
+    began = time.process_time()
+    draw_all(blender_addon.SECTIONS, bpy.context)
+    assert time.process_time() - began < REDRAW_S
