@@ -51,6 +51,7 @@ wheels = [
 
 [permissions]
 files = "Read footage, keep takes, write exports"
+clipboard = "Copy a report for a bug, or a command line"
 """
 
 

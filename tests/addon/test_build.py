@@ -79,6 +79,14 @@ def test_manifest_says_what_the_validator_does_not_check(zipped: Path) -> None:
     assert manifest["id"].isidentifier()
 
 
+def test_manifest_names_what_the_sources_use(zipped: Path) -> None:
+    archive = zipfile.ZipFile(zipped)
+    names = [name for name in archive.namelist() if name.endswith(".py") and "/" not in name]
+    sources = "".join(archive.read(name).decode() for name in names)
+    permissions = tomllib.loads(archive.read("blender_manifest.toml").decode())["permissions"]
+    assert ("clipboard" in permissions) == (".clipboard =" in sources)
+
+
 def test_zip_is_whole_and_holds_nothing_else(zipped: Path) -> None:
     names = set(zipfile.ZipFile(zipped).namelist())
     assert {"__init__.py", "batch.py", "core/__init__.py", "core/__main__.py", "assets/body/open_body.npz"} <= names
