@@ -8,9 +8,13 @@
     take         Estimates, frame by frame              -> NAME.take on disk, and back
     upsample     431 coarse vertices                    -> 6890 vertices
     camera       weak camera, crop                      -> metric translation in the frame's camera
-    smooth, fit  vertices over time                     -> steady vertices, bone rotations
+    fit, refine  vertices, joints in the picture        -> one body, bone rotations
+    steady       trajectory                             -> smooth rotations and root
+    feet         trajectory, contacts                   -> legs that hold the standing feet
+    selfcheck    PersonMotion, what was seen            -> five numbers, green, amber or red
     solve        take, SolveSettings                    -> Motion
     motion       Motion                                 -> motion.npz, and back
+    report       Motion                                 -> report.json: self-check and contacts
 
 `pipeline.reconstruct` is the slow step (the network, once), `solve` the fast one (as often as you like).
 Public names are loaded when they are first used, so that `import core` costs nothing.
@@ -25,7 +29,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .errors import MocapError
-    from .motion import read_motion, write_motion
+    from .motion import read_checks, read_motion, write_motion
     from .pipeline import reconstruct
     from .settings import ReconstructSettings, SolveSettings, TrackSettings
     from .solve import solve
@@ -41,6 +45,7 @@ __all__ = [
     "SolveSettings",
     "Take",
     "TrackSettings",
+    "read_checks",
     "read_motion",
     "reconstruct",
     "solve",
@@ -56,6 +61,7 @@ _HOMES = {
     "SolveSettings": "settings",
     "Take": "take",
     "TrackSettings": "settings",
+    "read_checks": "motion",
     "read_motion": "motion",
     "reconstruct": "pipeline",
     "solve": "solve",

@@ -91,6 +91,11 @@ def _reconstruct(options: argparse.Namespace, printer: ProgressFunction | None, 
         print(f"{take.report.decoded} frames decoded, {lost} lost", *take.report.warnings, sep="; ")
     for note in take.notes:
         print(note)
+    if options.check:
+        from .report import table
+        from .solve import solve
+
+        print("\n".join(table(solve(take).self_check)))
 
 
 def _solve(options: argparse.Namespace, printer: ProgressFunction | None, _stop: StopRequest) -> None:
@@ -178,6 +183,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--end", type=_count, metavar="F", help="last frame, included")
     command.add_argument("--step", type=_positive, default=1, metavar="N", help="every N-th frame")
     command.add_argument("--focal-px", type=_positive_float, help="focal length in pixels, if known")
+    command.add_argument("--check", action="store_true", help="solve it as well, for the self-check's table alone")
     command.set_defaults(command=_reconstruct, is_stopped_between_frames=True)
 
     command = commands.add_parser("solve", help="take to motion: in seconds, as often as you like")
