@@ -50,7 +50,7 @@ class BoxOverlay:
         self._area.tag_redraw()
 
     def _draw(self) -> None:
-        if self._box is None:
+        if self._box is None or bpy.context.region != self._region:  # other editors show the clip otherwise
             return
         import gpu
         from gpu_extras.batch import batch_for_shader
