@@ -93,10 +93,14 @@ def with_given(found: Bool, frame_index: Int, given: ContactRanges) -> Bool:
 
 def ranges_of(person: PersonMotion) -> ContactRanges:
     """The contacts of a solved person as ranges of its frames, to edit and give to the next solve."""
-    return {foot: _runs(person.frame_index, column) for foot, column in zip(FEET, person.contacts.T, strict=True)}
+    frame = person.frame_index
+    return {
+        foot: [(int(frame[first]), int(frame[last])) for first, last in runs(column)]
+        for foot, column in zip(FEET, person.contacts.T, strict=True)
+    }
 
 
-def _runs(frame_index: Int, is_on: Bool) -> list[tuple[int, int]]:
+def runs(is_on: Bool) -> list[tuple[int, int]]:
+    """First and last rows of the stretches that are on."""
     edges = np.diff(np.concatenate([[0], is_on.astype(np.int8), [0]]))
-    first, last = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1) - 1
-    return [(int(frame_index[a]), int(frame_index[b])) for a, b in zip(first, last, strict=True)]
+    return list(zip(np.flatnonzero(edges == 1).tolist(), (np.flatnonzero(edges == -1) - 1).tolist(), strict=True))

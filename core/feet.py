@@ -13,6 +13,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 from scipy.spatial.transform import Rotation
 
+from .contacts import runs
 from .fit import continuous_quaternions
 from .rotations import matrices_of
 from .skinning import forward_kinematics
@@ -72,7 +73,7 @@ def find_contacts(bones: Float, time_s: Float) -> Bool:
         now = is_low[row] & (speed[row] < np.where(now, moving, still))
         stands[row] = now
     for foot in range(2):
-        for first, last in _runs(stands[:, foot]):
+        for first, last in runs(stands[:, foot]):
             if time_s[last] - time_s[first] < SHORTEST_S:
                 stands[first : last + 1, foot] = False
     return stands
@@ -120,7 +121,7 @@ def anchors(feet: Float, contacts: Bool) -> Float:
     """(T, 2, 3) where each standing foot should be: its middle place over the contact; NaN where it moves."""
     out = np.full(feet.shape, np.nan)
     for foot in range(2):
-        for first, last in _runs(contacts[:, foot]):
+        for first, last in runs(contacts[:, foot]):
             out[first : last + 1, foot] = np.median(feet[first : last + 1, foot], axis=0)
     return out
 
@@ -188,9 +189,3 @@ def _shortest_turn(a: Float, b: Float) -> Float:
     sine = np.linalg.norm(axis, axis=1)
     angle = np.arctan2(sine, (a * b).sum(1))
     return np.asarray(Rotation.from_rotvec(axis * (angle / np.maximum(sine, 1e-12))[:, None]).as_matrix())
-
-
-def _runs(is_on: Bool) -> list[tuple[int, int]]:
-    """First and last rows of the stretches that are on."""
-    edges = np.diff(np.concatenate([[0], is_on.astype(np.int8), [0]]))
-    return list(zip(np.flatnonzero(edges == 1).tolist(), (np.flatnonzero(edges == -1) - 1).tolist(), strict=True))
