@@ -152,6 +152,10 @@ def test_rig_with_its_own_proportions_keeps_the_directions_of_its_limbs(scene) -
 
 def test_quaternions_are_continuous_and_of_length_one(scene) -> None:
     source = rigs.take_skeleton(scene, rigs.short_motion(40))
+    twice_round = np.array([0.0, 4 * math.pi])
+    curves.write_curve(
+        curves.curves_of(source.parent, "pirouette"), "rotation_euler", np.array([1.0, 40.0]), twice_round, index=2
+    )
     rig = rigs.make_rig(rigs.rest_joints(), RIGS["mixamo"], roll_seed=9)
     apply_to_rig(source, rig)
     values: dict[str, dict[int, np.ndarray]] = {}
@@ -286,6 +290,58 @@ def test_rig_that_cannot_be_animated_is_one_sentence(scene, change, said: str) -
     bpy.context.view_layer.update()
     with pytest.raises(bridge.MocapError, match=said):
         apply_to_rig(source, rig)
+
+
+def test_rig_in_edit_mode_is_one_sentence(scene) -> None:
+    source = rigs.take_skeleton(scene)
+    rig = rigs.make_rig(rigs.rest_joints(), RIGS["mixamo"])
+    bpy.ops.object.mode_set(mode="EDIT")
+    with pytest.raises(bridge.MocapError, match="edit mode; leave it"):
+        apply_to_rig(source, rig)
+    bpy.ops.object.mode_set(mode="POSE")
+    assert apply_to_rig(source, rig).frame_count == 12
+
+
+def test_root_that_cannot_move_is_one_sentence(scene) -> None:
+    source = rigs.take_skeleton(scene)
+    rig = rigs.make_rig(rigs.rest_joints(), RIGS["mixamo"], parents={"ground": "pelvis"})
+    bpy.ops.object.mode_set(mode="EDIT")
+    rig.data.edit_bones["Hips"].use_connect = True
+    bpy.ops.object.mode_set(mode="OBJECT")
+    with pytest.raises(bridge.MocapError, match="Hips is connected to its parent and can't move"):
+        apply_to_rig(source, rig)
+
+
+def test_rig_in_the_nlas_tweak_mode_is_one_sentence(scene) -> None:
+    source = rigs.take_skeleton(scene)
+    rig = rigs.make_rig(rigs.rest_joints(), RIGS["mixamo"])
+    apply_to_rig(source, rig)
+    animation = rig.animation_data
+    action, animation.action = animation.action, None
+    strip = animation.nla_tracks.new().strips.new("walk", 1, action)
+    strip.select = True
+    animation.nla_tracks[0].select = True
+    animation.use_tweak_mode = True
+    if not animation.use_tweak_mode:
+        pytest.skip("this Blender does not enter tweak mode without a window")
+    with pytest.raises(bridge.MocapError, match="tweak mode"):
+        apply_to_rig(source, rig)
+
+
+def test_motion_lies_above_the_nlas_strips(scene) -> None:
+    source = rigs.take_skeleton(scene)
+    names = RIGS["mixamo"]
+    rig = rigs.make_rig(rigs.rest_joints(), names, roll_seed=6, parents={"spare": "left_elbow"})
+    nod = curves.curves_of(rig, "nod")
+    for index, value in enumerate((0.9, 0.3, 0.3, 0.1)):
+        curves.write_curve(
+            nod, 'pose.bones["spare"].rotation_quaternion', np.array([1.0]), np.array([value]), index=index
+        )
+    action, rig.animation_data.action = rig.animation_data.action, None
+    rig.animation_data.nla_tracks.new().strips.new("nod", 1, action)
+    apply_to_rig(source, rig)
+    for frame in FRAMES:
+        assert np.abs(offsets(source, rig, names, frame)).max() < 1e-4
 
 
 def test_failure_leaves_the_rigs_own_action(scene, monkeypatch) -> None:
