@@ -27,6 +27,9 @@ STILL_M_S, MOVING_M_S = 0.25, 0.5
 STILL_SHARE = 0.2
 """Of the clip's fast steps (90th percentile): where these are fast, a standing foot that is read badly seems to
 move too. Twice of it to leave. On six rendered walks the F1 of the contacts rose from 0.80 to 0.90."""
+SLOWER = 0.5
+"""Of the other foot's speed: the slower of two feet carries, though it be read as moving; up to the speed to leave at.
+On somebody who walks away that finds three times as many of the frames, and on the six no fewer."""
 STEADY_S = 0.065
 """Standard deviation of the blur under the speed; part of the same gain."""
 DEPTH_SHARE = 0.4
@@ -70,7 +73,8 @@ def find_contacts(bones: Float, time_s: Float) -> Bool:
     stands = np.zeros((len(bones), 2), bool)
     now = np.zeros(2, bool)
     for row in range(len(bones)):
-        now = is_low[row] & (speed[row] < np.where(now, moving, still))
+        enters = np.maximum(still, np.minimum(SLOWER * speed[row, ::-1], moving))
+        now = is_low[row] & (speed[row] < np.where(now, moving, enters))
         stands[row] = now
     for foot in range(2):
         for first, last in runs(stands[:, foot]):

@@ -44,6 +44,12 @@ def test_feet_beside_the_hips_carry_nobody() -> None:
     assert not find_contacts(posed, TIMES_S).any()
 
 
+def test_slower_foot_carries_though_it_drifts() -> None:
+    drift = 0.42 * TIMES_S
+    assert find_contacts(standing(drift, 1.5 * TIMES_S), TIMES_S).all(0).tolist() == [True, False]
+    assert not find_contacts(standing(drift, drift), TIMES_S).any()
+
+
 def test_contact_lasts_through_a_tremor_between_the_two_speeds() -> None:
     tremor = np.cumsum(np.where(np.arange(60) % 20 == 10, 0.35 / 30, 0.0))
     assert find_contacts(standing(tremor, 2 * TIMES_S), TIMES_S)[5:, 0].all()

@@ -5,7 +5,7 @@
 Renders three people who walk across the picture, towards the camera and askew (640 x 480, 3.3 s, a camera that
 stands), reconstructs each with the shipped networks and the true focal length, solves it four ways and prints a
 table. What is rendered or reconstructed already is used again. The motions are among those that the shipped weights
-were trained on, but for the one crouched walk of --more; persons, clothes and views are new.
+were trained on, but for the crouched one of --more; persons, clothes and views are new.
 """
 
 from __future__ import annotations
@@ -74,6 +74,8 @@ MORE_WALKS = (
     Walk("askew-back", "ce/walking_51", 150, 5.2, 12),
     Walk("crouched", "dm/stealthy_walk", 120, 4.2, 13),
     Walk("away", "ce/walking_27", 10, 5.0, 14),
+    Walk("fresh-1", "ce/walking_32", 60, 4.6, 15),
+    Walk("fresh-2", "ce/walking_31", 195, 6.0, 16),
 )
 
 
@@ -149,7 +151,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Prints the table; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m training.evaluation.walking", description=__doc__)
     parser.add_argument("--motions", type=Path, required=True, help="motion file with the clips named in this module")
-    parser.add_argument("--more", action="store_true", help="four more walks, one of them of a held-out subject")
+    parser.add_argument("--more", action="store_true", help="six more walks, the last two not tuned on")
     parser.add_argument("-o", "--out", type=Path, required=True, help="folder for the films and takes")
     options = parser.parse_args(arguments)
     print(f"{'':<20}" + "".join(f"{column:>13}" for column in COLUMNS))
