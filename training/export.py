@@ -1,5 +1,8 @@
 """A run as a weights bundle: `python -m training.export RUN -o assets/weights/NAME [--scores FILE...]`.
 
+`--average BUNDLE` ships the mean of the run's weights and those of the bundle that it started from, which is often
+better than both ("model soups", Wortsman et al. 2022).
+
 The averaged weights are rounded to float16 first; the safetensors hold them so, the ONNX file holds the same
 numbers as float32, and the two are compared on sixteen crops before anything appears under the target's name.
 """
@@ -13,7 +16,7 @@ import shutil
 import sys
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,12 +45,26 @@ LARGEST_MB = 40.0
 logger = logging.getLogger("training.export")
 
 
-def network_of_run(run: Path, body: Body) -> Network:
+@dataclass(frozen=True, slots=True)
+class Other:
+    """A bundle whose weights are averaged with a run's.
+
+    Attributes:
+        bundle: folder; the run, or one that it started from, started from it.
+        share: its part of the mean, 0 to 1.
+    """
+
+    bundle: Path
+    share: float
+
+
+def network_of_run(run: Path, body: Body, other: Other | None = None) -> Network:
     """The network of a run's latest checkpoint with averaged weights rounded to float16, ready to answer.
 
     Args:
         run: of the stages backbone, classifier or mesh.
         body: whose vertices it predicts.
+        other: whose weights count too.
 
     Raises:
         ValueError: no checkpoint, or one that lacks parts of the network.
@@ -59,8 +76,25 @@ def network_of_run(run: Path, body: Body) -> Network:
     missing = sorted(set(network.state_dict()) - set(named))
     if missing:
         raise ValueError(f"{run} does not fit today's network: it lacks {len(missing)} tensors, {missing[0]} first")
-    network.load_state_dict({name: rounded(value) for name, value in named.items()})
+    mean = named if other is None else _mean(named, other)
+    network.load_state_dict({name: rounded(value) for name, value in mean.items()})
     return network.eval()
+
+
+def _mean(own: Mapping[str, Tensor], other: Other) -> dict[str, Tensor]:
+    if not 0 < other.share < 1:
+        raise ValueError(f"expected --share between 0 and 1, got {other.share}")
+    file = other.bundle / bundle.SAFETENSORS
+    if not file.is_file() or not (other.bundle / bundle.CONFIG).is_file():
+        raise ValueError(f"{other.bundle} is no weights bundle: --average needs one with {file.name}")
+    theirs = load_file(file)
+    unlike = [name for name, value in own.items() if name not in theirs or theirs[name].shape != value.shape]
+    if unlike:
+        raise ValueError(f"{file} is of another network than the run: {unlike[0]} differs")
+    return {
+        name: torch.lerp(value, theirs[name].to(value.dtype), other.share) if value.is_floating_point() else value
+        for name, value in own.items()
+    }
 
 
 def rounded(value: Tensor) -> Tensor:
@@ -192,12 +226,18 @@ def deviations(folder: Path, network: Network) -> dict[str, float]:
     return found
 
 
-def learned_photographs(run: Path) -> bool:
-    """Whether a run, or one that it started from as far as those are still there, is of the stage `research`."""
-    return any(first_line(each).get("stage") == "research" for each in lineage(run))
+def learned_photographs(run: Path, other: Other | None = None) -> bool:
+    """Whether a run, or one that it started from as far as those are still there, is of the stage `research`.
+
+    Args:
+        run: with its log.
+        other: a bundle whose weights count too.
+    """
+    is_other = other is not None and not json.loads((other.bundle / bundle.CONFIG).read_text())["commercial_use"]
+    return is_other or any(first_line(each).get("stage") == "research" for each in lineage(run))
 
 
-def export(run: Path, target: Path, name: str, scores: Sequence[Path] = ()) -> bool:
+def export(run: Path, target: Path, name: str, scores: Sequence[Path] = (), other: Other | None = None) -> bool:
     """Writes the bundle; False, and nothing written, when its two models disagree.
 
     Args:
@@ -205,12 +245,14 @@ def export(run: Path, target: Path, name: str, scores: Sequence[Path] = ()) -> b
         target: folder of the bundle.
         name: of the bundle.
         scores: files that `training.evaluate --json` wrote, for config and card.
+        other: a bundle whose weights are averaged with the run's.
 
     Raises:
-        ValueError: the run, the scores or the target are not what they should be, or the bundle is too large.
+        ValueError: the run, the scores, the other bundle or the target are not what they should be, or the bundle is
+            too large.
     """
     body = load_body()
-    network = network_of_run(run, body)
+    network = network_of_run(run, body, other)
     target.parent.mkdir(parents=True, exist_ok=True)
     folder = target.with_name(target.name + ".unfinished")
     shutil.rmtree(folder, ignore_errors=True)
@@ -225,8 +267,9 @@ def export(run: Path, target: Path, name: str, scores: Sequence[Path] = ()) -> b
         if max(found.values()) > 1:
             return False
         numbers = {key: value for path in scores for key, value in json.loads(path.read_text()).items()}
-        config = bundle.bundle_config(name, network.config, body, numbers, learned_photographs(run))
-        size_mb = bundle.finish(folder, config, model_card(run, config)) / 1e6
+        config = bundle.bundle_config(name, network.config, body, numbers, learned_photographs(run, other))
+        card = model_card(run, config, None if other is None else (other.bundle, other.share))
+        size_mb = bundle.finish(folder, config, card) / 1e6
         if size_mb > LARGEST_MB:
             raise ValueError(f"expected a bundle of at most {LARGEST_MB:.0f} MB, got {size_mb:.1f}")
         bundle.put_in_place(folder, target)
@@ -250,10 +293,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder of the bundle")
     parser.add_argument("--name", help="name of the bundle; the folder's where not given")
     parser.add_argument("--scores", type=Path, nargs="*", default=[], help="JSON of training.evaluate")
+    parser.add_argument("--average", type=Path, help="bundle that the run started from, to average its weights with")
+    parser.add_argument("--share", type=float, default=0.5, help="that bundle's part of the mean; default 0.5")
     given = parser.parse_args(arguments)
     log_plainly()
+    other = Other(given.average, given.share) if given.average else None
     try:
-        is_equal = export(given.run, given.output, given.name or given.output.name, given.scores)
+        is_equal = export(given.run, given.output, given.name or given.output.name, given.scores, other)
     except (ValueError, OSError) as error:
         print(f"training.export: {error}", file=sys.stderr)
         return 1

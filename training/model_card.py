@@ -28,6 +28,7 @@ UNTOLD = ("output", "resume", "log_steps", "checkpoint_minutes", "evaluate_minut
 OPEN = "Trained on rendered people alone; no photograph was learned from."
 RESEARCH = "Trained on rendered people and on photographs that may serve research alone: so may these weights."
 
+TRAINED = "## How it was trained\n"
 CARD = """# {name}
 
 Weights of preset `{preset}` for {input_size} px crops: pose tokens, joints, 431 coarse vertices and a camera from a
@@ -61,13 +62,19 @@ share of people whose left and right come out the right way round (chance .5), f
 """
 
 
-def model_card(run: Path, config: Mapping[str, Any]) -> str:
+def model_card(run: Path, config: Mapping[str, Any], averaged: tuple[Path, float] | None = None) -> str:
     """The card's text.
 
     Args:
         run: whose weights they are; the runs that it started from are told as well, while they exist.
         config: config.json's content.
+        averaged: bundle whose weights count too, and its share; how it was trained is told first.
     """
+    stages = [_stage(each) for each in lineage(run)]
+    if averaged is not None:
+        bundle, share = averaged
+        mean = f"### Mean\n\n{share:.2f} of the weights before {run.name} and {1 - share:.2f} of those after it.\n"
+        stages = [_told_before(bundle), *stages, mean]
     tables = [SetScores.from_dict(name, values).markdown() for name, values in config["scores"].items()]
     told = "\n\n".join(tables) if tables else "Not measured. `python -m training.evaluate` measures them."
     sources = "\n".join(f"- {d['name']}. {d['licence']}. {d['credit']}" for d in config["training_data"])
@@ -83,8 +90,15 @@ def model_card(run: Path, config: Mapping[str, Any]) -> str:
         unseen="a photograph, " if config["commercial_use"] else "",
         scores=told,
         sources=sources,
-        stages="\n".join(_stage(each) for each in lineage(run)),
+        stages="\n".join(stages),
     )
+
+
+def _told_before(bundle: Path) -> str:
+    """What an older bundle's card says of its training."""
+    card = bundle / "README.md"
+    text = card.read_text(encoding="utf-8") if card.is_file() else ""
+    return text.partition(TRAINED)[2].partition("Random numbers are functions")[0].strip("\n") + "\n"
 
 
 def lineage(run: Path) -> list[Path]:

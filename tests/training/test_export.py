@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from core.body import load_body
 from core.errors import WeightsError
@@ -120,7 +121,7 @@ def test_new_bundle_replaces_the_old_one(tmp_path: Path) -> None:
 def test_export_of_a_run_of_another_network_says_what_is_missing(run: Path, tmp_path: Path) -> None:
     short = make_run(tmp_path / "short")
     checkpoint = short / "checkpoints" / "000000007"
-    export.save_file({"net.person.weight": torch.zeros(1, 256)}, checkpoint / "model.safetensors")
+    save_file({"net.person.weight": torch.zeros(1, 256)}, checkpoint / "model.safetensors")
     with pytest.raises(ValueError, match="lacks"):
         export.network_of_run(short, load_body())
 
@@ -141,3 +142,31 @@ def test_lineage_lists_each_earlier_run_once_and_first(tmp_path: Path) -> None:
     second = make_run(tmp_path / "second", init=(str(first),))
     third = make_run(tmp_path / "third", init=(str(first), str(second), str(tmp_path / "gone")))
     assert lineage(third) == [first, second, third]
+
+
+def test_mean_with_a_bundle_lies_between_both_and_tells_it(run: Path, exported: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(exported, other)
+    theirs = {name: value + 1 if value.is_floating_point() else value for name, value in _weights(exported).items()}
+    save_file(theirs, other / bundle.SAFETENSORS)
+    assert export.export(run, tmp_path / "mean", "mean", other=export.Other(other, 0.25))
+    own = _weights(exported)
+    for name, value in _weights(tmp_path / "mean").items():
+        wanted = own[name].float() + (0.25 if value.is_floating_point() else 0)
+        assert torch.allclose(value.float(), wanted, atol=2e-3, rtol=2e-3), name
+    card = (tmp_path / "mean" / bundle.CARD).read_text()
+    assert "0.25 of the weights before mesh" in card and card.count("### mesh:") == 2
+
+
+@pytest.mark.parametrize(("share", "said"), [("1.5", "--share"), ("0.5", "no weights bundle")])
+def test_mean_that_cannot_be_ends_in_one_sentence(
+    run: Path, tmp_path: Path, share: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = [str(run), "-o", str(tmp_path / "out"), "--average", str(tmp_path), "--share", share]
+    assert export.main(given) == 1 and not (tmp_path / "out").exists()
+    error = capsys.readouterr().err
+    assert error.startswith("training.export: ") and said in error and error.count("\n") == 1
+
+
+def _weights(folder: Path) -> dict[str, torch.Tensor]:
+    return load_file(folder / bundle.SAFETENSORS)
