@@ -127,11 +127,11 @@ def _build_person(place: _Place, motion: Motion, index: int, frames: Float, sett
     root = make_root(person, frames, f"{label} root")
     _adopt(place.collection, root, place.stage)
     body = armature = skinned = None
+    if "armature" in settings.outputs:  # first: its edit mode evaluates the scene, which would copy all shape keys
+        armature, skinned = _build_skeleton(place, person, frames, label)
     if "mesh" in settings.outputs:
         body = make_body(person, motion.faces, frames, f"{label} body")
         _adopt(place.collection, body, root)
-    if "armature" in settings.outputs:
-        armature, skinned = _build_skeleton(place, person, frames, label)
     for mesh in (body, skinned):
         if mesh is not None:
             data: Any = mesh.data
