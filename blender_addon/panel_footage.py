@@ -53,7 +53,7 @@ def draw_clip(layout: Any, context: Any, width: int) -> None:
     if warning:
         draw_text(layout, warning, width, "ERROR")
         layout.operator("mocap.match_fps", icon="TIME")
-    layout.prop(settings, "focal")
+    layout.prop(settings, "focal", text="Lens")
     if settings.focal == "CLIP":
         row = layout.row(align=True)
         row.prop(clip.tracking.camera, "focal_length")

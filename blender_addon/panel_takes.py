@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from . import takes
+from .bone_maps import detect_map
 from .contact_ranges import contacts_near
 from .on_disk import self_check
 from .operators_contacts import why_not_get_contacts
@@ -12,7 +13,7 @@ from .operators_export import size_text, takes_morphs, why_not_export
 from .operators_takes import NO_TAKE, active_record, why_not_clean_up
 from .panel import Section, draw_button, draw_text, letters
 from .properties import settings_of
-from .retarget_operator import draw_retarget
+from .retarget_operator import why_not_retarget
 from .scene import counted_people
 
 GRADE_ICONS = {"green": "COLORSET_03_VEC", "amber": "COLORSET_09_VEC", "red": "COLORSET_01_VEC"}
@@ -70,6 +71,7 @@ class CleanUpSection(Section):
         column = layout.column(align=True)
         for name in names:
             column.prop(settings, name)
+        layout.label(text="Feet")
         layout.row().prop(settings, "feet", expand=True)
         if settings.feet != "off":
             draw_contacts(layout, context)
@@ -110,6 +112,18 @@ class OutputSection(Section):
         layout.prop(settings, "matches_scene")
         layout.operator("mocap.build_motion", icon="FILE_FOLDER")
         draw_retarget(layout.box(), context)
+
+
+def draw_retarget(layout: Any, context: Any) -> None:
+    """The buttons, and above them which rig they are for and which map fits it."""
+    problem = why_not_retarget(context)
+    if problem:
+        draw_text(layout, problem, letters(context), "INFO")
+    else:
+        bone_map = detect_map(bone.name for bone in context.object.data.bones)
+        layout.label(text=f"{context.object.name}: {bone_map.name}", icon="ARMATURE_DATA")
+    layout.operator("mocap.apply_to_rig")
+    layout.operator("mocap.save_bone_map")
 
 
 class ExportSection(Section):

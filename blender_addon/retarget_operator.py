@@ -33,18 +33,6 @@ def why_not_retarget(context: Any) -> str:
     return ""
 
 
-def draw_retarget(layout: Any, context: Any) -> None:
-    """The buttons, and above them which rig they are for and which map fits it."""
-    problem = why_not_retarget(context)
-    if problem:
-        layout.label(text=problem, icon="INFO")
-    else:
-        bone_map = detect_map(bone.name for bone in context.object.data.bones)
-        layout.label(text=f"{context.object.name}: {bone_map.name}", icon="ARMATURE_DATA")
-    layout.operator("mocap.apply_to_rig")
-    layout.operator("mocap.save_bone_map")
-
-
 @cache
 def _map_items() -> list[tuple[str, str, str]]:
     """The choices; kept, since Blender doesn't keep the strings of an enumeration that is made by a function."""

@@ -4,9 +4,10 @@ import bpy
 import numpy as np
 import pytest
 
-from blender_addon import retarget_operator
+from blender_addon import panel_takes, retarget_operator
 from blender_addon.bone_maps import FOLDER, read_map
 from tests.addon import rigs
+from tests.addon.layouts import draw_all
 from tests.addon.test_retarget import RIGS, SAME_M, offsets
 
 OWN = {joint: f"my {joint}" for joint in RIGS["mixamo"]}
@@ -88,14 +89,11 @@ def test_disabled_button_says_why(addon, scene) -> None:
 
 
 def test_panel_names_the_map_that_fits(rig) -> None:
-    drawn = []
+    layout = draw_all([panel_takes.OutputSection], bpy.context)
+    assert ("label", "Hero: Mixamo") in layout.drawn
 
-    class Layout:
-        def label(self, text: str, icon: str) -> None:
-            drawn.append(text)
 
-        def operator(self, name: str) -> None:
-            drawn.append(name)
-
-    retarget_operator.draw_retarget(Layout(), bpy.context)
-    assert drawn == ["Hero: Mixamo", "mocap.apply_to_rig", "mocap.save_bone_map"]
+def test_panel_wraps_why_nothing_can_be_applied(addon, scene) -> None:
+    layout = draw_all([panel_takes.OutputSection], bpy.context)
+    assert "Make a skeleton first: choose Skeleton as output" in layout.texts()
+    assert ("label", "Make a skeleton first: choose Skeleton as output") not in layout.drawn
