@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import json
 import shutil
 import subprocess
 import sys
@@ -104,12 +105,14 @@ def build(output: Path, platform: str, wheels: list[Path], assets: Sequence[str]
 def stage_sources(stage: Path, assets: Sequence[str]) -> None:
     """Copy what the extension holds: the add-on, `core` as its subpackage, the assets, the licences.
 
+    Weights that may not be used commercially stay out.
+
     Raises:
         BuildError: the body or the default weights are not there.
     """
 
-    def leave_out(_folder: str, names: list[str]) -> set[str]:
-        return {name for name in names if name in LEFT_OUT or name.endswith(".pyc")}
+    def leave_out(folder: str, names: list[str]) -> set[str]:
+        return {n for n in names if n in LEFT_OUT or n.endswith(".pyc") or is_for_research(Path(folder, n))}
 
     shutil.copytree(ROOT / "blender_addon", stage, ignore=leave_out)
     shutil.copytree(ROOT / "core", stage / "core", ignore=leave_out)
@@ -119,6 +122,12 @@ def stage_sources(stage: Path, assets: Sequence[str]) -> None:
         if not source.is_dir() or not any(source.iterdir()):
             raise BuildError(f"{source} is missing or empty: get the whole checkout")
         shutil.copytree(source, stage / "assets" / name, ignore=leave_out)
+
+
+def is_for_research(folder: Path) -> bool:
+    """Whether a folder holds weights that may not be used commercially."""
+    config = folder / "config.json"
+    return config.is_file() and not json.loads(config.read_text(encoding="utf-8")).get("commercial_use", True)
 
 
 def manifest_text(version: str, platform: str, wheels: list[str]) -> str:

@@ -1,6 +1,8 @@
 import hashlib
+import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -154,6 +156,18 @@ def test_zip_installs_and_enables(zipped: Path, tmp_path: Path) -> None:
     assert said["body"] == "(6890, 3)"
     assert str(tmp_path) in said["takes"]
     assert said["disabled"] == "False"
+
+
+def test_weights_for_research_stay_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for part in ("blender_addon", "core", "LICENSES", "assets/body"):
+        shutil.copytree(build_addon.ROOT / part, tmp_path / part, ignore=shutil.ignore_patterns("*.npz", "__pycache__"))
+    for name, commercial in (("open-one", True), ("research-one", False)):
+        (tmp_path / "assets" / "weights" / name).mkdir(parents=True)
+        config = {"commercial_use": commercial}
+        (tmp_path / "assets" / "weights" / name / "config.json").write_text(json.dumps(config))
+    monkeypatch.setattr(build_addon, "ROOT", tmp_path)
+    build_addon.stage_sources(tmp_path / "stage", build_addon.ASSETS)
+    assert [folder.name for folder in (tmp_path / "stage" / "assets" / "weights").iterdir()] == ["open-one"]
 
 
 def test_missing_weights_stop_the_build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
