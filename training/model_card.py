@@ -132,8 +132,13 @@ def command(stage: str, config: Mapping[str, Any], run: Path) -> str:
             continue
         shown = Path(value).name if isinstance(value, str) and "/" in value else value
         parts.append(f"--{key.replace('_', '-')} {shown}")
-    started = [f"runs/{Path(source).name}" for source in config.get("init", [])]
+    started = [_named(Path(source)) for source in config.get("init", [])]
     return " ".join([*parts, *(["--init", *started] if started else [])])
+
+
+def _named(source: Path) -> str:
+    """A run, or a bundle's weights, by its last names."""
+    return f"{source.parent.name}/{source.name}" if source.suffix == ".safetensors" else f"runs/{source.name}"
 
 
 def _curve(measured: list[dict[str, Any]]) -> list[str]:
