@@ -182,7 +182,7 @@ def test_sweep_tells_recall_and_false_boxes_at_each_threshold() -> None:
 def test_detector_is_scored_at_the_threshold_asked_for(tmp_path: Path) -> None:
     """Its one box is everywhere and unsure: false where nobody is at a low threshold, not there at its own."""
     graph = own_graph(tmp_path / "d.onnx", np.array([[20.0, 20, 100, 200]]), np.array([0.2]))
-    command = ["--weights", str(graph), "--store", str(small_store().folder), "--pictures", "16", "--sweep"]
+    command = ["--weights", str(graph), "--store", str(small_store().folder), "--pictures", "64", "--sweep"]
     boxes = []
     for threshold in ("0.15", "0.3"):
         file = tmp_path / f"{threshold}.json"
