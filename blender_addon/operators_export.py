@@ -23,8 +23,8 @@ class MOCAP_OT_export_take(bpy.types.Operator):  # noqa: N801
     bl_label = "Export"
 
     filepath: StringProperty(subtype="FILE_PATH")  # type: ignore[valid-type]
-    preset: EnumProperty(items=[(key, preset.label, "") for key, preset in PRESETS.items()])  # type: ignore[valid-type]
-    morph_count: IntProperty(min=0)  # type: ignore[valid-type]
+    preset: EnumProperty(name="For", items=[(key, preset.label, "") for key, preset in PRESETS.items()])  # type: ignore[valid-type]
+    morph_count: IntProperty(name="Morphs", min=0)  # type: ignore[valid-type]
 
     @classmethod
     def poll(cls, context: Any) -> bool:
