@@ -306,7 +306,11 @@ def test_root_that_cannot_move_is_one_sentence(scene) -> None:
     source = rigs.take_skeleton(scene)
     rig = rigs.make_rig(rigs.rest_joints(), RIGS["mixamo"], parents={"ground": "pelvis"})
     bpy.ops.object.mode_set(mode="EDIT")
-    rig.data.edit_bones["Hips"].use_connect = True
+    hips = rig.data.edit_bones["Hips"]
+    below = hips.head.copy()
+    below.z -= 0.5
+    hips.parent.head, hips.parent.tail = below, hips.head  # a bone left without length would be dropped
+    hips.use_connect = True
     bpy.ops.object.mode_set(mode="OBJECT")
     with pytest.raises(bridge.MocapError, match="Hips is connected to its parent and can't move"):
         apply_to_rig(source, rig)
