@@ -150,7 +150,7 @@ class MOCAP_OT_queue_command(bpy.types.Operator):  # noqa: N801
     @classmethod
     def poll(cls, context: Any) -> bool:
         """Whether there is anything in the queue."""
-        return allowed(cls, "" if len(settings_of(context.scene).queue) else "The queue is empty")
+        return allowed(cls, why_not_copy(context))
 
     def execute(self, context: Any) -> set[Any]:
         """Copy it."""
@@ -167,6 +167,11 @@ def why_not_run(context: Any) -> str:
     if not any(item.status == "WAITING" for item in settings_of(context.scene).queue):
         return "Nothing in the queue is waiting"
     return ""
+
+
+def why_not_copy(context: Any) -> str:
+    """Why there is no command to copy; empty when there is."""
+    return "" if len(settings_of(context.scene).queue) else "The queue is empty"
 
 
 def request_of(context: Any, index: int) -> Request:

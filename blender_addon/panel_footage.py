@@ -95,8 +95,10 @@ def draw_box(layout: Any, box: Any, index: int) -> None:
     row.prop(box, "person_id", text="")
     row.prop(box, "frame")
     row.operator("mocap.remove_box", text="", icon="X").index = index
-    column.row(align=True).prop(box, "corner", text="")
-    column.row(align=True).prop(box, "size", text="")
+    for name in ("corner", "size"):
+        row = column.row(align=True)
+        row.label(text=name.capitalize())
+        row.prop(box, name, text="")
 
 
 SECTIONS = (FootageSection, PeopleSection)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from . import asked, session
-from .operators_queue import why_not_run
+from .operators_queue import why_not_copy, why_not_run
 from .panel import Section, draw_button, draw_text, letters
 from .preferences import takes_folder
 from .properties import settings_of
@@ -31,7 +31,7 @@ class QueueSection(Section):
         layout.operator("wm.path_open", text="Open the folder of takes", icon="FILE_FOLDER").filepath = str(
             takes_folder()
         )
-        layout.operator("mocap.queue_command", icon="CONSOLE")
+        draw_button(layout, "mocap.queue_command", why_not_copy(context), width, icon="CONSOLE")
 
 
 def draw_queued(layout: Any, item: Any, index: int, width: int) -> None:

@@ -26,7 +26,12 @@ def test_sections_are_in_the_order_of_work_in_both_editors(addon) -> None:
 
 def test_everything_draws_in_an_empty_scene_and_says_what_to_do(addon, scene) -> None:
     text = drawn().texts()
-    for said in ("Choose the footage first", "No take in this scene yet", "Nothing in the queue is waiting"):
+    for said in (
+        "Choose the footage first",
+        "No take in this scene yet",
+        "Nothing in the queue is waiting",
+        "The queue is empty",
+    ):
         assert said in text
 
 
