@@ -7,7 +7,9 @@ import json
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
+from .licences import CONFIG, OWN_DETECTOR, weights_folder
 from .on_disk import report_of
+from .readiness import DEFAULT_WEIGHTS
 from .scene import BuildSettings
 
 QUICK_STEP = 4
@@ -114,7 +116,8 @@ class Request:
         written = self.footage.stat() if self.footage.exists() else None
         version = (written.st_size, written.st_mtime_ns) if written else ()
         settings = (self.people, self.weights, self.detector, self.start, self.end, self.step, self.focal_px)
-        question = f"{self.footage.resolve()}|{version}|{settings}|{self.boxes}"
+        nets = (_config_in(self.weights, DEFAULT_WEIGHTS), _config_in(self.detector, OWN_DETECTOR))
+        question = f"{self.footage.resolve()}|{version}|{settings}|{self.boxes}|{nets}"
         return self.takes / f"{self.footage.stem}-{hashlib.sha256(question.encode()).hexdigest()[:8]}.take"
 
     @property
@@ -169,3 +172,9 @@ def request_from_json(text: str) -> Request:
     settings = BuildSettings(build["name"], tuple(build["outputs"]), build["matches_scene"])
     footage, takes = Path(held.pop("footage")), Path(held.pop("takes"))
     return Request(footage, takes, build=settings, clean_up=clean_up, **held)
+
+
+def _config_in(chosen: str, shipped: str) -> bytes:
+    """The config.json of weights or a detector: an update of the extension that brings others begins a take anew."""
+    file = (Path(chosen) if chosen else weights_folder() / shipped) / CONFIG
+    return file.read_bytes() if file.is_file() else b""

@@ -100,3 +100,14 @@ def test_strengths_reach_the_engine_only_where_they_are_apart(ready) -> None:
     scene.mocap.is_smooth_apart = True
     command = asked.request_from(bpy.context).plan().commands[1]
     assert command[command.index("--smooth-limbs") + 1] == "0.25" and "--smooth-root" in command
+
+
+def test_other_weights_under_the_same_name_are_another_take(ready, monkeypatch, tmp_path) -> None:
+    ready("good")
+    monkeypatch.setattr(asked, "preference", lambda name, default: str(tmp_path) if name == "weights" else default)
+    config = tmp_path / "config.json"
+    config.write_text("{}")
+    before = asked.request_from(bpy.context).take
+    assert asked.request_from(bpy.context).take == before
+    config.write_text('{"version": 2}')
+    assert asked.request_from(bpy.context).take != before
