@@ -12,7 +12,7 @@ import bpy
 from . import session
 from .people import Anchor, boxes_text
 from .preferences import preference, readiness_now, takes_folder
-from .properties import footage_path, frame_range, settings_of, shown_clip
+from .properties import footage_path, found_people, frame_range, settings_of, shown_clip
 from .request import CleanUp, Request
 from .scene import BuildSettings
 
@@ -103,7 +103,7 @@ def clean_up_from(settings: Any) -> CleanUp:
 def wanted_people(settings: Any) -> list[tuple[str, list[Anchor]]]:
     """Those who are ticked, and those in boxes: id, and boxes by frame from 0; one name is one person."""
     people: dict[str, list[Anchor]] = {}
-    for person in (person for person in settings.found if person.is_wanted):
+    for person in (person for person in found_people(settings) if person.is_wanted):
         anchors = [(frame, box) for frame, box in json.loads(person.anchors)]
         people.setdefault(person.person_id, []).extend(anchors)
     for box in settings.boxes:

@@ -10,7 +10,7 @@ from . import asked, bridge, session
 from .modal import UNDOABLE, StepsEngine, allowed
 from .overlay import BoxOverlay
 from .people import box_from_corners, found_in
-from .properties import first_scene_frame, settings_of, shown_clip
+from .properties import first_scene_frame, footage_path, found_people, settings_of, shown_clip
 from .request import QUICK_STEP
 from .scene import counted_people
 
@@ -33,6 +33,7 @@ class MOCAP_OT_find_people(StepsEngine, bpy.types.Operator):  # noqa: N801
     def begin(self, context: Any) -> session.Session:
         """Start the quick pass."""
         request = asked.quick_request(context)
+        self._footage = footage_path(settings_of(context.scene))
         return session.start(request, request.find_people_plan())
 
     def done(self, context: Any, ended: session.Session) -> set[Any]:
@@ -45,6 +46,7 @@ class MOCAP_OT_find_people(StepsEngine, bpy.types.Operator):  # noqa: N801
             return {"CANCELLED"}
         settings = settings_of(bpy.data.scenes.get(self._scene) or context.scene)
         settings.found.clear()
+        settings.found_in = self._footage
         for person in people:
             item = settings.found.add()
             item.person_id, item.first, item.last = person.person_id, person.first + 1, person.last + 1
@@ -66,7 +68,7 @@ class MOCAP_OT_show_person(bpy.types.Operator):  # noqa: N801
     def execute(self, context: Any) -> set[Any]:
         """Go there."""
         settings = settings_of(context.scene)
-        frame, _box = json.loads(settings.found[self.index].anchors)[0]
+        frame, _box = json.loads(found_people(settings)[self.index].anchors)[0]
         context.scene.frame_set(first_scene_frame(settings) + frame)
         return {"FINISHED"}
 
@@ -181,7 +183,7 @@ def add_box(scene: bpy.types.Scene, box: list[int]) -> None:
         box: x, y, width, height; pixels of the footage.
     """
     settings = settings_of(scene)
-    taken = {item.person_id for item in (*settings.boxes, *settings.found)}
+    taken = {item.person_id for item in (*settings.boxes, *found_people(settings))}
     letters = (chr(ord("a") + number) for number in range(26))
     item = settings.boxes.add()
     item.person_id = next((letter for letter in letters if letter not in taken), "z")

@@ -9,7 +9,7 @@ from .asked import footage_problem, why_not_find
 from .operators_footage import clip_of_editor, fps_warning
 from .operators_people import why_not_draw
 from .panel import Section, draw_button, draw_text, letters
-from .properties import settings_of, shown_clip
+from .properties import found_people, settings_of, shown_clip
 
 
 class FootageSection(Section):
@@ -72,7 +72,7 @@ class PeopleSection(Section):
         layout.enabled = not session.is_running()
         layout.row().prop(settings, "people", expand=True)
         draw_button(layout, "mocap.find_people", why_not_find(context), width, icon="VIEWZOOM")
-        for index, person in enumerate(settings.found):
+        for index, person in enumerate(found_people(settings)):
             row = layout.row(align=True)
             row.prop(person, "is_wanted", text="")
             row.prop(person, "person_id", text="")

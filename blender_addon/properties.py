@@ -65,11 +65,6 @@ class MocapQueued(bpy.types.PropertyGroup):
     message: StringProperty()  # type: ignore[valid-type]
 
 
-def _forget_found(settings: Any, _context: Any) -> None:
-    """People were found in other footage."""
-    settings.found.clear()
-
-
 class MocapSettings(bpy.types.PropertyGroup):
     """Choices of one scene, at `scene.mocap`."""
 
@@ -80,16 +75,15 @@ class MocapSettings(bpy.types.PropertyGroup):
             ("CLIP", "Movie Clip", "A movie clip that is open in Blender"),
             ("SEQUENCE", "Pictures", "A folder of numbered pictures"),
         ],
-        update=_forget_found,
     )
     footage: StringProperty(  # type: ignore[valid-type]
-        name="Footage", description="Video file", subtype="FILE_PATH", update=_forget_found
+        name="Footage", description="Video file", subtype="FILE_PATH"
     )
     folder: StringProperty(  # type: ignore[valid-type]
-        name="Pictures", description="Folder of an image sequence", subtype="DIR_PATH", update=_forget_found
+        name="Pictures", description="Folder of an image sequence", subtype="DIR_PATH"
     )
     clip: PointerProperty(  # type: ignore[valid-type]
-        type=bpy.types.MovieClip, name="Movie Clip", update=_forget_found
+        type=bpy.types.MovieClip, name="Movie Clip"
     )
     frames: EnumProperty(  # type: ignore[valid-type]
         name="Frames",
@@ -117,6 +111,7 @@ class MocapSettings(bpy.types.PropertyGroup):
         ],
     )
     found: CollectionProperty(type=MocapFoundPerson)  # type: ignore[valid-type]
+    found_in: StringProperty()  # type: ignore[valid-type]
     boxes: CollectionProperty(type=MocapBox)  # type: ignore[valid-type]
     quality: EnumProperty(  # type: ignore[valid-type]
         name="Quality",
@@ -199,6 +194,14 @@ def footage_path(settings: Any) -> str:
     if settings.source == "CLIP":
         chosen = settings.clip.filepath if settings.clip else ""
     return bpy.path.abspath(chosen) if chosen else ""
+
+
+def found_people(settings: Any) -> list[Any]:
+    """Whom the quick pass found in the chosen footage; nobody where it was other footage.
+
+    No update callback does this: bpy 4.2 crashes on leaving where one was registered.
+    """
+    return list(settings.found) if settings.found_in == footage_path(settings) else []
 
 
 def shown_clip(settings: Any) -> Any:

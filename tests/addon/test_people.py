@@ -4,7 +4,7 @@ import bpy
 import numpy as np
 import pytest
 
-from blender_addon import asked, panel_footage, people, preferences, session
+from blender_addon import asked, panel_footage, people, preferences, properties, session
 from blender_addon.request import QUICK_STEP
 from core.types import Estimates, PersonTake
 from tests.addon.layouts import draw_all
@@ -84,6 +84,7 @@ def test_new_boxes_get_names_of_their_own(ready) -> None:
 
 
 def _find(scene, name: str, frame: int) -> None:
+    scene.mocap.found_in = properties.footage_path(scene.mocap)
     found = scene.mocap.found.add()
     found.person_id, found.anchors = name, json.dumps([(frame, [1.0, 2.0, 3.0, 4.0])])
 
@@ -108,7 +109,7 @@ def test_found_people_are_forgotten_with_the_footage(ready) -> None:
     scene = ready("good")
     _find(scene, "1", 4)
     scene.mocap.footage = "other.mp4"
-    assert len(scene.mocap.found) == 0
+    assert properties.found_people(scene.mocap) == [] and asked.wanted_people(scene.mocap) == []
 
 
 def test_box_counts_frames_from_the_clips_start(ready) -> None:
@@ -128,7 +129,7 @@ def test_quick_pass_finds_people_and_the_ticked_one_is_built(addon, scene, tmp_p
     write_clip(tmp_path / "blob.avi", 24)
     scene.mocap.footage = str(tmp_path / "blob.avi")
     assert bpy.ops.mocap.find_people() == {"FINISHED"}
-    (found,) = scene.mocap.found
+    (found,) = properties.found_people(scene.mocap)
     assert (found.person_id, found.first, scene.mocap.people) == ("1", 1, "picked")
     assert found.last > 24 - QUICK_STEP and found.share == 1 and len(bpy.data.objects) == 0
     assert bpy.ops.mocap.reconstruct() == {"FINISHED"}
