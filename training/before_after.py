@@ -24,10 +24,10 @@ from core.weights import WeightsBundle, find_weights
 from training import metrics
 from training.body_build.preview import View, draw
 from training.evaluation.rendered import DIFFICULTY, composer_of
-from training.evaluation.runs import joined
+from training.evaluation.runs import BATCH, run_all
 from training.pictures import PictureStore
 
-TILE, LABEL, BATCH = 176, 18, 32
+TILE, LABEL = 176, 18
 OPACITY = 0.85
 PAPER_LEVEL = 0.99
 
@@ -84,9 +84,7 @@ def sheet(weights: list[str], store: PictureStore, name: str, count: int, is_wor
 
 
 def _read(bundle: WeightsBundle, crops: Image) -> NetworkOutput:
-    runtime = open_runtime(bundle, "onnx", "cpu", threads=1)
-    parts = [crops[start : start + BATCH] for start in range(0, len(crops), BATCH)]
-    return joined([runtime.run(normalise(part, bundle.mean, bundle.std)) for part in parts])
+    return run_all(open_runtime(bundle, "onnx", "cpu", threads=1), normalise(crops, bundle.mean, bundle.std))
 
 
 def _column(crop: Image, meshes: list[Float], cameras: list[Float], texts: list[str], body: Body) -> Image:

@@ -21,6 +21,7 @@ from core.detectors import own
 from core.nets.detector import DeployedDetector, PersonDetector
 from training import bundle, checkpoint
 from training.export import log_plainly, write_graph
+from training.model_card import source_name
 from training.runlog import first_line
 
 ONNX = "detector.onnx"
@@ -116,7 +117,7 @@ def card(run: Path, name: str, scores: dict[str, dict[str, float]], threshold: f
     """The folder's README: what it is, what it learned from, how it was trained, what it scores."""
     config = first_line(run)["config"]
     size, minutes = config["size"], config["minutes"]
-    started = "".join(f" --init runs/{Path(source).name}" for source in config.get("init", []))
+    started = "".join(f" --init {source_name(Path(source))}" for source in config.get("init", []))
     columns = ("threshold", "pictures", "people", "recall", "precision", "false_where_nobody")
     rows = [[key, *(f"{one[c]:.4g}" if c in one else "-" for c in columns)] for key, one in scores.items()]
     lines = [["set", *columns], ["---"] * (len(columns) + 1), *rows]

@@ -132,11 +132,11 @@ def command(stage: str, config: Mapping[str, Any], run: Path) -> str:
             continue
         shown = Path(value).name if isinstance(value, str) and "/" in value else value
         parts.append(f"--{key.replace('_', '-')} {shown}")
-    started = [_named(Path(source)) for source in config.get("init", [])]
+    started = [source_name(Path(source)) for source in config.get("init", [])]
     return " ".join([*parts, *(["--init", *started] if started else [])])
 
 
-def _named(source: Path) -> str:
+def source_name(source: Path) -> str:
     """A run, or a bundle's weights, by its last names."""
     return f"{source.parent.name}/{source.name}" if source.suffix == ".safetensors" else f"runs/{source.name}"
 
