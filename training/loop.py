@@ -20,6 +20,7 @@ from training.optimizers import OptimizerName, optimizers_for
 from training.parallel import CANCELLED, FlatGradients, StopRequest, World, average_buffers, mean_over_processes
 from training.runlog import RunLog
 from training.schedule import Schedule, learning_rate_factor
+from training.throughput import Meter
 
 STOP, CLOCK, SAVE, EVALUATE = range(4)  # the numbers that travel at the end of the gradients
 
@@ -38,6 +39,9 @@ class LoopConfig:
     """Single-thread processes to start, one a core (or a GPU each); torchrun's numbers win."""
     batch: int = 16
     """Samples a process and step. Small batches learn more a sample on a CPU."""
+    accumulate: int = 1
+    """Batches a process and step, one after the other, whose gradients are averaged: for a step's batch that memory
+    cannot hold at once."""
     lr: float = 2e-3
     """Peak learning rate; Muon's updates are scaled to the size of AdamW's."""
     optimizer: OptimizerName = "adamw"
@@ -131,6 +135,7 @@ class Trainer:
         self.step = self.samples = 0
         before_s = self._resume() if config.resume else 0.0
         self.gradients = FlatGradients(stage.module.parameters(), 4, world.device)
+        self.meter = Meter(world.device, config.precision)
         self.clock = _Clock(config, before_s)
         self.agreed_s = before_s  # the first process's clock, as all know it
         self.sums: dict[str, Tensor] = {}
@@ -179,26 +184,41 @@ class Trainer:
 
     def _train_step(self) -> list[float]:
         """One step; returns what the processes agreed on."""
-        config, world = self.config, self.world
-        torch.manual_seed(_step_seed(config.seed, world.rank, self.step))
+        config = self.config
         factor = learning_rate_factor(self.step, self.progress, config.schedule, config.warmup_steps)
         for group in (group for optimizer in self.optimizers for group in optimizer.param_groups):
             group["lr"] = config.lr * factor
-        batch = self.stage.batch(self.step, self.progress)
         self.gradients.zero()
-        with torch.autocast(world.device.type, torch.bfloat16, enabled=config.precision == "bf16"):
-            terms: dict[str, Tensor] = self.stage.module(batch)
-        total = torch.stack(list(terms.values())).sum()
-        total.backward()  # type: ignore[no-untyped-call]
+        terms: dict[str, Tensor] = {}
+        for part in range(config.accumulate):
+            for name, value in self._gradients_of(self.step * config.accumulate + part).items():
+                terms[name] = value + terms.get(name, 0.0)
         agreed = self._exchange()
         norm = self.gradients.clip(config.clip)
         for optimizer in self.optimizers:
             optimizer.step()
         self.ema.update()
         self.step += 1
-        self.samples += config.batch * world.size
-        self._add_to_log({**terms, "total": total, "gradient_norm": norm}, config.lr * factor)
+        self.samples += self.samples_per_step
+        self._add_to_log({**terms, "gradient_norm": norm}, config.lr * factor)
         return agreed
+
+    @property
+    def samples_per_step(self) -> int:
+        """Of all processes together."""
+        return self.config.batch * self.config.accumulate * self.world.size
+
+    def _gradients_of(self, number: int) -> dict[str, Tensor]:
+        """Adds a batch's part of the step's gradients; returns its part of the step's loss terms and their sum."""
+        config, world = self.config, self.world
+        torch.manual_seed(_step_seed(config.seed, world.rank, number))
+        batch = self.stage.batch(number, self.progress)
+        with self.meter.counting(config.batch):
+            with torch.autocast(world.device.type, torch.bfloat16, enabled=config.precision == "bf16"):
+                terms: dict[str, Tensor] = self.stage.module(batch)
+            total = torch.stack(list(terms.values())).sum() / config.accumulate
+            total.backward()  # type: ignore[no-untyped-call]
+        return {name: value.detach() / config.accumulate for name, value in terms.items()} | {"total": total.detach()}
 
     def _exchange(self) -> list[float]:
         """Averages gradients; the stop flag, the first process's clock and what is due travel with them."""
@@ -223,10 +243,11 @@ class Trainer:
             return
         means = mean_over_processes(torch.stack(list(self.sums.values())) / steps, self.world)
         now_s = self.clock.elapsed_s
-        rate = steps * self.config.batch * self.world.size / max(1e-9, now_s - since_s)
+        rate = steps * self.samples_per_step / max(1e-9, now_s - since_s)
         line = {"step": self.step, "samples": self.samples, "elapsed_s": round(now_s, 1), "lr": lr}
         losses = {name: round(float(v), 6) for name, v in zip(self.sums, means, strict=True)}
-        self.log.write("step", {**line, "samples_per_s": round(rate, 1), **losses})
+        used = self.meter.told(rate / self.world.size)
+        self.log.write("step", {**line, "samples_per_s": round(rate, 1), **losses, **used})
         self.sums, self.logged = {}, (0, now_s)
 
     def evaluate(self) -> None:

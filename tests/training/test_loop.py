@@ -68,6 +68,32 @@ def test_two_processes_learn_what_one_learns(tmp_path: Path, optimizer: str, nea
     assert losses[0] == pytest.approx(losses[1], abs=near)
 
 
+def test_batches_one_after_the_other_learn_what_one_twice_as_large_learns(tmp_path: Path) -> None:
+    class Halves(ToyStage):
+        def batch(self, step: int, progress: float) -> torch.Tensor:
+            return super().batch(step // 2, progress)[4 * (step % 2) :][:4]
+
+    whole, halves = toy_config(tmp_path / "one"), toy_config(tmp_path / "two", batch=4, accumulate=2)
+    Trainer(ToyStage(whole, ALONE, dropout=0.0), whole, ALONE).run()
+    stage = Halves(halves, ALONE, dropout=0.0)
+    stage.config = whole  # it draws whole batches and hands them out in halves
+    trainer = Trainer(stage, halves, ALONE)
+    trainer.run()
+    assert (trainer.step, trainer.samples) == (20, 160)
+    expected, found = files(tmp_path / "one"), files(tmp_path / "two")
+    assert all(torch.allclose(expected[name], found[name], atol=SUM_ORDER) for name in expected)
+    losses = [[line["total"] for line in events(tmp_path / name, "step")] for name in ("one", "two")]
+    assert losses[0] == pytest.approx(losses[1], abs=SUM_ORDER)
+
+
+def test_log_tells_operations_memory_and_the_share_of_the_machines_peak(tmp_path: Path) -> None:
+    run(toy_config(tmp_path))
+    line = events(tmp_path, "step")[0]
+    assert "gflop_per_sample" in line
+    assert 0 <= line["mfu_percent"] < 100
+    assert line["peak_memory_mb"] > 50
+
+
 def test_sigterm_to_one_process_stops_all_at_the_same_step(tmp_path: Path) -> None:
     assert launch(stop_second, toy_config(tmp_path, batch=4, processes=2), 2, "cpu") == CANCELLED
     assert events(tmp_path, "end")[0] == {"event": "end", "step": 8, "samples": 64, "cancelled": True}

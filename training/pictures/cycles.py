@@ -292,7 +292,8 @@ def render(motions: Path, count: int, seed: int, folder: Path, workers: int) -> 
     """
     settings = RenderSettings(count, "test", seed, motions=str(motions), poses="filmed")
     folder.mkdir(parents=True, exist_ok=True)
-    about = {"seed": seed, "frame": FRAME, "samples": SAMPLES, "light_map": LIGHT_MAP, "body": _studio(settings).body.digest}
+    digest = _studio(settings).body.digest
+    about = {"seed": seed, "frame": FRAME, "samples": SAMPLES, "light_map": LIGHT_MAP, "body": digest}
     meta = folder / "cycles.json"
     if meta.exists() and json.loads(meta.read_text()) != about:
         raise ValueError(f"{folder} holds pictures of other settings; choose another folder or remove it")
