@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from core.errors import MocapError
-from training.protocols import H36M_TO_J14, Answered, Float, load_regressor, score_metro, score_spin
+from training.protocols import H36M_TO_J14, Answered, Bool, Float, load_regressor, score_metro, score_spin
 
 SAME = 1e-6  # of a millimetre: float64 sums in another order
 
@@ -132,5 +132,5 @@ def test_regressor_is_read_and_another_file_is_refused(tmp_path: Path, regressor
             load_regressor(tmp_path / f"{name}.npy")
 
 
-def _rows(answered: Answered, rows: np.ndarray) -> Answered:
+def _rows(answered: Answered, rows: Bool) -> Answered:
     return Answered(**{name: getattr(answered, name)[rows] for name in Answered.__slots__})
