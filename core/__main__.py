@@ -25,6 +25,10 @@ DETECTOR_HELP = (
     "what finds people: the detector that ships, an .onnx file (D-FINE, RT-DETR, YOLOX) or a folder; search: the "
     "pose network itself, slow; frame: one person fills it"
 )
+MANIFEST_HELP = (
+    'many clips, a line each: {"footage": "a.mp4"}, and where it differs "output", "people", "start", ...; clips that '
+    "are done are left as they are"
+)
 CONTACTS_HELP = 'frames in which feet stand: {"1": {"left": [[first, last], ...], "right": [...]}}; or a report'
 
 Command = Callable[[argparse.Namespace, ProgressFunction | None, StopRequest], None]
@@ -65,10 +69,8 @@ def _ended(printer: ProgressFunction | None, sentence: str, code: int) -> int:
     return code
 
 
-def _reconstruct(options: argparse.Namespace, printer: ProgressFunction | None, stop: StopRequest) -> None:
-    from .pipeline import reconstruct
-
-    settings = ReconstructSettings(
+def _settings(options: argparse.Namespace) -> ReconstructSettings:
+    return ReconstructSettings(
         weights=options.weights,
         device=options.device,
         runtime=options.runtime,
@@ -81,6 +83,29 @@ def _reconstruct(options: argparse.Namespace, printer: ProgressFunction | None, 
         focal_px=options.focal_px,
         threads=options.threads,
     )
+
+
+def _reconstruct_manifest(options: argparse.Namespace, printer: ProgressFunction | None, stop: StopRequest) -> None:
+    from .farm import raise_failures, run_shard, summary
+    from .manifest import read_manifest
+
+    clips = options.shard.of(read_manifest(options.manifest, _settings(options), options.output))
+    results = run_shard(clips, options.shard, options.report, printer, stop)
+    if isinstance(printer, Bar):
+        printer.end()
+    for result in results:
+        if result.sentence:
+            print(f"{result.footage}: {result.state}: {' '.join(result.sentence.split())}")
+    print(f"shard {options.shard}: {summary(results)}")
+    raise_failures(results)
+
+
+def _reconstruct(options: argparse.Namespace, printer: ProgressFunction | None, stop: StopRequest) -> None:
+    from .pipeline import reconstruct
+
+    if options.manifest is not None:
+        return _reconstruct_manifest(options, printer, stop)
+    settings = _settings(options)
     take = reconstruct(options.footage, options.output, settings, printer, stop)
     if isinstance(printer, Bar):
         printer.end()
@@ -165,7 +190,29 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     start, end = getattr(options, "start", None), getattr(options, "end", None)
     if end is not None and end < (start or 0):
         parser.error(f"--end {end} comes before --start {start or 0}")
+    if hasattr(options, "manifest"):
+        _check_reconstruct(parser, options)
     return options
+
+
+def _check_reconstruct(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+    """One clip or a manifest of them; `options.shard` becomes a `Shard`."""
+    from .manifest import shard_of
+
+    if options.manifest is None:
+        if options.footage is None or options.output is None:
+            parser.error("reconstruct wants footage and -o NAME.take, or --manifest clips.jsonl")
+        if options.shard is not None or options.report is not None:
+            parser.error("--shard and --report go with --manifest")
+        return
+    if options.footage is not None:
+        parser.error("give footage or --manifest, not both")
+    if options.check:
+        parser.error("--check goes with one clip, not with --manifest")
+    try:
+        options.shard = shard_of(options.shard, os.environ)
+    except ValueError as error:
+        parser.error(f"--shard: {error}")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -173,8 +220,13 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     command = commands.add_parser("reconstruct", help="footage to take: the network, once")
-    command.add_argument("footage", type=Path, help="video file, folder of pictures, or one picture")
-    command.add_argument("-o", "--output", type=Path, required=True, metavar="NAME.take")
+    command.add_argument("footage", type=Path, nargs="?", help="video file, folder of pictures, or one picture")
+    command.add_argument("-o", "--output", type=Path, metavar="NAME.take", help="with --manifest: folder of the takes")
+    command.add_argument("--manifest", type=Path, metavar="clips.jsonl", help=MANIFEST_HELP)
+    command.add_argument(
+        "--shard", metavar="i/N", help="every N-th clip from number i on, from 0; a Slurm array's task"
+    )
+    command.add_argument("--report", type=Path, metavar="report.json", help="what became of each clip of the manifest")
     _add_network_options(command)
     command.add_argument("--people", type=_people, default="main", metavar="all|main|N")
     command.add_argument("--detector", metavar="NAME|FILE|search|frame", help=DETECTOR_HELP)

@@ -6,7 +6,9 @@
     |- ContactsError      contacts.json: unreadable, unknown person, ranges outside the take
     |- WeightsError       the weights bundle: unknown, damaged, made for another body
     |- BodyError          the body file
-    |- TakeError          the take on disk: other settings, another run, unknown version
+    |- ManifestError      a manifest of clips: unreadable, an unknown option, two clips with one take
+    |- TakeError          the take on disk: other settings, unknown version
+    |  `- TakeBusyError   another run is writing it
     |- OutputError        the place to write to: full, read-only
     `- Cancelled          the person said stop; the take stays and can be resumed
 
@@ -42,6 +44,14 @@ class BodyError(MocapError):
 
 class TakeError(MocapError):
     """The take cannot be read, resumed or locked."""
+
+
+class TakeBusyError(TakeError):
+    """Another run is writing the take."""
+
+
+class ManifestError(MocapError):
+    """The manifest can't be read, or clips of it failed."""
 
 
 class OutputError(MocapError):

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import IO
 
-from .errors import TakeError
+from .errors import TakeBusyError
 from .output import output_error
 
 
@@ -18,7 +18,7 @@ class TakeLock:
         """Take it.
 
         Raises:
-            TakeError: another run holds it.
+            TakeBusyError: another run holds it.
             OutputError: the folder can't be written to.
         """
         self._path = path
@@ -30,7 +30,7 @@ class TakeLock:
             _lock(self._file)
         except OSError as error:
             self._file.close()
-            raise TakeError(
+            raise TakeBusyError(
                 f"{path.parent}: another run is writing this take; wait for it, or choose another name"
             ) from error
 
