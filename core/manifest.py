@@ -148,7 +148,11 @@ def _clip(
         is_right, expected = OPTIONS[name]
         if not is_right(value):
             raise ManifestError(f'{where}: expected "{name}" to be {expected}, got {json.dumps(value)}')
-    chosen = {name: str(v) if name == "people" else folder / v if name == "boxes" else v for name, v in said.items()}
+    chosen: dict[str, Any] = dict(said)
+    if "people" in said:
+        chosen["people"] = str(said["people"])
+    if "boxes" in said:
+        chosen["boxes"] = folder / said["boxes"]
     own = replace(settings, **chosen)
     if own.end is not None and own.end < (own.start or 0):
         raise ManifestError(f"{where}: its end {own.end} comes before its start {own.start or 0}")
