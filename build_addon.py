@@ -52,6 +52,7 @@ wheels = [
 
 [permissions]
 files = "Read footage, keep takes, write exports"
+network = "Download larger weights, on a click"
 clipboard = "Copy a report for a bug, or a command line"
 """
 

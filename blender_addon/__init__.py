@@ -27,6 +27,7 @@ from bpy.app.handlers import persistent
 from . import (
     operators,
     operators_contacts,
+    operators_downloads,
     operators_engine,
     operators_export,
     operators_footage,
@@ -66,6 +67,7 @@ CLASSES = (
     *operators_export.CLASSES,
     *operators_queue.CLASSES,
     *operators_engine.CLASSES,
+    *operators_downloads.CLASSES,
     retarget_operator.MOCAP_OT_apply_to_rig,
     retarget_operator.MOCAP_OT_save_bone_map,
     *(made for section in SECTIONS for made in panel.panels(section)),

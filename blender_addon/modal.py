@@ -14,7 +14,8 @@ WAIT_S = 0.02
 REDRAW_S = 1.0
 UNDOABLE: Any = {"REGISTER", "UNDO"}
 """`bl_options` of what changes the scene: one undo step each."""
-EDITORS = {"VIEW_3D", "CLIP_EDITOR"}
+EDITORS = {"VIEW_3D": "UI", "CLIP_EDITOR": "UI", "PREFERENCES": "WINDOW"}
+"""Editors that show the run, and the region that does."""
 
 
 class StepsEngine:
@@ -131,12 +132,12 @@ def has_event_loop(context: Any) -> bool:
 
 
 def redraw_sidebars(context: Any) -> None:
-    """Redraw the sidebars alone: whole areas cost 200 ms a tick without a GPU."""
+    """Redraw the sidebars, and the preferences, alone: whole 3D views cost 200 ms a tick without a GPU."""
     for window in context.window_manager.windows:
         for area in window.screen.areas:
             if area.type in EDITORS:
                 for region in area.regions:
-                    if region.type == "UI":
+                    if region.type == EDITORS[area.type]:
                         region.tag_redraw()
 
 

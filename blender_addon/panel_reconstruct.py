@@ -7,6 +7,7 @@ from typing import Any
 from . import session
 from .asked import request_from, why_not
 from .on_disk import frames_done
+from .operators_downloads import current_download
 from .panel import Section, draw_button, draw_text, letters
 from .properties import settings_of
 
@@ -39,7 +40,7 @@ class ReconstructSection(Section):
         draw_button(column, "mocap.reconstruct", "", width, icon="ARMATURE_DATA", text=text)
         if problem:
             draw_text(layout, problem, width, "INFO")
-        if running is not None:
+        if running is not None and running is not current_download():  # the preferences tell its end
             draw_end(layout, running, width)
 
 

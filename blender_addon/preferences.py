@@ -60,6 +60,19 @@ class MocapPreferences(bpy.types.AddonPreferences):
         description="Refuse weights and detectors that don't say that they may be used commercially",
         update=_forget_readiness,
     )
+    hub_repository: StringProperty(  # type: ignore[valid-type]
+        name="Repository", description="Weights on Hugging Face, as ORG/NAME"
+    )
+    hub_revision: StringProperty(  # type: ignore[valid-type]
+        name="Revision",
+        description="A branch, a tag or a commit. Empty: main. A download puts its commit here, so that the same "
+        "weights come next time",
+    )
+    downloads: StringProperty(  # type: ignore[valid-type]
+        name="Folder for downloads",
+        description="Where downloaded weights are kept. Empty: the extension's own folder",
+        subtype="DIR_PATH",
+    )
     takes: StringProperty(  # type: ignore[valid-type]
         name="Folder for takes",
         description="Where the network's estimates are kept, so that a run resumes and clean-up never runs "
@@ -85,6 +98,10 @@ class MocapPreferences(bpy.types.AddonPreferences):
         layout.label(text=f"{status.weights}, {status.licence}, {use}, {size}")
         if status.problem:
             layout.label(text=status.problem, icon="ERROR")
+        layout.separator()
+        from .panel_downloads import draw_downloads  # it stands on this module
+
+        draw_downloads(layout, self)
         layout.separator()
         layout.prop(self, "takes")
         folder = takes_folder()
@@ -123,10 +140,19 @@ def readiness_now() -> readiness.Readiness:
 
 def takes_folder() -> Path:
     """Where takes go: the chosen folder, the extension's own, or a temporary one outside an extension."""
-    chosen = preference("takes", "")
+    return _folder("takes")
+
+
+def downloads_folder() -> Path:
+    """Where downloaded weights go; as `takes_folder`."""
+    return _folder("downloads")
+
+
+def _folder(name: str) -> Path:
+    chosen = preference(name, "")
     if chosen:
         return Path(bpy.path.abspath(chosen))
     try:
-        return Path(bpy.utils.extension_path_user(__package__ or "", path="takes"))
+        return Path(bpy.utils.extension_path_user(__package__ or "", path=name))
     except ValueError:  # "does not name an extension"
-        return Path(tempfile.gettempdir()) / "footage_mocap" / "takes"
+        return Path(tempfile.gettempdir()) / "footage_mocap" / name

@@ -18,12 +18,14 @@ from .scene import BuiltTake, build_take
 if TYPE_CHECKING:
     import bpy
 
+MEGABYTE = 1e6
 STAGE_NAMES = {
     "starting": "Starting the engine",
     "estimate": "Reading the footage",
     "estimate backwards": "Reading backwards",
     "track": "Following people",
     "solve": "Solving the motion",
+    "download": "Downloading",
 }
 
 
@@ -71,6 +73,9 @@ class Session:
             return "Cancelling"
         progress = self.job.progress
         counted = f" {progress.done} / {progress.total}" if progress.total else ""
+        if progress.stage == "download" and progress.total:
+            done, total = progress.done / MEGABYTE, progress.total / MEGABYTE
+            counted = f" {done:.1f} / {total:.1f} MB, {progress.fraction:.0%}"
         return STAGE_NAMES.get(progress.stage, progress.stage.capitalize()) + counted
 
     @property

@@ -1,4 +1,4 @@
-"""The command line: reconstruct, solve, stills, doctor.
+"""The command line: reconstruct, solve, stills, doctor, weights.
 
 Exit codes: 0 done, 1 one sentence about what is wrong, 2 wrong usage, 130 cancelled (the take stays and can
 be resumed).
@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from .command_weights import add_weights_command
 from .console import Bar, StopRequest, progress_printer
 from .errors import Cancelled, MocapError
 from .settings import ReconstructSettings, SolveSettings
@@ -264,6 +265,8 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--device", type=_device, default="auto")
     command.add_argument("--detector", metavar="NAME|FILE|search|frame")
     command.set_defaults(command=_doctor, is_stopped_between_frames=False)
+    for command in add_weights_command(commands):
+        _add_progress(command)
     return parser
 
 

@@ -10,23 +10,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from .body import Body, load_body
+from .downloads import CONFIG, downloaded
 from .errors import WeightsError
 from .upsample import LearnedSampler
 
 WEIGHTS_FOLDER = Path(__file__).resolve().parent.parent / "assets" / "weights"
 DEFAULT_WEIGHTS = "open-tiny"
 FORMAT_VERSION = 1
-CONFIG, ONNX_MODEL, TORCH_MODEL = "config.json", "model.onnx", "model.safetensors"
-HUB_FILES = (CONFIG, ONNX_MODEL, TORCH_MODEL, "README.md")
+ONNX_MODEL, TORCH_MODEL = "model.onnx", "model.safetensors"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -199,43 +197,9 @@ def _folder_of(name_or_folder: str | Path | None) -> Path:
             return folder
     repository, _, revision = name.partition("@")
     if revision and repository.count("/") == 1:
-        return _downloaded(repository, revision)
+        return downloaded(name)
     shipped = sorted(folder.parent.name for folder in WEIGHTS_FOLDER.glob(f"*/{CONFIG}"))
     known = f"known names: {', '.join(shipped)}" if shipped else f"there are none in {WEIGHTS_FOLDER} either"
     raise WeightsError(
         f"{name}: no such weights; give a name, a folder or owner/name@revision on Hugging Face ({known})"
     )
-
-
-def _downloaded(repository: str, revision: str) -> Path:
-    """The repository's files in Hugging Face's cache, fetched where they are not there yet."""
-    try:
-        from huggingface_hub import snapshot_download
-        from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-    except ImportError as error:
-        raise WeightsError(
-            f"{repository}: downloading needs huggingface_hub; install it, or download the folder by hand"
-        ) from error
-    fetch = partial(snapshot_download, repository, revision=revision, allow_patterns=list(HUB_FILES))
-    try:
-        if (cached := _cached(fetch)) is not None:
-            return cached
-        return Path(fetch())
-    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise WeightsError(
-            f"{repository}@{revision}: can't be downloaded ({reason}); check the name, the revision and the "
-            "connection, or give a local folder"
-        ) from error
-
-
-def _cached(fetch: Callable[..., str]) -> Path | None:
-    """The folder of an earlier download that came to its end: without asking the network, which can be slow."""
-    from huggingface_hub.errors import LocalEntryNotFoundError
-
-    try:
-        folder = Path(fetch(local_files_only=True))
-        names = json.loads((folder / CONFIG).read_text(encoding="utf-8"))["files"]
-    except (LocalEntryNotFoundError, OSError, ValueError, KeyError):
-        return None
-    return folder if all((folder / name).is_file() for name in names) else None

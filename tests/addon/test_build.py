@@ -15,6 +15,11 @@ import build_addon
 from blender_addon.bone_maps import ORDER
 
 BLENDER_S = 240
+SYSTEMS = (
+    {"platform_system": "Linux", "sys_platform": "linux"},
+    {"platform_system": "Windows", "sys_platform": "win32"},
+    {"platform_system": "Darwin", "sys_platform": "darwin"},
+)
 SPDX = {"SPDX:GPL-3.0-or-later", "SPDX:Apache-2.0", "SPDX:CC0-1.0"}
 INSTALL = """
 import sys, bpy, addon_utils
@@ -87,6 +92,7 @@ def test_manifest_names_what_the_sources_use(zipped: Path) -> None:
     sources = "".join(archive.read(name).decode() for name in names)
     permissions = tomllib.loads(archive.read("blender_manifest.toml").decode())["permissions"]
     assert ("clipboard" in permissions) == (".clipboard =" in sources)
+    assert ("network" in permissions) == ("bpy.app.online_access" in sources)
 
 
 def test_zip_is_whole_and_holds_nothing_else(zipped: Path) -> None:
@@ -117,18 +123,25 @@ def test_wheels_are_listed_sorted_and_never_numpy(tmp_path: Path) -> None:
 
 
 def test_closure_of_the_wheels_is_complete() -> None:
-    """Nothing in Blender resolves dependencies: whatever a wheel needs must be pinned too, numpy apart."""
+    """Nothing in Blender resolves dependencies: whatever a wheel needs must be pinned too, numpy apart.
+
+    hf-xet only makes transfers quicker; `core.hub` goes without it.
+    """
     from importlib import metadata
 
+    from packaging.requirements import Requirement
+    from packaging.utils import canonicalize_name
+
     pins = (build_addon.ROOT / "blender_addon" / "wheels.txt").read_text().splitlines()
-    named = {re.split("[=<>]", pin)[0].lower() for pin in pins if pin and not pin.startswith("#")}
-    needed = {
-        re.split(r"[ <>=!;\[(]", requirement)[0].lower()
-        for name in named
-        for requirement in metadata.requires(name) or []
-        if "extra ==" not in requirement
-    }
-    assert needed - named <= {"numpy"}
+    named = {canonicalize_name(re.split("[=<>]", pin)[0]) for pin in pins if pin and not pin.startswith("#")}
+    needed = set()
+    for name in named - {"colorama"}:  # not installed here; it needs nothing
+        for requirement in map(Requirement, metadata.requires(name) or []):
+            places = [{"python_version": v, **system} for v in build_addon.PYTHONS for system in SYSTEMS]
+            if requirement.marker is None or any(requirement.marker.evaluate({"extra": "", **p}) for p in places):
+                needed.add(canonicalize_name(requirement.name))
+    assert needed - named <= {"numpy", "hf-xet"}
+    assert "colorama" in needed and "httpx2" in needed
 
 
 def test_no_shipped_file_touches_the_path(zipped: Path) -> None:
