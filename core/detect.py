@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from .crop import xyxy_to_xywh
+from .downloads import CONFIG
 from .errors import WeightsError
 from .reading import (
     IS_CENTRED,
@@ -34,7 +35,7 @@ from .reading import (
 )
 from .settings import TrackSettings
 from .types import Bool, Estimates, Float, Image, Int
-from .weights import CONFIG, FORMAT_VERSION, WEIGHTS_FOLDER
+from .weights import FORMAT_VERSION, WEIGHTS_FOLDER
 
 if TYPE_CHECKING:
     from .detectors.graph import Graph

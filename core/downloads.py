@@ -75,7 +75,9 @@ def list_downloads(folder: Path | None = None) -> list[Downloaded]:
         if place.is_dir() and all(isinstance(source.get(name), str) for name in names):
             size = sum(file.stat().st_size for file in place.iterdir() if file.is_file())
             is_whole = not place.name.endswith(PART)
-            found.append(Downloaded(place, *(source[name] for name in names), size, is_whole, json_in(place / CONFIG)))
+            repository, revision, commit = (source[name] for name in names)
+            config = json_in(place / CONFIG)
+            found.append(Downloaded(place, repository, revision, commit, size, is_whole, config))
     return found
 
 

@@ -7,6 +7,7 @@ bytes as the server sends, and hides what it resumes in a cache that nobody can 
 
 from __future__ import annotations
 
+import importlib
 import logging
 import re
 import time
@@ -114,16 +115,15 @@ def fetch(repository: Repository, path: str, target: Path, said: Callable[[int],
 
 def _append(url: str, target: Path, size: int, said: Callable[[int], None]) -> None:
     """The rest of a file; stops one piece after more than `size` bytes came."""
-    from huggingface_hub.utils import build_hf_headers, hf_raise_for_status
-
+    utils = _part("utils")
     done = _bytes_of(target)
-    headers = {**build_hf_headers(), "Accept-Encoding": "identity"}
+    headers = {**utils.build_hf_headers(), "Accept-Encoding": "identity"}
     if done:
         headers["Range"] = f"bytes={done}-"
     with library().get_session().stream("GET", url, headers=headers, timeout=ANSWER_S) as response:
         if response.is_error:
             response.read()
-        hf_raise_for_status(response)
+        utils.hf_raise_for_status(response)
         is_rest = response.status_code == 206 and response.headers.get("Content-Range", "").startswith(f"bytes {done}-")
         done = done if is_rest else 0  # a server that doesn't know ranges sends everything again
         with target.open("ab" if is_rest else "wb") as file:
@@ -150,6 +150,11 @@ def library() -> Any:
     return huggingface_hub
 
 
+def _part(name: str) -> Any:
+    """A module of `huggingface_hub`, whose annotations don't say what it exports."""
+    return importlib.import_module(f"huggingface_hub.{name}")
+
+
 def told(error: Exception, what: str) -> WeightsError:
     """What went wrong with the hub and what to do, in one sentence.
 
@@ -157,8 +162,7 @@ def told(error: Exception, what: str) -> WeightsError:
         error: of `huggingface_hub` or of its connection.
         what: was asked for.
     """
-    from huggingface_hub import errors
-
+    errors = _part("errors")
     kinds = (
         (errors.OfflineModeIsEnabled, "downloads are switched off (HF_HUB_OFFLINE); allow them"),
         (errors.GatedRepoError, "its owners let in only whom they accepted; ask for access on its page, then log in "
@@ -179,16 +183,13 @@ def told(error: Exception, what: str) -> WeightsError:
 
 def _http_error() -> type[Exception]:
     """The root of what `huggingface_hub`'s HTTP library raises: it does not wrap cut or missing connections."""
-    from huggingface_hub import errors
-
-    root: type[Exception] = errors.HTTPError
+    root: type[Exception] = _part("errors").HTTPError
     return root
 
 
 def _is_answer(error: Exception) -> bool:
     """Whether somebody said no, so that trying again is of no use."""
-    from huggingface_hub import errors
-
+    errors = _part("errors")
     return isinstance(error, (errors.HfHubHTTPError, errors.OfflineModeIsEnabled))
 
 
