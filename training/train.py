@@ -1,4 +1,4 @@
-"""Trains one stage: `python -m training.train backbone|tokenizer|classifier|mesh|research|detector ... --output RUN`.
+"""Trains one stage: `python -m training.train STAGE ... --output RUN`; STAGE is backbone, tokenizer, mesh or another.
 
 Ctrl-C or SIGTERM writes a checkpoint and exits 130; the same command with `--resume` continues exactly.
 """
@@ -19,6 +19,7 @@ from training.stages.classifier import ClassifierConfig, ClassifierStage
 from training.stages.detector import DetectorStage, DetectorTraining
 from training.stages.mesh import MeshConfig, MeshStage
 from training.stages.research import ResearchConfig, ResearchStage
+from training.stages.rotations import RotationsConfig, RotationsStage
 from training.stages.tokenizer import TokenizerConfig, TokenizerStage
 
 StageConfig = (
@@ -27,6 +28,7 @@ StageConfig = (
     | Annotated[ClassifierConfig, tyro.conf.subcommand("classifier")]
     | Annotated[MeshConfig, tyro.conf.subcommand("mesh")]
     | Annotated[ResearchConfig, tyro.conf.subcommand("research")]
+    | Annotated[RotationsConfig, tyro.conf.subcommand("rotations")]
     | Annotated[DetectorTraining, tyro.conf.subcommand("detector")]
 )
 
@@ -36,6 +38,7 @@ STAGES = {
     ClassifierConfig: ClassifierStage,
     MeshConfig: MeshStage,
     ResearchConfig: ResearchStage,
+    RotationsConfig: RotationsStage,
     DetectorTraining: DetectorStage,
 }
 
@@ -44,7 +47,7 @@ def train(config: LoopConfig, world: World) -> int:
     """Trains the stage that the configuration belongs to; returns 0 or 130.
 
     Args:
-        config: one of the six.
+        config: of one of the stages.
         world: this process among its peers.
 
     Raises:

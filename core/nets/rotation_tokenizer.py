@@ -1,0 +1,162 @@
+"""Tokens of 3D pose: 21 joint rotations to a sequence of codes, and back (TokenHMR, Sec. 3.2; our own networks).
+
+A pose is decoded from codes of a learned vocabulary, so what comes out looks like a pose, whatever was asked for. The
+pelvis' orientation is not part of it, nor are the hands, which no body motion tells.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .config import QuantiserConfig
+from .mixer import TokenLinear
+from .precision import full_precision
+from .quantiser import EmaQuantiser, Quantised
+
+BODY_JOINTS = 21
+"""Joints 1 to 21 of SMPL's 24: all but the pelvis and the two hands."""
+SIX = 6
+
+
+@dataclass(frozen=True, slots=True)
+class RotationTokenizerConfig:
+    """Sizes of the tokenizer.
+
+    Attributes:
+        tokens: M, tokens a pose.
+        width: of the convolutions.
+        layers: residual blocks on each side.
+        kernel: tokens that a convolution sees.
+        quantiser: the codebook, the same class as the 2D pose tokenizer's.
+    """
+
+    tokens: int = 40
+    width: int = 192
+    layers: int = 3
+    kernel: int = 3
+    quantiser: QuantiserConfig = field(default_factory=lambda: QuantiserConfig(codes=512, code_dim=128, decay=0.99))
+
+
+ROTATION_PRESETS: dict[str, RotationTokenizerConfig] = {
+    "tiny": RotationTokenizerConfig(),
+    "paper": RotationTokenizerConfig(
+        tokens=160, width=512, quantiser=QuantiserConfig(codes=2048, code_dim=256, decay=0.99)
+    ),
+}
+"""`paper` has TokenHMR's 160 tokens of 2048 x 256; `tiny` is for CPUs."""
+
+
+class RotationTokens(NamedTuple):
+    """Rotations through the codebook and back.
+
+    Attributes:
+        rotations: (B, 21, 3, 3).
+        indices: (B, M) int64.
+        commitment: scalar.
+        perplexity: scalar, codes in use.
+    """
+
+    rotations: Tensor
+    indices: Tensor
+    commitment: Tensor
+    perplexity: Tensor
+
+
+class ResidualConv(nn.Module):
+    """x + conv(ReLU(norm(x))) twice, over the token axis."""
+
+    def __init__(self, width: int, kernel: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+        self.first = nn.Conv1d(width, width, kernel, padding=kernel // 2)
+        self.second = nn.Conv1d(width, width, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, tokens, width) in and out."""
+        hidden = F.relu(self.norm(x)).transpose(1, 2)
+        return x + self.second(F.relu(self.first(hidden))).transpose(1, 2)
+
+
+class RotationTokenizer(nn.Module):
+    """The VQ-VAE over joint rotations."""
+
+    def __init__(self, config: RotationTokenizerConfig) -> None:
+        super().__init__()
+        self.config = config
+        width, code_dim = config.width, config.quantiser.code_dim
+        self.embed = nn.Linear(SIX, width)
+        self.joint = nn.Parameter(torch.zeros(1, BODY_JOINTS, width))
+        self.to_tokens = TokenLinear(BODY_JOINTS, config.tokens)
+        self.encoder = nn.Sequential(*(ResidualConv(width, config.kernel) for _ in range(config.layers)))
+        self.to_codes = nn.Linear(width, code_dim)
+        self.quantiser = EmaQuantiser(config.quantiser)
+        self.from_codes = nn.Linear(code_dim, width)
+        self.decoder = nn.Sequential(*(ResidualConv(width, config.kernel) for _ in range(config.layers)))
+        self.from_tokens = TokenLinear(config.tokens, BODY_JOINTS)
+        self.out = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, width), nn.ReLU(), nn.Linear(width, SIX))
+        nn.init.trunc_normal_(self.joint, std=0.5)
+
+    def forward(self, rotations: Tensor) -> RotationTokens:
+        """Encode, quantise, decode; in training mode the codebook learns.
+
+        Args:
+            rotations: (B, 21, 3, 3) local rotations of joints 1 to 21.
+        """
+        quantised: Quantised = self.quantiser(self.encode(rotations))
+        return RotationTokens(
+            self.decode(quantised.codes), quantised.indices, quantised.commitment, quantised.perplexity
+        )
+
+    def encode(self, rotations: Tensor) -> Tensor:
+        """Latents before quantisation: (B, 21, 3, 3) to (B, M, D)."""
+        hidden = self.embed(six_of(rotations)) + self.joint
+        latents: Tensor = self.to_codes(self.encoder(self.to_tokens(hidden)))
+        return latents
+
+    @torch.no_grad()
+    def token_ids(self, rotations: Tensor) -> Tensor:
+        """(B, M) int64 of rotations (B, 21, 3, 3); no code learns."""
+        latents = self.encode(rotations)
+        return self.quantiser.nearest(latents.float().flatten(0, 1)).reshape(latents.shape[:2])
+
+    def decode(self, tokens: Tensor) -> Tensor:
+        """Rotations (B, 21, 3, 3) of (soft) tokens (B, M, D)."""
+        hidden = self.from_tokens(self.decoder(self.from_codes(tokens)))
+        with full_precision(hidden):
+            return matrices_of_six(self.out(hidden.float()) + _no_turn(hidden))
+
+    def codes_of(self, indices: Tensor) -> Tensor:
+        """Tokens (B, M, D) of token ids (B, M)."""
+        return F.embedding(indices, self.quantiser.codebook)
+
+
+def six_of(rotations: Tensor) -> Tensor:
+    """The first two columns of rotations (..., 3, 3), one after the other: (..., 6), continuous (Zhou et al. 2019)."""
+    return rotations[..., :2].transpose(-1, -2).flatten(-2)
+
+
+def matrices_of_six(six: Tensor) -> Tensor:
+    """Rotations (..., 3, 3) of six numbers (..., 6), by Gram and Schmidt (Zhou et al. 2019, Eq. 15)."""
+    first, second = six[..., :3], six[..., 3:]
+    x = F.normalize(first, dim=-1, eps=1e-6)
+    y = F.normalize(second - (x * second).sum(-1, keepdim=True) * x, dim=-1, eps=1e-6)
+    return torch.stack([x, y, torch.linalg.cross(x, y)], dim=-1)
+
+
+def _no_turn(like: Tensor) -> Tensor:
+    """The identity as six numbers."""
+    return torch.tensor([1.0, 0.0, 0.0, 0.0, 1.0, 0.0], device=like.device)
+
+
+def geodesic(first: Tensor, second: Tensor) -> Tensor:
+    """Angle in radians between rotations (..., 3, 3) and (..., 3, 3).
+
+    By the chord 2 sqrt(2) sin(angle / 2), which is exact near zero, where the arc cosine of the trace is not.
+    """
+    chord = (first - second).flatten(-2).norm(dim=-1)
+    return 2.0 * torch.asin((chord / (2.0 * 2.0**0.5)).clamp(max=1.0))
