@@ -28,7 +28,6 @@ from .reading import (
     box_overlap,
     boxes_of,
     is_seen,
-    is_somebody,
     join,
     overlap,
     quality,
@@ -47,8 +46,12 @@ OWN_FOLDER = WEIGHTS_FOLDER / "open-detector"
 MOST_PEOPLE = 32
 """Of one frame that are looked at, the surest first."""
 UNSURE = 0.6
-"""Share of a detector's threshold from which on a box can be somebody who is missed: people who are half hidden
-score less, and so do things that are nobody."""
+"""Share of a detector's threshold from which on a box is looked at: people who are half hidden score less, and so do
+things that are nobody. Such a box is somebody new where the pose network is the surer, or else somebody missed."""
+BOX_WEIGHT = 2.0
+"""Log odds of a detector's score against those of the pose network, which spread more widely."""
+NEARLY = 1e-5
+"""A score as near to 0 or 1 counts as this far from it."""
 IS_MISSED = 0.3
 """Overlap (IoU of the squares) with the place where somebody is missed, from which on an unsure box can be them."""
 IS_KNOWN = 0.5
@@ -95,7 +98,7 @@ class Detector(Protocol):
 class FullFrame:
     """One person who fills the frame: for footage that is cut to a person already."""
 
-    name, digest, threshold = FRAME, "", 0.5
+    name, digest, threshold = FRAME, "", 1.0
 
     def __call__(self, frame: Image) -> Detections:
         """The frame's own box."""
@@ -121,20 +124,39 @@ def find_detected(
         settings: the thresholds.
     """
     detections = detector(image)
-    is_sure = detections.scores >= detector.threshold
-    rows = [
-        row
-        for row, box in enumerate(detections.boxes_xywh)
-        if not (box_overlap(box, known_px) > IS_KNOWN).any()
-        and (is_sure[row] or (overlap(box, missed_px) > IS_MISSED).any())
-    ][:MOST_PEOPLE]
-    if not rows:
+    boxes, scores = detections.boxes_xywh, detections.scores
+    is_known = (box_overlap(boxes[:, None], known_px) > IS_KNOWN).any(1)
+    rows = np.flatnonzero(~is_known & (scores >= UNSURE * detector.threshold))[:MOST_PEOPLE]
+    if not len(rows):
         return None
-    seen = _centred(image, detections.boxes_xywh[rows], estimate)
-    chosen = _nobody_twice(seen, is_seen(seen, settings))
-    if not len(chosen):
-        return None
-    return Found(seen[chosen], is_sure[rows][chosen] & is_somebody(seen[chosen], settings))
+    boxes, seen = boxes[rows], _centred(image, boxes[rows], estimate)
+    is_sure = is_confirmed(scores[rows], seen, detector.threshold, settings)
+    is_missed = (overlap(boxes[:, None], missed_px) > IS_MISSED).any(1)
+    is_wanted = is_seen(seen, settings) & (is_sure | is_missed | (scores[rows] >= detector.threshold))
+    chosen = _nobody_twice(seen, is_wanted)
+    return Found(seen[chosen], is_sure[chosen]) if len(chosen) else None
+
+
+def is_confirmed(scores: Float, seen: Estimates, threshold: float, settings: TrackSettings) -> Bool:
+    """(B,) whether detector and pose network together are sure of somebody where nobody was known to be.
+
+    A sure box makes up for an unsure reading, and the other way round: the log odds of both, each against its own
+    threshold, are weighed and added.
+
+    Args:
+        scores: (B,) of the detector.
+        seen: B readings.
+        threshold: of the detector.
+        settings: the network's thresholds.
+    """
+    of_box = BOX_WEIGHT * (_log_odds(scores) - _log_odds(threshold))
+    of_reading = _log_odds(seen.person_score) - _log_odds(settings.found_person_score)
+    return np.asarray(is_seen(seen, settings) & (of_box + of_reading >= 0))
+
+
+def _log_odds(score: Float | float) -> Float:
+    probability = np.clip(score, NEARLY, 1 - NEARLY)
+    return np.asarray(np.log(probability / (1 - probability)))
 
 
 def _centred(image: Image, boxes: Float, estimate: Estimate) -> Estimates:

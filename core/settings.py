@@ -21,6 +21,9 @@ class TrackSettings:
     new_confidence: float = 0.5
     """Both for somebody new, found in a search: higher, since a search looks at hundreds of crops. On six clips
     people have a score of 0.99 to 1 and a confidence of 0.5 to 0.9, most other things less of one of them."""
+    found_person_score: float = 0.995
+    """The same for somebody new in a detector's box of just its threshold: surer boxes ask for less, unsure ones for
+    more. Chosen with the detector's threshold on pictures without people, see `docs/results.md`."""
     max_misses_s: float = 0.35
     """A person unseen for longer is lost; shorter gaps are bridged and marked."""
     relink_s: float = 1.0

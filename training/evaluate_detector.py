@@ -1,9 +1,10 @@
 """What a detector finds: `python -m training.evaluate_detector --weights assets/weights/open-detector --store STORE`.
 
-Sets: rendered crowds of a test store; pictures without people, cut from the test split's panoramas, which are
-photographs; with --lspet the Leeds Sports validation photographs, whose one labelled person each has a box around
-the joints (recall counts, precision does not: others are in the pictures too). IoU 0.5, the detector's own threshold
-or --threshold; --sweep shows what others give.
+Sets: rendered crowds of a test store; pictures without people, cut from the panoramas of the store's split, which are
+photographs (a training store is for choosing thresholds); with --lspet the Leeds Sports validation photographs, whose
+one labelled person each has a box around the joints (recall counts, precision does not: others are in the pictures
+too). IoU 0.5, the detector's own threshold or --threshold; --sweep shows what others give. --confirmed adds what the
+product finds: the pose network says whether somebody is in a box, and boxes go around the joints that it sees.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import argparse
 import json
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,9 +21,13 @@ import cv2
 import numpy as np
 
 from core.crop import xywh_to_xyxy
-from core.detect import Detections, Detector, open_detector
+from core.detect import UNSURE, Detections, Detector, open_detector
 from core.errors import MocapError
+from core.estimate import Estimator
+from core.reading import Estimate
+from core.weights import find_weights
 from training.detection import Float, Image, detection_scores
+from training.evaluation.confirmed import JointsOnly, confirmed
 from training.lspet import load_validation
 from training.metrics import bootstrap_interval
 from training.pictures import PictureStore
@@ -33,6 +38,8 @@ SEED, SIDE, BATCH = 1, 256, 16
 EMPTY_SIDE, EMPTY_ANGLES = 416, (25.0, 75.0)
 CROWDS, NOBODY, LSPET = "rendered crowds", "nobody", "lspet"
 SWEEP = (0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6)
+CONFIRMED_SWEEP = SWEEP[3:]
+"""Lower ones have the pose network read several times as many boxes."""
 
 
 def crowds(store: PictureStore, count: int) -> Iterator[tuple[Image, Float]]:
@@ -45,10 +52,10 @@ def crowds(store: PictureStore, count: int) -> Iterator[tuple[Image, Float]]:
             yield np.ascontiguousarray(planes), boxes[kind == 1].numpy()
 
 
-def empty_pictures(count: int) -> Iterator[tuple[Image, Float]]:
-    """Views of the test split's panoramas BGR, photographs without people; none without bpy."""
+def empty_pictures(count: int, split: str = "test") -> Iterator[tuple[Image, Float]]:
+    """Views of a split's panoramas BGR, photographs without people; none without bpy."""
     rng = np.random.default_rng(SEED)
-    environments = load_environments("test")
+    environments = load_environments(split)
     for _ in range(count if environments else 0):
         yaw, pitch = rng.uniform(-np.pi, np.pi), rng.normal(0.05, 0.25)
         turn, tip = cv2.Rodrigues(np.array([0, yaw, 0.0]))[0], cv2.Rodrigues(np.array([pitch, 0, 0.0]))[0]
@@ -59,9 +66,9 @@ def empty_pictures(count: int) -> Iterator[tuple[Image, Float]]:
         yield (to_srgb(seen * gain)[..., ::-1] * 255).astype(np.uint8), np.zeros((0, 4), np.float32)
 
 
-def photographs(folder: Path) -> Iterator[tuple[Image, Float]]:
-    """The Leeds Sports validation photographs BGR and the box of the labelled person."""
-    known = load_validation(folder)
+def photographs(folder: Path, count: int | None = None) -> Iterator[tuple[Image, Float]]:
+    """The Leeds Sports validation photographs BGR, or so many of them, and the box of the labelled person."""
+    known = load_validation(folder, count)
     for image, box in zip(known.images(), known.boxes_px, strict=True):
         yield image, xywh_to_xyxy(box)[None]
 
@@ -100,25 +107,52 @@ class Looked:
         return bootstrap_interval(np.array(share), np.array([len(t) for _, t in pairs]))
 
 
-def look(detector: Detector, store: Path, lspet: Path | None, count: int) -> dict[str, Looked]:
+def pictures_of(given: argparse.Namespace) -> dict[str, Iterator[tuple[Image, Float]]]:
+    """All pictures asked for with the people in them, by set."""
+    store = PictureStore.open(given.store)
+    sets = {CROWDS: crowds(store, given.pictures), NOBODY: empty_pictures(given.pictures, store.meta["split"])}
+    return sets if given.lspet is None else {**sets, LSPET: photographs(given.lspet, given.photographs)}
+
+
+def look(detector: Detector, pictures: dict[str, Iterator[tuple[Image, Float]]]) -> dict[str, Looked]:
     """The detector over all pictures, by set."""
-    sets = {CROWDS: crowds(PictureStore.open(store), count), NOBODY: empty_pictures(count)}
-    if lspet is not None:
-        sets[LSPET] = photographs(lspet)
     looked = {}
-    for name, pictures in sets.items():
-        pairs = [(detector(image), boxes) for image, boxes in pictures]
+    for name, each in pictures.items():
+        pairs = [(detector(image), boxes) for image, boxes in each]
         looked[name] = Looked([found for found, _ in pairs], [boxes for _, boxes in pairs], name != LSPET)
     return looked
 
 
-def scores_of(looked: dict[str, Looked], threshold: float) -> dict[str, dict[str, float]]:
-    """Scores by set at a threshold; "people" is how many there are, "low" and "high" the interval of the recall."""
-    scores = {}
+def look_confirmed(
+    detector: Detector,
+    estimate: Estimate,
+    pictures: dict[str, Iterator[tuple[Image, Float]]],
+    thresholds: Sequence[float],
+) -> tuple[dict[str, Looked], dict[float, dict[str, Looked]]]:
+    """The detector alone, and what the product finds with its threshold at each of some, by set."""
+    alone: dict[str, Looked] = {}
+    both: dict[float, dict[str, Looked]] = {threshold: {} for threshold in thresholds}
+    for name, each in pictures.items():
+        found, said, true = confirmed(each, detector, estimate, thresholds)
+        alone[name] = Looked(said, true, name != LSPET)
+        for threshold in thresholds:
+            both[threshold][name] = Looked(found[threshold], true, name != LSPET)
+    return alone, both
+
+
+def scores_of(looked: dict[str, Looked], threshold: float, least: float | None = None) -> dict[str, dict[str, float]]:
+    """Scores by set; "people" is how many there are, "low" and "high" the interval of the recall.
+
+    Args:
+        looked: by set.
+        threshold: of the detector.
+        least: score from which on a box counts; the threshold where None.
+    """
+    least, scores = threshold if least is None else least, {}
     for name, one in looked.items():
-        low, high = one.interval(threshold)
+        low, high = one.interval(least)
         counts = {"threshold": threshold, "pictures": float(len(one.true)), "people": float(one.people)}
-        scores[name] = {**counts, **one.scores(threshold), "low": low, "high": high}
+        scores[name] = {**counts, **one.scores(least), "low": low, "high": high}
     return scores
 
 
@@ -138,10 +172,15 @@ def table(scores: dict[str, dict[str, float]]) -> str:
 
 def sweep_table(looked: dict[str, Looked]) -> str:
     """Recall, precision and false boxes a picture without people at each threshold of SWEEP."""
-    with_people = [name for name in looked if looked[name].people]
+    return swept({t: {name: one.scores(t) for name, one in looked.items()} for t in SWEEP})
+
+
+def swept(scores: dict[float, dict[str, dict[str, float]]]) -> str:
+    """Scores by threshold and set as a table."""
+    first = next(iter(scores.values()))
+    with_people = [name for name, one in first.items() if np.isfinite(one["recall"])]
     lines = [["threshold", *(f"{name}: recall %" for name in with_people), "precision %", "false where nobody"]]
-    for threshold in SWEEP:
-        by_set = {name: one.scores(threshold) for name, one in looked.items()}
+    for threshold, by_set in scores.items():
         shares = [*(by_set[name]["recall"] for name in with_people), by_set[CROWDS]["precision"]]
         false = _cell(by_set[NOBODY]["false_where_nobody"], 3)
         lines.append([f"{threshold:.2f}", *(_cell(share, 1) for share in shares), false])
@@ -153,13 +192,25 @@ def _cell(value: float, digits: int) -> str:
     return f"{value:.{digits}f}" if np.isfinite(value) else "-"
 
 
-def _opened(weights: str, threshold: float | None, is_swept: bool) -> tuple[Detector, float]:
-    """A detector that answers from the lowest threshold that is asked for on, and the one to score at."""
-    if threshold is not None and not 0 < threshold < 1:
-        raise ValueError(f"expected --threshold between 0 and 1, got {threshold:g}")
-    own = open_detector(weights, 1).threshold
-    threshold = own if threshold is None else threshold
-    return open_detector(weights, 1, min(threshold, *SWEEP if is_swept else (threshold,)) / own), threshold
+def _threshold(weights: str, asked: float | None) -> float:
+    """The score to count boxes from: the one asked for, or the detector's own."""
+    if asked is not None and not 0 < asked < 1:
+        raise ValueError(f"expected --threshold between 0 and 1, got {asked:g}")
+    return open_detector(weights, 1).threshold if asked is None else asked
+
+
+def _looked(given: argparse.Namespace, threshold: float) -> tuple[dict[str, Looked], dict[float, dict[str, Looked]]]:
+    """The detector alone, and by threshold what the product finds where that is asked for."""
+    own = open_detector(given.weights, 1).threshold
+    pictures = pictures_of(given)
+    least = min(threshold, *SWEEP if given.sweep else (threshold,))
+    if given.confirmed is None:
+        return look(open_detector(given.weights, 1, least / own), pictures), {}
+    thresholds = sorted({threshold, *(CONFIRMED_SWEEP if given.sweep else ())})
+    detector = open_detector(given.weights, 1, min(least, UNSURE * thresholds[0]) / own)
+    bundle = find_weights(given.confirmed or None)
+    estimator = Estimator(JointsOnly(bundle), bundle)
+    return look_confirmed(detector, estimator.estimate, pictures, thresholds)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -172,21 +223,31 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--store", type=Path, required=True, help="rendered people of the test split")
     parser.add_argument("--lspet", type=Path, help="folder of the LSPET photographs")
     parser.add_argument("--pictures", type=int, default=512, help="crowds, and pictures without people")
+    parser.add_argument("--photographs", type=int, help="so many of LSPET, evenly spread; all 500 without")
     parser.add_argument("--json", type=Path, help="write the scores there as well")
     parser.add_argument("--threshold", type=float, help="score from which on a box counts; the detector's own without")
     parser.add_argument("--sweep", action="store_true", help="also recall and false boxes at thresholds from .1 to .6")
+    parser.add_argument(
+        "--confirmed", nargs="?", const="", metavar="BUNDLE",
+        help="also what the product finds, with this pose network or the one that ships",
+    )  # fmt: skip
     given = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
     try:
-        detector, threshold = _opened(given.weights, given.threshold, given.sweep)
-        looked = look(detector, given.store, given.lspet, given.pictures)
+        threshold = _threshold(given.weights, given.threshold)
+        alone, both = _looked(given, threshold)
     except (MocapError, ValueError, OSError) as error:
         print(f"training.evaluate_detector: {error}", file=sys.stderr)
         return 1
-    scores = scores_of(looked, threshold)
-    print(f"at a threshold of {threshold:g}", table(scores), sep="\n")
+    scores = scores_of(alone, threshold)
+    print(f"at a threshold of {threshold:g}, the detector alone", table(scores), sep="\n")
     if given.sweep:
-        print("", sweep_table(looked), sep="\n")
+        print("", sweep_table(alone), sep="\n")
+    if both:
+        by_threshold = {each: scores_of(looked, each, 0.0) for each, looked in both.items()}
+        print("", "confirmed by the pose network", table(by_threshold[threshold]), sep="\n")
+        print(*(["", swept(by_threshold)] if given.sweep else []), sep="\n")
+        scores |= {f"{name}, confirmed": one for name, one in by_threshold[threshold].items()}
     if given.json:
         plain = {name: {key: round(v, 3) for key, v in one.items() if np.isfinite(v)} for name, one in scores.items()}
         given.json.write_text(json.dumps(plain, indent=1) + "\n")

@@ -20,8 +20,8 @@ from .graph import Graph, GraphDetector, as_input, people, resized
 STRIDE = 32
 LONGER_SIDE = 320
 """Of the pictures that ours is measured on."""
-THRESHOLD = 0.35
-"""Measured on real clips: at 0.2 the pose network believes in some of the many false boxes, at 0.35 in hardly any."""
+THRESHOLD = 0.25
+"""Where the pose network has to be sure; chosen with `TrackSettings.found_person_score`."""
 MOST_OVERLAP = 0.6
 
 

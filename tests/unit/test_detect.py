@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from core.detect import Detections, find_detected
+from core.detect import Detections, find_detected, is_confirmed
 from core.reading import Found, box_overlap, boxes_of
 from core.settings import TrackSettings
 from core.types import Image
@@ -18,6 +18,8 @@ SETTINGS = TrackSettings()
 NEAR = 0.9
 NOBODY = np.zeros((0, 4))
 ANN, BOB = (60.0, 80, 80, 200), (420.0, 60, 90, 230)
+BESIDE_ANN = (64.0, 80, 80, 200)
+DOUBTFUL = replace(SETTINGS, found_person_score=0.99999)
 
 
 class FakeDetector:
@@ -86,20 +88,52 @@ def test_box_with_nobody_in_it_is_nobody() -> None:
     assert found({"a": ANN}, [BOB])[0] is None
 
 
-@pytest.mark.parametrize("limit", ["new_person_score", "new_confidence"])
-def test_unsure_reading_is_found_as_unsure(limit: str) -> None:
-    people, _ = found({"a": ANN}, [ANN], settings=replace(SETTINGS, **{limit: 1.01}))
+def test_unsure_reading_is_found_as_unsure() -> None:
+    people, _ = found({"a": ANN}, [BESIDE_ANN], settings=DOUBTFUL)
     assert people is not None
     assert not people.is_sure.any()
+
+
+def confirmed_at(box_score: float, person_score: float) -> bool:
+    """Whether a box and a reading of those scores are somebody, at thresholds of 0.4 and 0.9."""
+    scene = FakePeople([{"a": ANN}])
+    seen = scene.estimate(next(scene.frames()).image, np.array([ANN]))
+    seen = replace(seen, person_score=np.array([person_score]))
+    return bool(is_confirmed(np.array([box_score]), seen, 0.4, replace(SETTINGS, found_person_score=0.9))[0])
+
+
+def test_box_and_reading_of_just_their_thresholds_are_somebody() -> None:
+    assert confirmed_at(0.401, 0.901)
+    assert not confirmed_at(0.399, 0.899)
+
+
+def test_sure_box_makes_up_for_an_unsure_reading_and_the_other_way_round() -> None:
+    assert confirmed_at(0.7, 0.7) and not confirmed_at(0.4, 0.7)
+    assert confirmed_at(0.3, 0.97) and not confirmed_at(0.3, 0.9)
+
+
+def test_no_box_is_sure_enough_for_a_reading_that_sees_nobody() -> None:
+    assert not confirmed_at(1.0, SETTINGS.min_person_score - 0.01)
 
 
 def test_reading_below_the_lower_bar_is_nobody() -> None:
     assert found({"a": ANN}, [ANN], settings=replace(SETTINGS, min_person_score=1.01))[0] is None
 
 
-def test_unsure_box_counts_only_where_somebody_is_missed() -> None:
-    assert found({"a": ANN}, [ANN], score=0.3) == (None, 0)
-    assert found({"a": ANN}, [ANN], missed_px=np.array([BOB]), score=0.3) == (None, 0)
-    people, crops = found({"a": ANN}, [ANN], missed_px=np.array([(70, 90, 85, 210)]), score=0.3)
+def test_unsure_box_with_an_unsure_reading_counts_only_where_somebody_is_missed() -> None:
+    assert found({"a": ANN}, [BESIDE_ANN], settings=DOUBTFUL, score=0.3)[0] is None
+    assert found({"a": ANN}, [BESIDE_ANN], settings=DOUBTFUL, missed_px=np.array([BOB]), score=0.3)[0] is None
+    near = np.array([(70, 90, 85, 210)])
+    people, crops = found({"a": ANN}, [BESIDE_ANN], settings=DOUBTFUL, missed_px=near, score=0.3)
     assert people is not None
     assert (crops, people.is_sure.tolist()) == (1, [False])
+
+
+def test_unsure_box_with_a_sure_reading_is_somebody() -> None:
+    people, _ = found({"a": ANN}, [ANN], score=0.3)
+    assert people is not None
+    assert people.is_sure.all()
+
+
+def test_box_far_below_the_threshold_is_not_looked_at() -> None:
+    assert found({"a": ANN}, [ANN], score=0.2, missed_px=np.array([ANN])) == (None, 0)

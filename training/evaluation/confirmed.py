@@ -1,0 +1,120 @@
+"""People in whole frames as the product finds them: a detector's boxes, confirmed and re-cut by the pose network.
+
+Everything is decided by `core.detect.find_detected`. A picture's boxes and readings are kept while its thresholds are
+swept, so that a sweep costs one look at the lowest of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import onnx
+import onnxruntime
+
+from core.crop import xywh_to_xyxy
+from core.detect import UNSURE, Detections, Detector, find_detected
+from core.estimate import whole_pixels
+from core.reading import Estimate, boxes_of, join, quality
+from core.settings import TrackSettings
+from core.types import Estimates, Float, Image, NetworkOutput
+from core.weights import WeightsBundle
+
+NOBODY = np.zeros((0, 4))
+READ = ("joints_2d", "joint_confidence", "token_confidence", "pose_token_ids", "person_score")
+"""Outputs that tell whether somebody is there and where."""
+
+
+class JointsOnly:
+    """A `Runtime` of a bundle's graph up to those outputs, one thread; the mesh, more than half the work, is zero."""
+
+    name, device, notice = "onnxruntime, joints only", "cpu", ""
+
+    def __init__(self, bundle: WeightsBundle) -> None:
+        """Cut the graph of a bundle."""
+        graph = onnx.utils.Extractor(onnx.load(bundle.onnx_file)).extract_model(["image"], list(READ))
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        self._session = onnxruntime.InferenceSession(graph.SerializeToString(), options)
+
+    def run(self, images: Float) -> NetworkOutput:
+        """The network's reading of crops (B, 3, S, S)."""
+        read = dict(zip(READ, self._session.run(list(READ), {"image": images}), strict=True))
+        count, empty = len(images), {"coarse_vertices": (431, 3), "joints": (14, 3), "weak_camera": (3,)}
+        none = {name: np.zeros((count, *shape), np.float32) for name, shape in empty.items()}
+        return NetworkOutput(**none, **read, keypoints=np.zeros((count, 17, 2), np.float32))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Said:
+    """What a detector said of one picture, as a `Detector` with another threshold."""
+
+    name: str
+    digest: str
+    threshold: float
+    detections: Detections
+
+    def __call__(self, frame: Image) -> Detections:
+        """The boxes that the detector would have given at this threshold, those to look at included."""
+        del frame
+        is_given = self.detections.scores >= UNSURE * self.threshold
+        return Detections(self.detections.boxes_xyxy[is_given], self.detections.scores[is_given])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Remembered:
+    """The network's readings of one picture, an `Estimate` that reads each box once.
+
+    Attributes:
+        estimate: the network, as `Estimator.estimate`.
+        known: readings by box.
+    """
+
+    estimate: Estimate
+    known: dict[tuple[float, ...], Estimates] = field(default_factory=dict)
+
+    def __call__(self, images: Sequence[Image] | Image, boxes_px: Float) -> Estimates:
+        """Readings of boxes (B, 4) xywh of the picture."""
+        boxes = whole_pixels(np.asarray(boxes_px, np.float64))
+        names = [tuple(box.tolist()) for box in boxes]
+        new = [name for name in dict.fromkeys(names) if name not in self.known]
+        if new:
+            seen = self.estimate(images, np.array(new))
+            self.known.update({name: seen[[row]] for row, name in enumerate(new)})
+        return join([self.known[name] for name in names])
+
+
+def confirmed(
+    pictures: Iterable[tuple[Image, Float]], detector: Detector, estimate: Estimate, thresholds: Sequence[float]
+) -> tuple[dict[float, list[Detections]], list[Detections], list[Float]]:
+    """Whom the product finds in pictures where it knows nobody yet.
+
+    Args:
+        pictures: BGR, with the true boxes (M, 4) xyxy.
+        detector: answers from `UNSURE` times the lowest threshold on.
+        estimate: the pose network, as `Estimator.estimate`.
+        thresholds: of the detector, each tried in place of its own.
+
+    Returns:
+        by threshold the people of each picture, in boxes about their joints, scored by the network; what the detector
+        alone said; the true boxes.
+    """
+    found: dict[float, list[Detections]] = {threshold: [] for threshold in thresholds}
+    alone, true = [], []
+    for image, boxes in pictures:
+        alone.append(detector(image))
+        true.append(boxes)
+        said, remembered = Said(detector.name, detector.digest, 0.0, alone[-1]), Remembered(estimate)
+        for threshold in thresholds:
+            found[threshold].append(people_of(image, replace(said, threshold=threshold), remembered))
+    return found, alone, true
+
+
+def people_of(image: Image, detector: Detector, estimate: Estimate) -> Detections:
+    """Whom the product is sure of in one picture, in boxes about their joints, scored by the network."""
+    people = find_detected(image, NOBODY, NOBODY, detector, estimate, TrackSettings())
+    if people is None or not people.is_sure.any():
+        return Detections(NOBODY, np.zeros(0))
+    seen = people.seen[np.flatnonzero(people.is_sure)]
+    return Detections(xywh_to_xyxy(boxes_of(seen)), quality(seen))
