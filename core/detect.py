@@ -21,6 +21,7 @@ from .crop import xyxy_to_xywh
 from .downloads import CONFIG
 from .errors import WeightsError
 from .reading import (
+    HOPELESS,
     IS_CENTRED,
     Estimate,
     Found,
@@ -162,7 +163,7 @@ def _log_odds(score: Float | float) -> Float:
 def _centred(image: Image, boxes: Float, estimate: Estimate) -> Estimates:
     """Readings of people in boxes, cut once more about the joints where the first crop was not."""
     seen = estimate(image, boxes)
-    again = np.flatnonzero(overlap(boxes_of(seen), seen.box_px) <= IS_CENTRED)
+    again = np.flatnonzero((overlap(boxes_of(seen), seen.box_px) <= IS_CENTRED) & (quality(seen) > HOPELESS))
     if not len(again):
         return seen
     second = estimate(image, boxes_of(seen)[again])

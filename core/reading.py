@@ -17,6 +17,8 @@ Estimate: TypeAlias = Callable[[Sequence[Image] | Image, Float], Estimates]
 
 IS_CENTRED = 0.85
 """Overlap of a crop's box with the one that it gives from which on another look would change nothing."""
+HOPELESS = 0.1
+"""Quality below which a box is not looked at again."""
 SAME_JOINTS = 0.12
 """Mean distance of two people's joints, against the box's side, below which they are one person."""
 ONE_PERSON = 0.5

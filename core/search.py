@@ -10,7 +10,18 @@ from __future__ import annotations
 import numpy as np
 
 from .crop import BOX_FACTOR
-from .reading import IS_CENTRED, Estimate, box_overlap, boxes_of, is_somebody, join, overlap, quality, share_inside
+from .reading import (
+    HOPELESS,
+    IS_CENTRED,
+    Estimate,
+    box_overlap,
+    boxes_of,
+    is_somebody,
+    join,
+    overlap,
+    quality,
+    share_inside,
+)
 from .settings import TrackSettings
 from .types import Bool, Estimates, Float, Image, Int
 
@@ -22,8 +33,6 @@ LAST_RESORT = 3
 STRIDE = 0.5
 """Distance of neighbouring boxes against their side."""
 SMALLEST_PX = 40
-HOPELESS = 0.1
-"""Quality below which a box is not looked at again."""
 CANDIDATES = 8
 """Boxes of each size that are looked at again."""
 ROUNDS = 3
