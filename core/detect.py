@@ -29,6 +29,7 @@ from .reading import (
     box_overlap,
     boxes_of,
     is_seen,
+    is_somebody,
     join,
     overlap,
     quality,
@@ -47,8 +48,11 @@ OWN_FOLDER = WEIGHTS_FOLDER / "open-detector"
 MOST_PEOPLE = 32
 """Of one frame that are looked at, the surest first."""
 UNSURE = 0.6
-"""Share of a detector's threshold from which on a box is looked at: people who are half hidden score less, and so do
-things that are nobody. Such a box is somebody new where the pose network is the surer, or else somebody missed."""
+"""Share of a detector's threshold from which on a box is looked at where nobody is known or somebody is missed: people
+who are half hidden score less, and so do things that are nobody."""
+BESIDE_OTHERS = 1.4
+"""A detector's threshold, times this, counts while others are followed or missed: somebody new who is nobody, or is one
+of them, then costs more than somebody found later. Without it the main person of a clip broke in two."""
 BOX_WEIGHT = 2.0
 """Log odds of a detector's score against those of the pose network, which spread more widely."""
 NEARLY = 1e-5
@@ -124,22 +128,27 @@ def find_detected(
         estimate: the network, as `Estimator.estimate`.
         settings: the thresholds.
     """
-    detections = detector(image)
+    detections, is_first = detector(image), not len(known_px) and not len(missed_px)
     boxes, scores = detections.boxes_xywh, detections.scores
+    threshold = detector.threshold * (1 if is_first else BESIDE_OTHERS)
     is_known = (box_overlap(boxes[:, None], known_px) > IS_KNOWN).any(1)
-    rows = np.flatnonzero(~is_known & (scores >= UNSURE * detector.threshold))[:MOST_PEOPLE]
+    is_missed = (overlap(boxes[:, None], missed_px) > IS_MISSED).any(1)
+    is_worth_it = (scores >= threshold) | (is_first | is_missed) & (scores >= UNSURE * threshold)
+    rows = np.flatnonzero(~is_known & is_worth_it)[:MOST_PEOPLE]
     if not len(rows):
         return None
-    boxes, seen = boxes[rows], _centred(image, boxes[rows], estimate)
-    is_sure = is_confirmed(scores[rows], seen, detector.threshold, settings)
-    is_missed = (overlap(boxes[:, None], missed_px) > IS_MISSED).any(1)
-    is_wanted = is_seen(seen, settings) & (is_sure | is_missed | (scores[rows] >= detector.threshold))
-    chosen = _nobody_twice(seen, is_wanted)
+    seen, scores = _centred(image, boxes[rows], estimate), scores[rows]
+    if is_first:
+        is_sure = is_confirmed(scores, seen, threshold, settings)
+        chosen = _nobody_twice(seen, is_sure)
+    else:
+        is_sure = (scores >= threshold) & is_somebody(seen, settings)
+        chosen = _nobody_twice(seen, is_seen(seen, settings))
     return Found(seen[chosen], is_sure[chosen]) if len(chosen) else None
 
 
 def is_confirmed(scores: Float, seen: Estimates, threshold: float, settings: TrackSettings) -> Bool:
-    """(B,) whether detector and pose network together are sure of somebody where nobody was known to be.
+    """(B,) whether detector and pose network together are sure of somebody in a frame where nobody is known yet.
 
     A sure box makes up for an unsure reading, and the other way round: the log odds of both, each against its own
     threshold, are weighed and added.

@@ -25,7 +25,7 @@ DOUBTFUL = replace(SETTINGS, found_person_score=0.99999)
 class FakeDetector:
     """Says the same boxes, xywh, of every frame."""
 
-    name, digest, threshold = "fake", "", 0.4
+    name, digest, threshold = "fake", "", 0.35
 
     def __init__(self, boxes: Sequence[tuple[float, float, float, float]], least_score: float = 0.5) -> None:
         self.boxes = np.array(boxes, np.float64).reshape(-1, 4)
@@ -88,10 +88,21 @@ def test_box_with_nobody_in_it_is_nobody() -> None:
     assert found({"a": ANN}, [BOB])[0] is None
 
 
-def test_unsure_reading_is_found_as_unsure() -> None:
-    people, _ = found({"a": ANN}, [BESIDE_ANN], settings=DOUBTFUL)
+def test_unsure_reading_of_a_frame_without_anybody_is_nobody() -> None:
+    assert found({"a": ANN}, [BESIDE_ANN], settings=DOUBTFUL)[0] is None
+
+
+@pytest.mark.parametrize("limit", ["new_person_score", "new_confidence"])
+def test_unsure_reading_beside_others_is_found_as_unsure(limit: str) -> None:
+    people, _ = found({"a": ANN}, [ANN], np.array([BOB]), replace(SETTINGS, **{limit: 1.01}))
     assert people is not None
     assert not people.is_sure.any()
+
+
+def test_box_of_just_the_threshold_is_somebody_alone_but_nobody_new_beside_others() -> None:
+    alone, _ = found({"a": ANN}, [ANN], score=0.36)
+    assert alone is not None and alone.is_sure.all()
+    assert found({"a": ANN}, [ANN], np.array([BOB]), score=0.36) == (None, 0)
 
 
 def confirmed_at(box_score: float, person_score: float) -> bool:
@@ -120,11 +131,9 @@ def test_reading_below_the_lower_bar_is_nobody() -> None:
     assert found({"a": ANN}, [ANN], settings=replace(SETTINGS, min_person_score=1.01))[0] is None
 
 
-def test_unsure_box_with_an_unsure_reading_counts_only_where_somebody_is_missed() -> None:
-    assert found({"a": ANN}, [BESIDE_ANN], settings=DOUBTFUL, score=0.3)[0] is None
-    assert found({"a": ANN}, [BESIDE_ANN], settings=DOUBTFUL, missed_px=np.array([BOB]), score=0.3)[0] is None
-    near = np.array([(70, 90, 85, 210)])
-    people, crops = found({"a": ANN}, [BESIDE_ANN], settings=DOUBTFUL, missed_px=near, score=0.3)
+def test_unsure_box_beside_others_counts_only_where_somebody_is_missed() -> None:
+    assert found({"a": ANN}, [ANN], missed_px=np.array([BOB]), score=0.3) == (None, 0)
+    people, crops = found({"a": ANN}, [ANN], missed_px=np.array([(70, 90, 85, 210)]), score=0.3)
     assert people is not None
     assert (crops, people.is_sure.tolist()) == (1, [False])
 

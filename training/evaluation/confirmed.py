@@ -40,13 +40,22 @@ class JointsOnly:
 
     def run(self, images: Float) -> NetworkOutput:
         """The network's reading of crops (B, 3, S, S)."""
-        read = dict(zip(READ, self._session.run(list(READ), {"image": images}), strict=True))
-        count, empty = len(images), {"coarse_vertices": (431, 3), "joints": (14, 3), "weak_camera": (3,)}
-        none = {name: np.zeros((count, *shape), np.float32) for name, shape in empty.items()}
-        return NetworkOutput(**none, **read, keypoints=np.zeros((count, 17, 2), np.float32))
+        points, confidence, tokens, ids, score = self._session.run(list(READ), {"image": images})
+        count = len(images)
+        return NetworkOutput(
+            coarse_vertices=np.zeros((count, 431, 3), np.float32),
+            joints=np.zeros((count, 14, 3), np.float32),
+            weak_camera=np.zeros((count, 3), np.float32),
+            keypoints=np.zeros((count, 17, 2), np.float32),
+            joints_2d=points,
+            joint_confidence=confidence,
+            token_confidence=tokens,
+            pose_token_ids=ids,
+            person_score=score,
+        )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Said:
     """What a detector said of one picture, as a `Detector` with another threshold."""
 
