@@ -11,6 +11,7 @@
     fit, refine  vertices, joints in the picture        -> one body, bone rotations
     steady       trajectory                             -> smooth rotations and root
     feet         trajectory, contacts                   -> legs that hold the standing feet
+    moving       a moving camera's file                 -> people in the world and back; world_scale: in metres
     selfcheck    PersonMotion, what was seen            -> five numbers, green, amber or red
     solve        take, SolveSettings                    -> Motion
     motion       Motion                                 -> motion.npz, and back

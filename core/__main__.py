@@ -31,6 +31,7 @@ MANIFEST_HELP = (
     "are done are left as they are"
 )
 CONTACTS_HELP = 'frames in which feet stand: {"1": {"left": [[first, last], ...], "right": [...]}}; or a report'
+CAMERA_HELP = "a camera that moves: frame_index, camera_to_world (N, 4, 4) in any unit, focal_px; see core/moving.py"
 
 Command = Callable[[argparse.Namespace, ProgressFunction | None, StopRequest], None]
 
@@ -145,6 +146,7 @@ def _solve(options: argparse.Namespace, printer: ProgressFunction | None, _stop:
         smooth_limbs=options.smooth_limbs,
         smooth_root=options.smooth_root,
         contacts=options.contacts,
+        camera=options.camera,
     )
     motion = solve(take, settings)
     write_motion(motion, options.output)
@@ -156,6 +158,9 @@ def _solve(options: argparse.Namespace, printer: ProgressFunction | None, _stop:
         printer.end()
     counted = [f"{person.person_id}: {len(person.frame_index)} frames" for person in motion.persons]
     print(f"{options.output}: {'; '.join(counted)}, {motion.fps:g} frames a second")
+    if motion.camera is not None:
+        camera = motion.camera
+        print(f"camera: {len(camera.frame_index)} frames, a unit of {options.camera} is {camera.scale:.3g} m")
     print("\n".join(table(motion.self_check)))
 
 
@@ -247,6 +252,7 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument(f"--smooth-{part}", type=_share, metavar="0..1", help="where it is to differ")
     command.add_argument("--feet", choices=["off", "auto", "lock"], default=SolveSettings().feet)
     command.add_argument("--contacts", type=Path, metavar="contacts.json", help=CONTACTS_HELP)
+    command.add_argument("--camera", type=Path, metavar="camera.npz", help=CAMERA_HELP)
     command.add_argument("--report", type=Path, metavar="report.json", help="the self-check and the contacts")
     command.add_argument("--fps", type=_positive_float, metavar="N", help="resample to that rate")
     command.add_argument("--body", type=Path, help="body file in SMPL's format; the open body by default")

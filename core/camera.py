@@ -6,9 +6,14 @@ pinhole, its centre the middle of the picture. At the root's depth both must agr
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import numpy as np
 
 from .types import Float
+
+Size: TypeAlias = tuple[float, float]
+"""Width and height of the frame, or twice its centre where that is not the middle."""
 
 
 def default_focal_px(width: int, height: int) -> float:
@@ -51,13 +56,13 @@ def weak_project(points: Float, weak_camera: Float, crop_centre_px: Float, crop_
     return np.asarray(crop_centre_px[:, None] + units * (crop_side_px[:, None, None] / 2))
 
 
-def project(points: Float, focal_px: float, size_px: tuple[int, int]) -> Float:
-    """Pixels (..., 2) of points (..., 3), metres, in the frame's camera."""
+def project(points: Float, focal_px: float | Float, size_px: Size) -> Float:
+    """Pixels (..., 2) of points (..., 3), metres, in the frame's camera; a focal length, or (T, 1, ...) of them."""
     return np.asarray(focal_px * points[..., :2] / points[..., 2:] + np.asarray(size_px) / 2)
 
 
 def translation_to_pixels(
-    points: Float, pixels: Float, weights: Float, focal_px: float, size_px: tuple[int, int]
+    points: Float, pixels: Float, weights: Float, focal_px: float | Float, size_px: Size
 ) -> Float:
     """The translation with which a body's points land on pixels, as nearly as a rigid shift can.
 
@@ -67,7 +72,7 @@ def translation_to_pixels(
         points: (T, N, 3) metres, camera axes, relative to the root.
         pixels: (T, N, 2) frame pixels.
         weights: (T, N) how much each point counts; two of a frame must count.
-        focal_px: focal length of the frame's camera.
+        focal_px: focal length of the frame's camera, or (T, 1, 1) where it changes.
         size_px: width and height of the frame.
 
     Returns:

@@ -4,6 +4,7 @@
     |- FootageError       the clip: missing, not a video, no decodable frame, nobody in it
     |- BoxesError         boxes.json: unreadable, unknown frame, outside the frame
     |- ContactsError      contacts.json: unreadable, unknown person, ranges outside the take
+    |- CameraError        camera.npz: unreadable, of another form, of other frames
     |- WeightsError       the weights bundle: unknown, damaged, made for another body
     |- BodyError          the body file
     |- ManifestError      a manifest of clips: unreadable, an unknown option, two clips with one take
@@ -32,6 +33,10 @@ class BoxesError(MocapError):
 
 class ContactsError(MocapError):
     """The contacts file does not fit the take."""
+
+
+class CameraError(MocapError):
+    """The file of a camera that moves is not usable, or is about other frames."""
 
 
 class WeightsError(MocapError):

@@ -1,8 +1,8 @@
 """Feet that stand stay where they stand: contact from speed and height, then the legs bend to hold them.
 
-The root is left where it is: hips give way only as far as a leg is too short. Works in the frame's camera,
-its y taken to point down: a camera that stands. Where the camera moves, feet are not still in its frame, no
-contact is found, and nothing is changed.
+The root is left where it is: hips give way only as far as a leg is too short. Works in the frame of a camera
+that stands, or in the world where it moves, y taken to point down in both. Where the camera moves and nobody
+says how, feet are not still in its frame, no contact is found, and nothing is changed.
 """
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ STEADY_S = 0.065
 """Standard deviation of the blur under the speed; part of the same gain."""
 DEPTH_SHARE = 0.4
 """Of the speed along the view, which one camera sees worst: at 0.3 somebody who comes near never lifts a foot."""
+AHEAD = np.array([0.0, 0.0, 1.0])
+"""Where a camera looks in its own axes."""
 NEAR_FLOOR_M = 0.18
 """Above the lowest that either foot gets within `FLIGHT_S` to both sides: nobody stands in mid-jump."""
 FLIGHT_S = 0.3
@@ -54,18 +56,21 @@ def foot_points(bones: Float) -> Float:
     return np.stack([bones[:, toes] for _, _, _, toes in LEGS], axis=1)
 
 
-def find_contacts(bones: Float, time_s: Float) -> Bool:
+def find_contacts(bones: Float, time_s: Float, view: Float = AHEAD) -> Bool:
     """(T, 2) whether the left and the right foot stand.
 
     Args:
-        bones: (T, 24, 3) joints in the frame's camera, metres, y down.
+        bones: (T, 24, 3) joints, metres, y down.
         time_s: (T,).
+        view: (T, 3) where the camera looks, unit, in the axes of `bones`.
     """
     if len(bones) < 3:
         return np.zeros((len(bones), 2), bool)
     step_s = max(float(np.median(np.diff(time_s))), 1e-6)
     feet = gaussian_filter1d(foot_points(bones), STEADY_S / step_s, axis=0, mode="nearest")
-    speed = np.linalg.norm(np.gradient(feet, time_s, axis=0) * [1, 1, DEPTH_SHARE], axis=2)
+    way = np.gradient(feet, time_s, axis=0)
+    view = np.broadcast_to(view, (len(bones), 3))[:, None]
+    speed = np.linalg.norm(way - (1 - DEPTH_SHARE) * (way * view).sum(2, keepdims=True) * view, axis=2)
     still = max(STILL_M_S, STILL_SHARE * float(np.percentile(speed, 90)))
     moving = still * MOVING_M_S / STILL_M_S
     lowest = maximum_filter1d(feet[..., 1].max(1), 2 * round(FLIGHT_S / step_s) + 1, mode="nearest")[:, None]

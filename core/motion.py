@@ -4,7 +4,9 @@ Per person `pI_frame_index`, `pI_time_s`, `pI_vertices` (T, 6890, 3), `pI_joints
 `pI_bone_rotations` (T, 24, 4) wxyz, `pI_bone_transl`, `pI_betas`, `pI_confidence`, `pI_is_filled`,
 `pI_contacts` (T, 2) left and right; once
 `names`, `faces`, `fps`, `focal_px`, `width`, `height`, `footage`,
-`self_check` (JSON text, see `report.to_json`), `format_version`.
+`self_check` (JSON text, see `report.to_json`), `format_version`. Of a moving shot also `camera_frame_index`,
+`camera_time_s`, `camera_to_world` (N, 4, 4) metres, `camera_focal_px`, `camera_centre_px`, `camera_scale`: `pI_transl`,
+the vertices and the first rotation stay in the frame's own camera, which these matrices bring into the world.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ import numpy as np
 from .errors import MocapError
 from .output import write_arrays
 from .report import from_json, to_json
-from .types import Motion, PersonCheck, PersonMotion
+from .types import CameraPath, Motion, PersonCheck, PersonMotion
 
 FORMAT_VERSION = 1
 KINDS = {"frame_index": np.int64, "time_s": np.float64, "is_filled": np.bool_, "contacts": np.bool_}
@@ -29,6 +31,7 @@ KINDS = {"frame_index": np.int64, "time_s": np.float64, "is_filled": np.bool_, "
 LATER_FIELDS = {"contacts"}
 """Not in the files of the first versions."""
 PERSON_FIELDS = tuple(name for name in PersonMotion.__dataclass_fields__ if name != "person_id")
+CAMERA_FIELDS = tuple(CameraPath.__dataclass_fields__)
 
 
 def write_motion(motion: Motion, path: Path) -> None:
@@ -48,6 +51,8 @@ def write_motion(motion: Motion, path: Path) -> None:
         "footage": np.array(str(motion.footage)),
         "self_check": np.array(json.dumps(to_json(motion.self_check))),
     }
+    if motion.camera is not None:
+        arrays |= {_camera_key(name): np.asarray(getattr(motion.camera, name)) for name in CAMERA_FIELDS}
     for index, person in enumerate(motion.persons):
         for name in PERSON_FIELDS:
             arrays[f"p{index}_{name}"] = np.asarray(getattr(person, name), KINDS.get(name, np.float32))
@@ -104,7 +109,19 @@ def _motion(arrays: Any) -> Motion:
         height=int(arrays["height"]),
         footage=Path(str(arrays["footage"])),
         self_check=_checks(arrays),
+        camera=_camera(arrays),
     )
+
+
+def _camera(arrays: Any) -> CameraPath | None:
+    if _camera_key("camera_to_world") not in arrays:
+        return None
+    stored = {name: arrays[_camera_key(name)] for name in CAMERA_FIELDS}
+    return CameraPath(**{**stored, "scale": float(stored["scale"])})
+
+
+def _camera_key(name: str) -> str:
+    return name if name.startswith("camera_") else f"camera_{name}"
 
 
 def _person(arrays: Any, index: int, person_id: str) -> PersonMotion:

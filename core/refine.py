@@ -51,14 +51,14 @@ class Seen:
         joints_px: (T, 14, 2) frame pixels.
         weights: (T, 14) 0 to 1.
         size_px: (T,) of the person in the picture.
-        focal_px: focal length of the frame's camera.
+        focal_px: focal length of the frame's camera, or (T, 1, 1) where it changes.
         centre_px: (2,) middle of the frame.
     """
 
     joints_px: Float
     weights: Float
     size_px: Float
-    focal_px: float
+    focal_px: float | Float
     centre_px: Float
 
 
@@ -146,7 +146,7 @@ def _picture_terms(bones: Float, joints: Float, rig: _Rig, seen: Seen, trusted: 
     x, y, z = np.moveaxis(joints, -1, 0)
     zero = np.zeros_like(x)
     rows = np.stack([np.stack([1 / z, zero, -x / z**2], -1), np.stack([zero, 1 / z, -y / z**2], -1)], axis=2)
-    scale = seen.focal_px / (SHARP * seen.size_px)[:, None, None, None]
+    scale = np.reshape(seen.focal_px, (-1, 1, 1, 1)) / (SHARP * seen.size_px)[:, None, None, None]
     to_picture = rows * scale  # (T, 14, 2, 3)
     arms = (joints[:, :, None] - bones[:, None, rig.free]) * rig.moves[None, :, :, None]  # (T, 14, K, 3)
     # a turn w of a bone moves a joint by w x arm; row . (w x arm) = w . (arm x row)

@@ -14,7 +14,7 @@ from __future__ import annotations
 import numpy as np
 
 from .body import Body
-from .camera import project
+from .camera import Size, project
 from .feet import foot_points
 from .smooth import savitzky_golay
 from .types import Check, Float, PersonCheck, PersonMotion, PersonTake
@@ -41,17 +41,24 @@ TILT_RAD, SOLE_M = 0.15, 0.03
 
 
 def check_person(
-    person: PersonMotion, bones: Float, seen: PersonTake, body: Body, focal_px: float, size_px: tuple[int, int]
+    person: PersonMotion,
+    bones: Float,
+    seen: PersonTake,
+    body: Body,
+    focal_px: float | Float,
+    size_px: Size,
+    in_view: PersonMotion | None = None,
 ) -> PersonCheck:
     """All checks of one person.
 
     Args:
-        person: solved.
-        bones: (T, 24, 3) metres, its joints in the frame's camera.
+        person: solved; of a moving shot, in the world.
+        bones: (T, 24, 3) metres, its joints in the frame's camera, or in the world.
         seen: what the network saw of the person.
         body: the body model.
-        focal_px: focal length of the frame's camera.
-        size_px: width and height of the frame.
+        focal_px: focal length of the frame's camera, or (sightings, 1, 1) where it changes.
+        size_px: width and height of the frame, or twice its centre where that is not the middle.
+        in_view: the person in the frame's camera; None where `person` is.
     """
     side_px = float(np.median(seen.estimates.box_px[:, 2:].max(1)))
     values = (
@@ -61,7 +68,7 @@ def check_person(
         ("limb length", _limb_change(bones), "%", LIMB_PERCENT),
         (
             "reprojection",
-            _reprojection(person, seen, focal_px, size_px),
+            _reprojection(in_view or person, seen, focal_px, size_px),
             "px",
             (REPROJECTION_SHARE[0] * side_px, REPROJECTION_SHARE[1] * side_px),
         ),
@@ -118,7 +125,7 @@ def _limb_change(bones: Float) -> float:
     return float(100 * (np.ptp(lengths, axis=0) / np.median(lengths, axis=0)).max())
 
 
-def _reprojection(person: PersonMotion, seen: PersonTake, focal_px: float, size_px: tuple[int, int]) -> float | None:
+def _reprojection(person: PersonMotion, seen: PersonTake, focal_px: float | Float, size_px: Size) -> float | None:
     """Where the solve has another rate, its joints are taken straight between its frames."""
     sure = np.asarray(seen.estimates.joint_confidence, np.float64)
     if sure.sum() <= 0:

@@ -86,3 +86,5 @@ class SolveSettings:
     """Of the body's place, its depth always steadier than its direction."""
     contacts: Path | None = None
     """A file of frame ranges in which feet stand, in place of those that are found; see `contacts.py`."""
+    camera: Path | None = None
+    """A file of a camera that moves, as solved in Blender; see `moving.py`. None: the camera stands."""

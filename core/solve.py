@@ -6,38 +6,59 @@
     -> bones turned to the joints in the picture (`refine`)                      they are nearer to the pixel
     -> smoothing -> feet -> the rate asked for -> posed vertices -> the self-check
 
-Mesh, joints and bones come from one solve, so they agree to the last digit.
+Mesh, joints and bones come from one solve, so they agree to the last digit. Of a moving shot the camera's way is given
+(`moving`): people turn, walk and stand in its world then, in metres that their feet tell (`world_scale`), and come back
+to the frames' cameras at the end.
 """
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from .body import Body, load_body
-from .camera import project, translation_to_pixels, weak_project
+from .camera import Size, project, translation_to_pixels, weak_project
 from .contacts import ContactRanges, read_contacts, with_given
 from .crop import BOX_FACTOR
 from .errors import BodyError, TakeError
-from .feet import MOST_M, find_contacts, planted
+from .feet import AHEAD, MOST_M, find_contacts, foot_points, planted
 from .fit import continuous_quaternions, fit_bones
+from .moving import (
+    at_rate,
+    covering,
+    level,
+    person_in_world,
+    read_camera,
+    sampled,
+    scaled,
+    to_camera,
+    to_world,
+    turned_to_camera,
+    turned_to_world,
+)
 from .refine import Seen, refine
 from .rotations import at_times, continuous, matrices_of
 from .selfcheck import check_person
-from .settings import Feet, SolveSettings
+from .settings import SolveSettings
+from .skinning import forward_kinematics
 from .steady import smoothed_pose, smoothed_root
 from .take import Take
-from .trajectory import LockedBody, Posed, Trajectory, every_frame, posed, resampled, root_between
-from .types import Estimates, Float, Motion, PersonCheck, PersonMotion, PersonTake
+from .trajectory import LockedBody, Posed, Trajectory, every_frame, interpolated, posed, resampled, root_between
+from .types import CameraPath, Estimates, Float, Motion, PersonCheck, PersonMotion, PersonTake
 from .upsample import LearnedSampler, upsample
+from .world_scale import FeetSeen, camera_scale
 
+logger = logging.getLogger(__name__)
 DRAWN_WEIGHT = 0.15
 """Of a joint as mesh and camera place it, against one that the picture shows with full confidence."""
 TRUSTED_SHARE = 0.06
 """Distance, against the crop's side, at which a joint of the picture counts a quarter."""
 ROOT_ROUNDS = 4
+ANKLES, HEAD = (7, 8), 15
+"""SMPL's joints."""
 
 
 def solve(take: Take | Path, settings: SolveSettings | None = None) -> Motion:
@@ -51,6 +72,7 @@ def solve(take: Take | Path, settings: SolveSettings | None = None) -> Motion:
         TakeError: the take is damaged or holds nobody yet.
         BodyError: the body is not the one that the take's weights predict.
         ContactsError: the file of contacts is not usable.
+        CameraError: the file of the camera is not usable, or about other frames.
     """
     settings = settings or SolveSettings()
     take = take if isinstance(take, Take) else Take.open(Path(take))
@@ -64,44 +86,142 @@ def solve(take: Take | Path, settings: SolveSettings | None = None) -> Motion:
             f"{body.name!r} ({body.digest[:8]}); give that body's file with --body"
         )
     clip = header.footage
-    view = _View(header.focal_px, (clip.width, clip.height))
     step = int(header.settings.get("step", 1))
     given = read_contacts(settings.contacts, take.people, clip.fps) if settings.contacts else {}
-    sampler = header.learned_sampler
-    solved = [_solve_person(p, body, sampler, view, step, settings, given.get(p.person_id, {})) for p in take.persons()]
+    sampler, people = header.learned_sampler, take.persons()
+    locked = [_locked(person, body, sampler) for person in people]
+    view = _view_of(take, people, locked, settings, step)
+    paths = [
+        _as_seen(person, shape, rotations, view, step, settings)
+        for person, (shape, rotations) in zip(people, locked, strict=True)
+    ]
+    shapes = [shape for shape, _ in locked]
+    view = _in_metres(view, paths, shapes)
+    solved = [
+        _solve_person(person, path, shape, view, settings, given.get(person.person_id, {}))
+        for person, path, shape in zip(people, paths, shapes, strict=True)
+    ]
     persons, checks = [person for person, _ in solved], tuple(check for _, check in solved)
-    fps = settings.fps or clip.fps
-    return Motion(persons, body.faces, fps, header.focal_px, clip.width, clip.height, clip.path, checks)
+    camera = view.camera if view.camera is None or settings.fps is None else at_rate(view.camera, settings.fps)
+    fps, focal_px = settings.fps or clip.fps, view.focal_px
+    return Motion(persons, body.faces, fps, focal_px, clip.width, clip.height, clip.path, checks, camera)
 
 
 @dataclass(frozen=True, slots=True)
 class _View:
-    """The frame's camera: focal length in pixels, width and height."""
+    """The frame's camera: focal length in pixels, twice its centre, and its way where it moves."""
 
     focal_px: float
-    size_px: tuple[int, int]
+    size_px: Size
+    camera: CameraPath | None = None
+
+    def focal_at(self, time_s: Float) -> float | Float:
+        """(T, 1, 1) focal lengths, or the one of a camera that stands."""
+        if self.camera is None:
+            return self.focal_px
+        return np.interp(time_s, self.camera.time_s, self.camera.focal_px)[:, None, None]
+
+    def at(self, time_s: Float) -> Float:
+        """(T, 4, 4) from the frames' cameras to the world: nothing where it stands."""
+        if self.camera is None:
+            return np.tile(np.eye(4), (len(time_s), 1, 1))
+        return sampled(self.camera, time_s).camera_to_world
+
+
+def _view_of(
+    take: Take,
+    people: list[PersonTake],
+    locked: list[tuple[LockedBody, Float]],
+    settings: SolveSettings,
+    step: int,
+) -> _View:
+    """The camera, in its file's unit, upright."""
+    clip = take.header.footage
+    if settings.camera is None:
+        return _View(take.header.focal_px, (clip.width, clip.height))
+    camera = read_camera(settings.camera, (clip.width, clip.height), clip.fps)
+    stamps = {int(frame): time for p in people for frame, time in zip(p.frame_index, p.time_s, strict=True)}
+    frames = np.array(sorted(stamps))
+    camera, note = covering(camera, frames, np.array([stamps[frame] for frame in frames]), step)
+    if note:
+        logger.warning("%s: %s", settings.camera, note)
+    upright = [
+        _upright(turned_to_world(rotations, sampled(camera, person.time_s).camera_to_world), shape)
+        for person, (shape, rotations) in zip(people, locked, strict=True)
+    ]
+    centre = (2 * float(camera.centre_px[0]), 2 * float(camera.centre_px[1]))
+    return _View(float(np.median(camera.focal_px)), centre, level(camera, upright))
+
+
+def _upright(rotations: Float, shape: LockedBody) -> Float:
+    """(T, 3) from the ankles to the head."""
+    bones = forward_kinematics(matrices_of(rotations), shape.rest_joints[None], shape.body.parents)[1]
+    return np.asarray(bones[:, HEAD] - bones[:, list(ANKLES)].mean(1))
+
+
+def _as_seen(
+    person: PersonTake, shape: LockedBody, rotations: Float, view: _View, step: int, settings: SolveSettings
+) -> Trajectory:
+    """The path as the picture shows it: turned in the world, its root in the frame's camera."""
+    if view.camera is not None:
+        rotations = turned_to_world(rotations, view.at(person.time_s))
+    path = smoothed_pose(every_frame(person, rotations, step), settings)
+    path = _refined(_placed(path, person, shape, view), person, shape, view)
+    return smoothed_pose(path, settings)
+
+
+def _in_metres(view: _View, paths: list[Trajectory], shapes: list[LockedBody]) -> _View:
+    """The camera with its way in metres, as standing feet tell them."""
+    if view.camera is None:
+        return view
+    seen = []
+    for path, shape in zip(paths, shapes, strict=True):
+        matrices = view.at(path.time_s)
+        turns, centre = matrices[:, :3, :3], matrices[:, :3, 3]
+        root = (turns @ path.root[..., None])[..., 0]
+        feet = foot_points(posed(path.rotations, shape).bones) + root[:, None]
+        seen.append(FeetSeen(path.time_s, feet, centre, turns[:, :, 2]))
+    scale = camera_scale(seen)
+    if scale.note:
+        logger.warning(scale.note)
+    return replace(view, camera=scaled(view.camera, scale.metres))
 
 
 def _solve_person(
     person: PersonTake,
-    body: Body,
-    learned: LearnedSampler | None,
+    path: Trajectory,
+    shape: LockedBody,
     view: _View,
-    step: int,
     settings: SolveSettings,
     given: ContactRanges,
 ) -> tuple[PersonMotion, PersonCheck]:
-    shape, rotations = _locked(person, body, learned)
-    path = smoothed_pose(every_frame(person, rotations, step), settings)
-    path = _refined(_placed(path, person, shape, view), person, shape, view)
-    path = smoothed_root(smoothed_pose(path, settings), settings)
-    path = _on_its_feet(path, shape, settings.feet, given)
+    is_moving = view.camera is not None
+    path = _steady_root(path, settings, view)
+    path = _on_its_feet(path, shape, settings, given, view)
     if settings.fps is not None:
-        path = resampled(path, settings.fps)
+        path = resampled(path, settings.fps, is_in_world=is_moving)
+    matrices = view.at(path.time_s)
+    if is_moving:
+        rotations, root = turned_to_camera(path.rotations, matrices), to_camera(path.root, matrices)
+        path = replace(path, rotations=rotations, root=root)
     whole = posed(path.rotations, shape)
     solved = _finished(person.person_id, path, shape, whole)
-    bones = whole.bones + path.root[:, None]
-    return solved, check_person(solved, bones, person, body, view.focal_px, view.size_px)
+    bones, walked = whole.bones + path.root[:, None], solved
+    if is_moving:
+        bones, walked = to_world(bones, matrices), person_in_world(solved, matrices, shape.rest_joints[0])
+    focal_px = view.focal_at(person.time_s)
+    return solved, check_person(walked, bones, person, shape.body, focal_px, view.size_px, in_view=solved)
+
+
+def _steady_root(path: Trajectory, settings: SolveSettings, view: _View) -> Trajectory:
+    """The path with a steady root; of a moving shot in the world, and straight there through gaps."""
+    if view.camera is None:
+        return smoothed_root(path, settings)
+    camera, is_seen = sampled(view.camera, path.time_s), ~path.is_filled
+    walked = to_world(path.root, camera.camera_to_world)
+    walked = interpolated(walked[is_seen], path.time_s[is_seen], path.time_s)
+    path = smoothed_root(replace(path, root=to_camera(walked, camera.camera_to_world)), settings, camera)
+    return replace(path, root=to_world(path.root, camera.camera_to_world))
 
 
 def _locked(person: PersonTake, body: Body, learned: LearnedSampler | None) -> tuple[LockedBody, Float]:
@@ -114,34 +234,44 @@ def _locked(person: PersonTake, body: Body, learned: LearnedSampler | None) -> t
 def _placed(path: Trajectory, person: PersonTake, shape: LockedBody, view: _View) -> Trajectory:
     """The path with the root where the network saw the person; straight through gaps, as the picture shows it."""
     is_seen = ~path.is_filled
-    root = _root(posed(path.rotations[is_seen], shape).joints, person.estimates, view)
+    rotations = _before_camera(path.rotations[is_seen], path.time_s[is_seen], view)
+    focal_px = view.focal_at(path.time_s[is_seen])
+    root = _root(posed(rotations, shape).joints, person.estimates, focal_px, view.size_px)
     return replace(path, root=root_between(root, path.time_s[is_seen], path.time_s))
 
 
 def _refined(path: Trajectory, person: PersonTake, shape: LockedBody, view: _View) -> Trajectory:
     """The path with bones and root turned to the joints in the picture, where the person was seen."""
     is_seen, seen = ~path.is_filled, person.estimates
-    bones = posed(path.rotations[is_seen], shape).bones
+    seen_s, time_s = path.time_s[is_seen], path.time_s
+    rotations = _before_camera(path.rotations[is_seen], seen_s, view)
+    bones = posed(rotations, shape).bones
     picture = Seen(
         joints_px=seen.joints_px,
         weights=np.asarray(seen.joint_confidence, np.float64) ** 2,
         size_px=np.asarray(seen.crop_side_px, np.float64) / BOX_FACTOR,
-        focal_px=view.focal_px,
+        focal_px=view.focal_at(seen_s),
         centre_px=np.array(view.size_px) / 2,
     )
     pelvis = path.root[is_seen] + bones[:, 0]
     rest_joints = shape.body.lsp_regressor @ shape.body.shape(shape.betas[None])[0][0]
     matrices, pelvis = refine(
-        matrices_of(path.rotations[is_seen]), pelvis, shape.rest_joints, rest_joints, shape.body.parents, picture
+        matrices_of(rotations), pelvis, shape.rest_joints, rest_joints, shape.body.parents, picture
     )
     refined = continuous_quaternions(matrices).astype(np.float64)
     root = pelvis - posed(refined, shape).bones[:, 0]
-    seen_s, time_s = path.time_s[is_seen], path.time_s
     between = root_between(root, seen_s, time_s)
+    if view.camera is not None:
+        refined = turned_to_world(refined, view.at(seen_s))
     return replace(path, rotations=at_times(refined, seen_s, time_s), root=between)
 
 
-def _root(joints: Float, seen: Estimates, view: _View) -> Float:
+def _before_camera(rotations: Float, time_s: Float, view: _View) -> Float:
+    """Rotations (T, 24, 4) of a path, the first against the frame's camera."""
+    return rotations if view.camera is None else turned_to_camera(rotations, view.at(time_s))
+
+
+def _root(joints: Float, seen: Estimates, focal_px: float | Float, size_px: Size) -> Float:
     """(T, 3) the translation with which the locked joints (T, 14, 3) land where the network saw them.
 
     It saw them twice: by its mesh and camera, which are always whole, and joint by joint in the picture,
@@ -155,8 +285,8 @@ def _root(joints: Float, seen: Estimates, view: _View) -> Float:
     steady, sure = np.full(drawn_px.shape[:2], DRAWN_WEIGHT), np.asarray(seen.joint_confidence, np.float64)
     weights = np.concatenate([steady, sure], axis=1)
     for _ in range(ROOT_ROUNDS):
-        root = translation_to_pixels(points, pixels, weights, view.focal_px, view.size_px)
-        off_px = np.linalg.norm(project(joints + root[:, None], view.focal_px, view.size_px) - seen_px, axis=2)
+        root = translation_to_pixels(points, pixels, weights, focal_px, size_px)
+        off_px = np.linalg.norm(project(joints + root[:, None], focal_px, size_px) - seen_px, axis=2)
         far = off_px / (TRUSTED_SHARE * seen.crop_side_px[:, None])
         weights = np.concatenate([steady, sure / (1 + far**2) ** 2], axis=1)
     return root
@@ -173,14 +303,17 @@ def _same_size(coarse: Float, body: Body) -> Float:
     return np.asarray(coarse / np.maximum(size, 1e-3)[:, None, None])
 
 
-def _on_its_feet(path: Trajectory, shape: LockedBody, feet: Feet, given: ContactRanges) -> Trajectory:
+def _on_its_feet(
+    path: Trajectory, shape: LockedBody, settings: SolveSettings, given: ContactRanges, view: _View
+) -> Trajectory:
     """The path with its contacts, and with legs that hold the standing feet."""
     bones = posed(path.rotations, shape).bones + path.root[:, None]
-    contacts = with_given(find_contacts(bones, path.time_s), path.frame_index, given)
+    ahead = AHEAD if view.camera is None else view.at(path.time_s)[:, :3, 2]
+    contacts = with_given(find_contacts(bones, path.time_s, ahead), path.frame_index, given)
     path = replace(path, contacts=contacts)
-    if feet == "off" or not contacts.any():
+    if settings.feet == "off" or not contacts.any():
         return path
-    return planted(path, shape, MOST_M[feet])
+    return planted(path, shape, MOST_M[settings.feet])
 
 
 def _finished(person_id: str, path: Trajectory, shape: LockedBody, whole: Posed) -> PersonMotion:

@@ -11,10 +11,12 @@ from dataclasses import replace
 import numpy as np
 from scipy.ndimage import median_filter
 
+from .moving import to_camera, to_world
 from .rotations import continuous, smooth_rotations, without_spikes
 from .settings import SolveSettings
 from .smooth import savitzky_golay
 from .trajectory import Trajectory, from_ray_depth, to_ray_depth
+from .types import CameraPath
 
 LIMBS = (1, 2, 4, 5, 7, 8, 10, 11, 16, 17, 18, 19, 20, 21, 22, 23)
 """Of SMPL's joints: both legs from the hip and both arms from the shoulder; the others are the body."""
@@ -27,6 +29,8 @@ DEPTH_WINDOW_S = (0.2, 2.0)
 SPIKE_FRAMES = 5
 """Median over depth before smoothing: single readings are far off when a limb is missed."""
 FEWEST_FRAMES = 3
+NEAREST_M = 0.1
+"""Nobody who is seen is nearer to the camera."""
 
 
 def smoothed_pose(path: Trajectory, settings: SolveSettings) -> Trajectory:
@@ -43,15 +47,32 @@ def smoothed_pose(path: Trajectory, settings: SolveSettings) -> Trajectory:
     return replace(path, rotations=rotations)
 
 
-def smoothed_root(path: Trajectory, settings: SolveSettings) -> Trajectory:
-    """The path with the root's direction a little steadier and its depth much."""
+def smoothed_root(path: Trajectory, settings: SolveSettings, camera: CameraPath | None = None) -> Trajectory:
+    """The path with the root's direction a little steadier and its depth much.
+
+    Where the camera moves, what is steady is the way through the world: the depth is that of the steady way, and
+    directions are steadied by what they are off it.
+
+    Args:
+        path: its root in the frame's camera.
+        settings: strengths.
+        camera: one row for each of the path; None for a camera that stands.
+    """
     smooth = settings.smooth if settings.smooth_root is None else settings.smooth_root
     if smooth == 0 or len(path.time_s) < FEWEST_FRAMES:
         return path
     ray_depth = to_ray_depth(path.root)
     ray_depth[:, 2] = median_filter(ray_depth[:, 2], SPIKE_FRAMES, mode="nearest")
-    rays = savitzky_golay(ray_depth[:, :2], path.time_s, _geometric(IMAGE_WINDOW_S, smooth))
-    depth = savitzky_golay(ray_depth[:, 2:], path.time_s, _geometric(DEPTH_WINDOW_S, smooth), degree=1)
+    image_s, depth_s = _geometric(IMAGE_WINDOW_S, smooth), _geometric(DEPTH_WINDOW_S, smooth)
+    steady = np.zeros((1, 3))
+    if camera is None:
+        depth = savitzky_golay(ray_depth[:, 2:], path.time_s, depth_s, degree=1)
+    else:
+        way = to_world(from_ray_depth(ray_depth), camera.camera_to_world)
+        way = to_camera(savitzky_golay(way, path.time_s, depth_s, degree=1), camera.camera_to_world)
+        steady = to_ray_depth(np.concatenate([way[:, :2], np.maximum(way[:, 2:], NEAREST_M)], axis=1))
+        depth = steady[:, 2:]
+    rays = savitzky_golay(ray_depth[:, :2] - steady[:, :2], path.time_s, image_s) + steady[:, :2]
     return replace(path, root=from_ray_depth(np.concatenate([rays, depth], axis=1)))
 
 

@@ -20,7 +20,7 @@ class Trajectory:
         frame_index: (T,) of the footage, or of another rate once resampled.
         time_s: (T,).
         rotations: (T, 24, 4) wxyz, local.
-        root: (T, 3) the mid-hip in the frame's camera, metres.
+        root: (T, 3) the mid-hip in the frame's camera, metres; of a moving shot also in the world.
         confidence: (T, 14).
         is_filled: (T,) nothing was seen.
         contacts: (T, 2) whether the left and the right foot stand.
@@ -88,21 +88,27 @@ def every_frame(person: PersonTake, rotations: Float, step: int) -> Trajectory:
     return Trajectory(frame_index, time_s, filled, nowhere, confidence, ~is_seen, in_the_air)
 
 
-def resampled(path: Trajectory, fps: float) -> Trajectory:
-    """The path on the whole frames of another rate."""
-    first, last = np.ceil(path.time_s[0] * fps - 1e-6), np.floor(path.time_s[-1] * fps + 1e-6)
-    frame_index = np.arange(int(first), max(int(last), int(first)) + 1)
-    return replace(_at(path, frame_index / fps), frame_index=frame_index, time_s=frame_index / fps)
+def resampled(path: Trajectory, fps: float, *, is_in_world: bool = False) -> Trajectory:
+    """The path on the whole frames of another rate; its root straight in the world, or as the picture shows it."""
+    frame_index = whole_frames(path.time_s, fps)
+    return replace(_at(path, frame_index / fps, is_in_world), frame_index=frame_index, time_s=frame_index / fps)
 
 
-def _at(path: Trajectory, time_s: Float) -> Trajectory:
-    """The path at other times; directions and log depth are straight between frames."""
+def whole_frames(time_s: Float, fps: float) -> Int:
+    """(N,) the frames of a rate that lie within times (T,); one at least."""
+    first, last = np.ceil(time_s[0] * fps - 1e-6), np.floor(time_s[-1] * fps + 1e-6)
+    return np.arange(int(first), max(int(last), int(first)) + 1)
+
+
+def _at(path: Trajectory, time_s: Float, is_in_world: bool) -> Trajectory:
+    """The path at other times; in the picture, directions and log depth are straight between frames."""
+    between = interpolated if is_in_world else root_between
     nearest = np.clip(np.searchsorted(path.time_s, time_s), 0, len(path.time_s) - 1)
     return replace(
         path,
         rotations=at_times(path.rotations, path.time_s, time_s),
-        root=root_between(path.root, path.time_s, time_s),
-        confidence=_interpolated(path.confidence, path.time_s, time_s),
+        root=between(path.root, path.time_s, time_s),
+        confidence=interpolated(path.confidence, path.time_s, time_s),
         is_filled=path.is_filled[nearest],
         contacts=path.contacts[nearest],
     )
@@ -110,10 +116,10 @@ def _at(path: Trajectory, time_s: Float) -> Trajectory:
 
 def root_between(root: Float, time_s: Float, wanted_s: Float) -> Float:
     """(N, 3) of a root (T, 3) at wanted times: straight as the picture shows it."""
-    return from_ray_depth(_interpolated(to_ray_depth(root), time_s, wanted_s))
+    return from_ray_depth(interpolated(to_ray_depth(root), time_s, wanted_s))
 
 
-def _interpolated(values: Float, time_s: Float, wanted_s: Float) -> Float:
+def interpolated(values: Float, time_s: Float, wanted_s: Float) -> Float:
     """(N, C) of values (T, C), straight between their times."""
     return np.stack([np.interp(wanted_s, time_s, column) for column in values.T], axis=1)
 

@@ -261,6 +261,27 @@ class PersonMotion:
     contacts: Bool = field(default_factory=lambda: np.zeros((0, 2), np.bool_))
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class CameraPath:
+    """A camera that moves, one row a frame; between its rows it goes straight, beyond its ends it stands.
+
+    Attributes:
+        frame_index: (N,) ascending, of the footage, or of another rate once resampled.
+        time_s: (N,).
+        camera_to_world: (N, 4, 4); camera and world both x right, y down, z forward.
+        focal_px: (N,).
+        centre_px: (2,) the pixel on the camera's axis.
+        scale: metres that a unit of the file stood for; the matrices are in metres once it is known.
+    """
+
+    frame_index: Int
+    time_s: Float
+    camera_to_world: Float
+    focal_px: Float
+    centre_px: Float
+    scale: float = 1.0
+
+
 @dataclass(frozen=True, slots=True)
 class Check:
     """One number of the self-check.
@@ -308,6 +329,7 @@ class Motion:
         height: of the upright picture, pixels.
         footage: the clip, as given.
         self_check: one for each person; () where none was made.
+        camera: of a moving shot; `transl` and the bodies are in its frame's axes. None for a camera that stands.
     """
 
     persons: list[PersonMotion]
@@ -318,6 +340,7 @@ class Motion:
     height: int
     footage: Path
     self_check: tuple[PersonCheck, ...] = ()
+    camera: CameraPath | None = None
 
     @property
     def names(self) -> list[str]:

@@ -5,21 +5,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy.spatial.transform import Rotation
 
 from core.body import load_body
-from core.feet import LEGS, foot_points, reach
+from core.feet import LEGS, foot_points
 from core.rotations import matrices_of
 from core.settings import SolveSettings
-from core.skinning import forward_kinematics
 from core.solve import solve
 from core.take import Take
 from core.types import Float, Motion
-from tests.known_takes import BETAS, FPS, estimates, write_take
+from tests.known_takes import FPS, estimates, write_take
+from tests.known_walk import FRAMES, known_walk
 
-FRAMES, STEP_FRAMES, STRIDE_M = 75, 15, 0.6
-"""Each foot stands for one half of a stride and a bit, then swings to its next place."""
-LIFT_M, HIPS_DOWN_M = 0.1, 0.06
 NOISE_RAD, NOISE_DEPTH, NOISE_SIDE_M = 0.06, 0.02, 0.01
 SLIDE_CM_S, DRIFT_SHARE, CALMER, WORSE = 4.0, 0.03, 0.5, 1.05
 """The goals of the clean-up."""
@@ -32,43 +28,12 @@ class Walk:
     stands: Float  # (T, 2)
 
 
-def feet_of(walked: Float) -> tuple[Float, Float]:
-    """(T, 2, 3) shifts of the feet along x and y from below the hips, and whether they stand."""
-    phase = walked[:, None] / STRIDE_M + [0.0, 0.5]
-    along = phase % 1.0
-    stands = along < 0.6
-    swing = np.clip((along - 0.6) / 0.4, 0, 1)
-    shift = np.zeros((len(walked), 2, 3))
-    # standing: back under the hips as they pass; swinging: forward again, on an arc
-    shift[..., 0] = STRIDE_M * np.where(stands, 0.3 - along, -0.3 + 0.6 * (3 * swing**2 - 2 * swing**3))
-    shift[..., 1] = HIPS_DOWN_M * -1 - LIFT_M * np.where(stands, 0, np.sin(np.pi * swing))
-    return shift, stands
-
-
 def walk(folder: Path) -> Walk:
-    body, rng = load_body(), np.random.default_rng(4)
-    rest = body.shape(BETAS[None])[1][0].astype(np.float64)
-    walked = np.arange(FRAMES) * STRIDE_M / (2 * STEP_FRAMES)
-    shift, stands = feet_of(walked)
-    matrices = np.tile(np.eye(3), (FRAMES, 24, 1, 1))
-    matrices[:, 0] = (
-        Rotation.from_euler("x", 180, degrees=True) * Rotation.from_euler("y", 90, degrees=True)
-    ).as_matrix()
-    _, upright = forward_kinematics(matrices, rest[None], body.parents)
-    matrices = reach(matrices, rest, shift, body.parents)
-    _, bones = forward_kinematics(matrices, rest[None], body.parents)
-    assert np.abs(bones[:, [7, 8]] - upright[:, [7, 8]] - shift).max() < 1e-6, "the feet are where they should be"
-    rotvec = Rotation.from_matrix(matrices.reshape(-1, 3, 3)).as_rotvec().reshape(FRAMES, 24, 3)
-    vertices = body.pose(rotvec, BETAS[None]).vertices
-    joints = np.einsum("jv,tvc->tjc", body.lsp_regressor, vertices)
-    hips = joints[:, [2, 3]].mean(1)
-    path = np.stack([walked - walked.mean(), np.full(FRAMES, 0.1), np.full(FRAMES, 5.0)], axis=1)
-    path += (hips - hips.mean(0)) - (bones[:, 0] - bones[:, 0].mean(0))
-    noisy = rotvec + rng.normal(0, NOISE_RAD, rotvec.shape)
+    true, rng = known_walk(), np.random.default_rng(4)
+    noisy = true.rotvec + rng.normal(0, NOISE_RAD, true.rotvec.shape)
     off = rng.normal(0, [NOISE_SIDE_M, NOISE_SIDE_M, 0], (FRAMES, 3))
-    seen = estimates(noisy, (path + off) * (1 + rng.normal(0, NOISE_DEPTH, (FRAMES, 1))))
-    take = write_take(folder, seen, list(range(FRAMES)))
-    return Walk(take, joints - hips[:, None] + path[:, None], stands)
+    seen = estimates(noisy, (true.path + off) * (1 + rng.normal(0, NOISE_DEPTH, (FRAMES, 1))))
+    return Walk(write_take(folder, seen, list(range(FRAMES))), true.joints, true.stands)
 
 
 @pytest.fixture(scope="module")
