@@ -5,10 +5,12 @@ properties, preferences      what the person chooses, for a scene and for all
 asked > request              the choices as a request to the engine, or why there is none
 operators, operators_*       the buttons; modal is what all have in common that run the engine
 session                      the one run: engine, then objects
+filling > strip              what the run has done so far, on the timeline
 engine                       `core` in a child process (no bpy)
 people, overlay              who is to be captured; the box that is being drawn
 scene > camera, person, armature             Motion in, Blender objects out
 takes                        takes known again after saving, undo and renaming
+solved_camera                a camera that Blender knows already, for the engine
 retarget > bone_maps, rest_pose, rig_posing   a take's motion on the animator's own rig
 axes                         all turns between core's axes and Blender's
 curves                       F-curves from Blender 4.2 to 5.x
@@ -43,6 +45,7 @@ from . import (
     properties,
     retarget_operator,
     session,
+    strip,
 )
 
 SECTIONS = (
@@ -68,6 +71,7 @@ CLASSES = (
     *operators_queue.CLASSES,
     *operators_engine.CLASSES,
     *operators_downloads.CLASSES,
+    retarget_operator.MOCAP_OT_choose_for_rig,
     retarget_operator.MOCAP_OT_apply_to_rig,
     retarget_operator.MOCAP_OT_save_bone_map,
     *(made for section in SECTIONS for made in panel.panels(section)),
@@ -87,10 +91,12 @@ def register() -> None:
     bpy.types.Scene.mocap = bpy.props.PointerProperty(type=properties.MocapSettings)  # type: ignore[attr-defined]
     bpy.app.handlers.load_pre.append(_end_run_before_load)
     atexit.register(session.close)  # no engine outlives Blender
+    strip.add_strips()
 
 
 def unregister() -> None:
     """Take the add-on out of Blender, and end what runs."""
+    strip.remove_strips()
     session.close()
     atexit.unregister(session.close)
     if _end_run_before_load in bpy.app.handlers.load_pre:

@@ -15,6 +15,7 @@ from .preferences import preference, readiness_now, takes_folder
 from .properties import footage_path, found_people, frame_range, settings_of, shown_clip
 from .request import CleanUp, Request
 from .scene import BuildSettings
+from .solved_camera import find_camera, write_camera
 
 RUNNING = "A reconstruction is running"
 
@@ -23,6 +24,8 @@ def why_not(context: Any) -> str:
     """Why *Reconstruct from footage* can't be clicked now; empty when it can."""
     settings = settings_of(context.scene)
     if problem := why_not_find(context):
+        return problem
+    if settings.camera == "SOLVED" and (problem := find_camera(context.scene).problem):
         return problem
     if not settings.outputs:
         return "Choose what to make: mesh, skeleton or both"
@@ -85,6 +88,19 @@ def request_from(context: Any) -> Request:
         boxes=chosen_boxes(scene) if is_picked else "",
         is_commercial_only=preference("is_commercial_only", False),
     )
+
+
+def full_request(context: Any) -> Request:
+    """What the person asked for, with the camera of a moving shot on disk.
+
+    Raises:
+        MocapError: the camera can't be read or written.
+    """
+    request = request_from(context)
+    if settings_of(context.scene).camera != "SOLVED":
+        return request
+    write_camera(context.scene, request.camera_file)
+    return replace(request, clean_up=replace(request.clean_up, camera=request.camera_file))
 
 
 def quick_request(context: Any) -> Request:

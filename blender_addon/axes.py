@@ -31,6 +31,8 @@ SENSOR_WIDTH_MM = 36.0
 FIRST_SCENE_FRAME = 1
 """Frame 0 of the footage: movie clips and image sequences start at scene frame 1."""
 
+_VIEW = np.diag([1.0, -1.0, -1.0, 1.0])
+"""Between core's camera, which looks along z with y down, and Blender's."""
 _TURN = math.sqrt(0.5)
 _CAMERA_TO_WORLD_WXYZ = np.array([_TURN, -_TURN, 0.0, 0.0])
 _BODY_TO_ARMATURE_WXYZ = np.array([_TURN, _TURN, 0.0, 0.0])
@@ -56,6 +58,24 @@ def nearest_m(persons: Iterable[PersonMotion]) -> float:
 def world_to_camera(points: Float) -> Float:
     """Camera coordinates (..., 3) of points (..., 3) in the world's axes; metres."""
     return np.stack([points[..., 0], -points[..., 2], points[..., 1]], axis=-1)
+
+
+def cameras_to_core(matrices: Float) -> Float:
+    """Blender's camera matrices (T, 4, 4), any scale taken off, as core has them: world and camera y down."""
+    turned = np.array(matrices, np.float64)
+    turned[:, :3, :3] /= np.linalg.norm(turned[:, :3, :3], axis=1, keepdims=True)
+    return np.asarray(_square(CAMERA_TO_WORLD.T) @ turned @ _VIEW)
+
+
+def cameras_to_blender(matrices: Float) -> Float:
+    """Matrices (T, 4, 4) for Blender's cameras of core's camera-to-world."""
+    return np.asarray(_square(CAMERA_TO_WORLD) @ matrices @ _VIEW)
+
+
+def _square(turn: Float) -> Float:
+    square = np.eye(4)
+    square[:3, :3] = turn
+    return square
 
 
 def body_to_armature(points: Float) -> Float:

@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import bpy
+import numpy as np
+from mathutils import Matrix
 
-from . import axes
+from . import axes, bridge
+from .curves import curves_of, write_curve, write_vector_curves
 
 if TYPE_CHECKING:
     from .bridge import Motion
@@ -18,6 +21,8 @@ PICTURE_SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".exr", ".
 NEAR_SHARE = 0.5
 """Of the way to the nearest body: what the scene already has around the camera doesn't block its view."""
 FAR_M = 1000.0
+SAME_LENS_MM = 1e-3
+"""A lens that changes by less doesn't zoom."""
 
 
 def make_camera(motion: Motion, name: str) -> bpy.types.Object:
@@ -31,6 +36,30 @@ def make_camera(motion: Motion, name: str) -> bpy.types.Object:
     camera = bpy.data.objects.new(name, data)
     camera.rotation_euler = axes.CAMERA_EULER
     return camera
+
+
+def key_camera(camera: bpy.types.Object, motion: Motion, fps: float) -> None:
+    """Key a moving shot's camera: its way, its zoom; and put its axis where the footage has it.
+
+    Args:
+        camera: made by `make_camera`.
+        motion: with a camera path.
+        fps: of the scene.
+    """
+    path: Any = motion.camera
+    data: Any = camera.data
+    frames = axes.time_to_scene_frame(path.time_s, fps)
+    matrices = [Matrix(matrix.tolist()) for matrix in axes.cameras_to_blender(path.camera_to_world)]
+    turns = bridge.core_module("rotations").continuous(np.array([matrix.to_quaternion() for matrix in matrices]))
+    camera.rotation_mode = "QUATERNION"
+    curves = curves_of(camera, camera.name)
+    write_vector_curves(curves, "location", frames, np.array([matrix.translation for matrix in matrices]))
+    write_vector_curves(curves, "rotation_quaternion", frames, turns)
+    lenses = np.array([axes.lens_mm(focal_px, motion.width) for focal_px in path.focal_px])
+    if np.ptp(lenses) > SAME_LENS_MM:
+        write_curve(curves_of(data, f"{camera.name} lens"), "lens", frames, lenses)
+    off_px = path.centre_px - np.array([motion.width, motion.height]) / 2
+    data.shift_x, data.shift_y = -off_px[0] / motion.width, off_px[1] / motion.width
 
 
 def show_footage(camera: bpy.types.Object, footage: Path) -> Any:

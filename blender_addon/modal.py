@@ -8,6 +8,7 @@ from typing import Any
 import bpy
 
 from . import bridge, session
+from .strip import redraw_strips
 
 TIMER_S = 0.1
 WAIT_S = 0.02
@@ -26,6 +27,7 @@ class StepsEngine:
     _session: session.Session | None = None
     _scene = ""
     _shown: tuple[str, float] = ("", 0.0)
+    _strip = 0
 
     def begin(self, context: Any) -> session.Session:
         """Start the engine.
@@ -78,11 +80,17 @@ class StepsEngine:
         except BaseException:
             self._end(context, {"CANCELLED"})
             raise
+        self._redraw_strip(context, running)
         now = time.monotonic()
         if running.stage_text != self._shown[0] or now - self._shown[1] > REDRAW_S:
             self._shown = (running.stage_text, now)  # drawing without a GPU takes time from the engine
             redraw_sidebars(context)
         return {"PASS_THROUGH"} if result == {"RUNNING_MODAL"} else self._end(context, result)
+
+    def _redraw_strip(self, context: Any, running: session.Session) -> None:
+        if running.filling is not None and running.filling.version != self._strip:
+            self._strip = running.filling.version
+            redraw_strips(context)
 
     def execute(self, context: Any) -> set[Any]:
         """Run to the end: background Blender and scripts have no event loop."""

@@ -7,7 +7,7 @@ import bpy
 from bpy.props import StringProperty
 
 from . import bridge, session, takes
-from .asked import request_from, why_not
+from .asked import full_request, why_not
 from .modal import UNDOABLE, StepsEngine, allowed
 from .properties import settings_of
 from .scene import BuildSettings, build_take, counted_people
@@ -27,7 +27,7 @@ class MOCAP_OT_reconstruct(StepsEngine, bpy.types.Operator):  # noqa: N801
 
     def begin(self, context: Any) -> session.Session:
         """Start on what was asked for."""
-        return session.start(request_from(context))
+        return session.start(full_request(context))
 
     def done(self, context: Any, ended: session.Session) -> set[Any]:
         """Show what was built."""

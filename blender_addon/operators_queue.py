@@ -35,7 +35,11 @@ class MOCAP_OT_queue_add(bpy.types.Operator):  # noqa: N801
 
     def execute(self, context: Any) -> set[Any]:
         """Queue it."""
-        request = asked.request_from(context)
+        try:
+            request = asked.full_request(context)
+        except bridge.MocapError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
         text = request_to_json(request)
         queue = settings_of(context.scene).queue
         if any(item.request == text for item in queue):

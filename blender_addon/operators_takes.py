@@ -15,7 +15,7 @@ from .contact_ranges import write_contacts
 from .modal import UNDOABLE, StepsEngine, allowed
 from .preferences import preference
 from .properties import settings_of
-from .request import Plan
+from .request import Plan, camera_of
 from .scene import BuildSettings
 
 UNSURE = 0.3
@@ -121,6 +121,8 @@ def why_not_clean_up(context: Any) -> str:
         return f"{record.built.collection} was built from a motion file, which can't be solved again"
     if not record.take.is_dir():
         return f"The take {record.take} is gone: reconstruct the footage again"
+    if record.is_moving and not camera_of(record.take).is_file():
+        return f"The camera {camera_of(record.take)} is gone: reconstruct the footage again"
     return ""
 
 
@@ -138,8 +140,10 @@ def clean_up_plan(context: Any, contacts: Path | None = None) -> Plan:
     camera = context.scene.camera
     is_its_camera = camera is not None and camera.name == record.built.camera
     outputs = tuple(sorted(settings.outputs)) or record.outputs
+    moving = camera_of(record.take) if record.is_moving else None
+    clean_up = replace(asked.clean_up_from(settings), contacts=contacts, camera=moving)
     return Plan(
-        [replace(asked.clean_up_from(settings), contacts=contacts).command(record.take, record.motion)],
+        [clean_up.command(record.take, record.motion)],
         title="Cleaning up",
         take=record.take,
         motion=record.motion,

@@ -10,6 +10,7 @@ from .operators_footage import clip_of_editor, fps_warning
 from .operators_people import why_not_draw
 from .panel import Section, draw_button, draw_text, letters
 from .properties import found_people, settings_of, shown_clip
+from .solved_camera import distortion_note, find_camera
 
 
 class FootageSection(Section):
@@ -36,6 +37,7 @@ class FootageSection(Section):
             row.prop(settings, "first")
             row.prop(settings, "last")
         draw_clip(layout, context, width)
+        draw_camera(layout, context, width)
         problem = footage_problem(context.scene)
         if problem:
             draw_text(layout, problem, width, "INFO")
@@ -58,6 +60,24 @@ def draw_clip(layout: Any, context: Any, width: int) -> None:
         row = layout.row(align=True)
         row.prop(clip.tracking.camera, "focal_length")
         row.prop(clip.tracking.camera, "sensor_width")
+
+
+def draw_camera(layout: Any, context: Any, width: int) -> None:
+    """Whether the camera stands or moves, and what is known of its way."""
+    settings = settings_of(context.scene)
+    found = find_camera(context.scene)
+    row = layout.row()
+    row.enabled = settings.camera == "SOLVED" or not found.problem
+    row.prop(settings, "camera", expand=True)
+    if settings.camera == "SOLVED" and not found.problem:
+        what = "the clip's solve" if found.is_solve else found.holder.name
+        layout.label(text=f"Camera: solved in Blender ({found.frames} frames, {what})")
+        if note := distortion_note(found):
+            draw_text(layout, note, width, "INFO")
+        return
+    layout.label(text="Camera: still" if settings.camera == "STILL" else "Camera: solved in Blender")
+    if found.problem:
+        draw_text(layout, f"For a moving shot: {found.problem}", width, "INFO")
 
 
 class PeopleSection(Section):

@@ -122,7 +122,7 @@ def draw_retarget(layout: Any, context: Any) -> None:
     else:
         bone_map = detect_map(bone.name for bone in context.object.data.bones)
         layout.label(text=f"{context.object.name}: {bone_map.name}", icon="ARMATURE_DATA")
-    layout.operator("mocap.apply_to_rig")
+    layout.operator("mocap.choose_for_rig")
     layout.operator("mocap.save_bone_map")
 
 

@@ -102,6 +102,17 @@ class MocapSettings(bpy.types.PropertyGroup):
             ("CLIP", "From the clip", "The lens and sensor of the movie clip's camera"),
         ],
     )
+    camera: EnumProperty(  # type: ignore[valid-type]
+        name="Camera",
+        items=[
+            ("STILL", "Still", "The camera stands: a tripod, a wall"),
+            (
+                "SOLVED",
+                "Solved in Blender",
+                "The camera moves: the clip's solve, or the scene's camera with its keys, brings people into the world",
+            ),
+        ],
+    )
     people: EnumProperty(  # type: ignore[valid-type]
         name="People",
         items=[

@@ -28,6 +28,7 @@ class CleanUp:
         smooth_limbs: of arms and legs.
         smooth_root: of the body's place.
         contacts: file of the frames in which feet stand; None has them found.
+        camera: file of a camera that moves; None where it stands.
     """
 
     smooth: float = 0.5
@@ -36,6 +37,7 @@ class CleanUp:
     smooth_limbs: float | None = None
     smooth_root: float | None = None
     contacts: Path | None = None
+    camera: Path | None = None
 
     def command(self, take: Path, motion: Path) -> list[str]:
         """The engine's command."""
@@ -43,8 +45,9 @@ class CleanUp:
         given = {f"--smooth-{name}": value for name, value in parts.items() if value is not None}
         strengths = [word for name, value in given.items() for word in (name, f"{value:g}")]
         command = ["solve", str(take), "-o", str(motion), "--smooth", f"{self.smooth:g}", "--feet", self.feet]
-        given_feet = ["--contacts", str(self.contacts)] if self.contacts else []
-        return [*command, *strengths, *given_feet, "--report", str(report_of(motion)), *PROGRESS]
+        files = {"--contacts": self.contacts, "--camera": self.camera}
+        given_files = [word for name, file in files.items() if file for word in (name, str(file))]
+        return [*command, *strengths, *given_files, "--report", str(report_of(motion)), *PROGRESS]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,7 @@ class Plan:
         build: what to make of the motion; None leaves the scene as it is.
         replaces: name of the collection whose place the new one takes; empty for none.
         python: a Python of the user's choice; empty for Blender's own.
+        footage: that the commands read; None where they read a take alone.
     """
 
     commands: list[list[str]]
@@ -68,6 +72,7 @@ class Plan:
     build: BuildSettings | None = None
     replaces: str = ""
     python: str = ""
+    footage: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,10 +135,16 @@ class Request:
         """Where the boxes are written for the engine, beside the take."""
         return self.take.with_suffix(".boxes.json")
 
+    @property
+    def camera_file(self) -> Path:
+        """Where the camera of a moving shot is written for the engine, beside the take."""
+        return camera_of(self.take)
+
     def plan(self) -> Plan:
         """The slow step, the fast one, and the objects."""
         commands = [self._reconstruct(), self.clean_up.command(self.take, self.motion)]
-        return Plan(commands, take=self.take, motion=self.motion, build=self.build, python=self.python)
+        files = {"take": self.take, "motion": self.motion, "footage": self.footage}
+        return Plan(commands, build=self.build, python=self.python, **files)
 
     def find_people(self) -> Request:
         """The quick pass: everybody, a few frames a second, nothing built."""
@@ -141,7 +152,8 @@ class Request:
 
     def find_people_plan(self) -> Plan:
         """The slow step alone."""
-        return Plan([self._reconstruct()], title="Finding people", take=self.take, python=self.python)
+        files = {"take": self.take, "footage": self.footage}
+        return Plan([self._reconstruct()], title="Finding people", python=self.python, **files)
 
     def _reconstruct(self) -> list[str]:
         options = {
@@ -162,16 +174,23 @@ class Request:
 
 def request_to_json(request: Request) -> str:
     """A request as text, for the queue."""
-    return json.dumps({name: str(v) if isinstance(v, Path) else v for name, v in asdict(request).items()})
+    return json.dumps(asdict(request), default=str)
 
 
 def request_from_json(text: str) -> Request:
     """The request that `request_to_json` wrote."""
     held = json.loads(text)
-    build, clean_up = held.pop("build"), CleanUp(**held.pop("clean_up"))
+    build, chosen = held.pop("build"), held.pop("clean_up")
+    files = {name: Path(chosen[name]) for name in ("contacts", "camera") if chosen.get(name)}
+    clean_up = CleanUp(**{**chosen, **files})
     settings = BuildSettings(build["name"], tuple(build["outputs"]), build["matches_scene"])
     footage, takes = Path(held.pop("footage")), Path(held.pop("takes"))
     return Request(footage, takes, build=settings, clean_up=clean_up, **held)
+
+
+def camera_of(take: Path) -> Path:
+    """The file of the camera that moves, beside a take."""
+    return take.with_suffix(".camera.npz")
 
 
 def _config_in(chosen: str, shipped: str) -> bytes:

@@ -7,7 +7,7 @@ for that. The way through the scene is scaled by the length of the legs, so that
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,9 @@ from .scene import LOWEST_FEET_PERCENTILE
 
 ANKLES_OVER_GRID_M = (0.02, 0.25)
 """Ankles of somebody who stands on the grid; elsewhere, the floor is where the feet are."""
+
+
+CHANNELS = ("location", "rotation_quaternion", "rotation_euler", "rotation_axis_angle", "scale")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +77,6 @@ def apply_to_rig(
     bone_map: BoneMap | None = None,
     *,
     at_rig: bool = False,
-    progress: Callable[[int], None] | None = None,
 ) -> Retargeted:
     """Write the motion of a take's skeleton as a new action on a rig; the rig's old action is kept in the file.
 
@@ -83,10 +85,25 @@ def apply_to_rig(
         target: a rig of the animator's: local, or a library override.
         bone_map: None finds the shipped one that fits.
         at_rig: begin where the rig stands; otherwise where the person is in the shot.
-        progress: called with the number of frames of the rig that were evaluated so far.
 
     Raises:
         MocapError: the rig can't be written to, or lacks bones (named).
+    """
+    steps = retarget_steps(source, target, bone_map, at_rig=at_rig)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            done: Retargeted = end.value
+            return done
+
+
+def retarget_steps(
+    source: bpy.types.Object, target: bpy.types.Object, bone_map: BoneMap | None = None, *, at_rig: bool = False
+) -> Generator[str, None, Retargeted]:
+    """`apply_to_rig` in steps of some milliseconds; each says what it did.
+
+    A generator that is closed before its end leaves the rig as it was.
     """
     check_rig(target)
     names = [bone.name for bone in target.data.bones]  # type: ignore[union-attr]
@@ -97,11 +114,11 @@ def apply_to_rig(
     main_bones = {joint: full for full, joint in reversed(joints.items())} | {"pelvis": root}
     rest = rest_pose(target, main_bones)
     with _NewAction(target, f"{target.name} {source.name}") as curves:
-        motion = _sample(source, target, _frames_of(source))
-        posing = RigPosing(target, curves, motion.frames, joints, root, progress)
+        motion = yield from _sample(source, target, _frames_of(source))
+        posing = RigPosing(target, curves, motion.frames, joints, root)
         posing.key_properties({found[bare]: values for bare, values in bone_map.properties.items() if bare in found})
         source_rest = rest_pose(source, {name: name for name in BONES})
-        posing.pose(
+        yield from posing.pose(
             _wanted_rotations(motion, joints, rest_alignments(source_rest, rest), target),
             _wanted_mid_hips(motion, source_rest, rest, at_rig),
             rest,
@@ -154,7 +171,7 @@ def _found_bones(bone_map: BoneMap, names: list[str], target: bpy.types.Object) 
 
 
 class _NewAction:
-    """A new action on an object, taken back if the block fails."""
+    """A new action on a rig, taken back if the block fails; the rig then stands as before."""
 
     def __init__(self, target: bpy.types.Object, name: str) -> None:
         self._target, self._name = target, name
@@ -162,7 +179,9 @@ class _NewAction:
     def __enter__(self) -> Any:
         animation: Any = self._target.animation_data
         self._old = animation.action if animation is not None else None
+        self._had_data = animation is not None
         self._old_slot = getattr(animation, "action_slot", None)
+        self._pose = [(bone.name, _channels_of(bone)) for bone in self._target.pose.bones]  # type: ignore[union-attr]
         return curves_of(self._target, self._name)
 
     def __exit__(self, kind: Any, *_: object) -> None:
@@ -175,7 +194,22 @@ class _NewAction:
         animation.action = self._old
         if self._old_slot is not None:
             animation.action_slot = self._old_slot
+        if not self._had_data:
+            self._target.animation_data_clear()
         bpy.data.actions.remove(new)
+        bones: Any = self._target.pose.bones  # type: ignore[union-attr]
+        for name, channels in self._pose:  # a viewport shows the half-keyed rig, and leaves its values behind
+            for channel, value in channels.items():
+                if channel in CHANNELS:
+                    setattr(bones[name], channel, value)
+                else:
+                    bones[name][channel] = value
+
+
+def _channels_of(bone: Any) -> dict[str, Any]:
+    """What an action may have keyed of a pose bone, its number properties included."""
+    properties = {key: bone[key] for key in bone.keys() if isinstance(bone[key], int | float)}  # noqa: SIM118 no dict
+    return {channel: getattr(bone, channel)[:] for channel in CHANNELS} | properties
 
 
 def _frames_of(source: bpy.types.Object) -> Float:
@@ -192,7 +226,9 @@ def _frames_of(source: bpy.types.Object) -> Float:
     return np.asarray(np.unique(np.concatenate([frames, whole[is_in_gap]])))
 
 
-def _sample(source: bpy.types.Object, target: bpy.types.Object, frames: Float) -> _SourceMotion:
+def _sample(
+    source: bpy.types.Object, target: bpy.types.Object, frames: Float
+) -> Generator[str, None, _SourceMotion]:
     bones: Any = source.data.bones  # type: ignore[union-attr]
     rest = np.array([bones[name].matrix_local.to_3x3() for name in BONES])
     poses, places, rig_places = [], [], []
@@ -200,6 +236,7 @@ def _sample(source: bpy.types.Object, target: bpy.types.Object, frames: Float) -
         poses.append([[*map(list, skeleton.pose.bones[name].matrix)] for name in BONES])
         places.append(list(map(list, skeleton.matrix_world)))
         rig_places.append(list(map(list, rig.matrix_world)))
+        yield f"reading the take, frame {len(poses)} of {len(frames)}"
     posed, to_world = np.array(poses), np.array(places)
     heads = np.einsum("tij,tbj->tbi", to_world, posed[..., 3])[..., :3]
     hips = [BONES.index(f"{side}_hip") for side in SIDES]

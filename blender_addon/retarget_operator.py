@@ -1,7 +1,7 @@
 """The buttons of *Apply to my rig*: which skeleton, which rig, which bone map."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Generator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,9 +11,12 @@ from bpy.props import EnumProperty, StringProperty
 
 from . import bridge
 from .bone_maps import BoneMap, detect_map, read_map, shipped_maps, write_map
-from .retarget import apply_to_rig, is_take_skeleton
+from .modal import UNDOABLE, has_event_loop
+from .retarget import Retargeted, is_take_skeleton, retarget_steps
 
 DETECT, FILE = "DETECT", "FILE"
+TICK_S, TIMER_S = 0.03, 0.01
+"""Of work at each tick of the timer, and between ticks: events and drawing come in between."""
 
 
 def skeletons_in(scene: bpy.types.Scene) -> list[str]:
@@ -54,23 +57,8 @@ def _chosen_map(operator: Any, rig: bpy.types.Object) -> BoneMap:
     return shipped.get(operator.bone_map) or detect_map(bone.name for bone in data.bones)
 
 
-@contextmanager
-def _counting(context: Any) -> Iterator[Callable[[int], None]]:
-    """The cursor counts evaluated frames: a generated Rigify rig takes several rounds of some milliseconds a frame."""
-    manager = context.window_manager
-    manager.progress_begin(0, 9999)
-    try:
-        yield manager.progress_update
-    finally:
-        manager.progress_end()
-
-
-class MOCAP_OT_apply_to_rig(bpy.types.Operator):  # noqa: N801
-    """Write the motion of a take's skeleton as a new action on the active rig."""
-
-    bl_idname = "mocap.apply_to_rig"
-    bl_label = "Apply to my rig"
-    bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012 Blender declares it on the instance
+class RigChoices:
+    """A mixin: what is applied to the active rig, and how."""
 
     source: StringProperty(  # type: ignore[valid-type]
         name="Skeleton",
@@ -97,6 +85,13 @@ class MOCAP_OT_apply_to_rig(bpy.types.Operator):  # noqa: N801
             cls.poll_message_set(problem)
         return not problem
 
+
+class MOCAP_OT_choose_for_rig(RigChoices, bpy.types.Operator):  # noqa: N801
+    """Write the motion of a take's skeleton as a new action on the active rig."""
+
+    bl_idname = "mocap.choose_for_rig"
+    bl_label = "Apply to my rig"
+
     def invoke(self, context: Any, _event: bpy.types.Event) -> set[Any]:
         """Ask which skeleton and which map."""
         selected = [item.name for item in context.selected_objects if is_take_skeleton(item)]
@@ -105,27 +100,112 @@ class MOCAP_OT_apply_to_rig(bpy.types.Operator):  # noqa: N801
         result: set[Any] = context.window_manager.invoke_props_dialog(self, width=380)
         return result
 
-    def execute(self, context: Any) -> set[Any]:
-        """Apply it."""
-        source = self.source or skeletons_in(context.scene)[0]
+    def execute(self, _context: Any) -> set[Any]:
+        """Leave it to the operator that does it: that one is the undo step."""
+        chosen = {name: getattr(self, name) for name in RigChoices.__annotations__}
+        bpy.ops.mocap.apply_to_rig("INVOKE_DEFAULT", **chosen)  # type: ignore[attr-defined]
+        return {"FINISHED"}
+
+
+class MOCAP_OT_apply_to_rig(RigChoices, bpy.types.Operator):  # noqa: N801
+    """Write the motion of a take's skeleton as a new action on the active rig. Esc leaves the rig as it was."""
+
+    bl_idname = "mocap.apply_to_rig"
+    bl_label = "Apply to my rig"
+    bl_options = UNDOABLE
+
+    _timer: Any = None
+    _count = 0
+    _steps: Generator[str, None, Retargeted] | None = None
+
+    def invoke(self, context: Any, _event: bpy.types.Event) -> set[Any]:
+        """Begin, and let Blender go on drawing."""
+        if not has_event_loop(context):
+            return self.execute(context)
         try:
-            if source not in skeletons_in(context.scene):
-                raise bridge.MocapError(f"{source}: no skeleton of a take has this name; choose another")
-            bone_map = _chosen_map(self, context.object)
-            with _counting(context) as progress:
-                done = apply_to_rig(
-                    bpy.data.objects[source],
-                    context.object,
-                    bone_map,
-                    at_rig=self.place == "RIG",
-                    progress=progress,
-                )
+            self._steps = self._begin(context)
+            next(self._steps)
         except bridge.MocapError as error:
-            self.report({"ERROR"}, str(error))
+            return self._refused(error)
+        manager = context.window_manager
+        manager.progress_begin(0, 9999)
+        self._timer = manager.event_timer_add(TIMER_S, window=context.window)
+        manager.modal_handler_add(self)
+        return {"RUNNING_MODAL"}
+
+    def modal(self, context: Any, event: bpy.types.Event) -> set[Any]:
+        """Some steps at each tick. Nothing else gets through: half a motion is on the rig meanwhile."""
+        if event.type == "ESC" and event.value == "PRESS":
+            self.cancel(context)
+            self.report({"WARNING"}, "Cancelled: the rig is as it was")
             return {"CANCELLED"}
+        if event.type != "TIMER" or self._steps is None:
+            return {"RUNNING_MODAL"}
+        try:
+            said = _some_steps(self._steps)
+        except StopIteration as end:
+            self._stop(context)
+            return self._finished(end.value)
+        except bridge.MocapError as error:
+            self._stop(context)
+            return self._refused(error)
+        except BaseException:
+            self.cancel(context)
+            raise
+        self._count += 1
+        context.window_manager.progress_update(self._count % 9999)
+        context.workspace.status_text_set(f"Apply to my rig: {said}. Esc cancels")
+        return {"RUNNING_MODAL"}
+
+    def execute(self, context: Any) -> set[Any]:
+        """Apply it at once: background Blender and scripts have no event loop."""
+        try:
+            steps = self._begin(context)
+            while True:
+                next(steps)
+        except StopIteration as end:
+            return self._finished(end.value)
+        except bridge.MocapError as error:
+            return self._refused(error)
+
+    def cancel(self, context: Any) -> None:
+        """Leave the rig as it was: Esc, another file, the window closes."""
+        if self._steps is not None:
+            self._steps.close()
+        self._stop(context)
+
+    def _begin(self, context: Any) -> Generator[str, None, Retargeted]:
+        source = self.source or skeletons_in(context.scene)[0]
+        if source not in skeletons_in(context.scene):
+            raise bridge.MocapError(f"{source}: no skeleton of a take has this name; choose another")
+        bone_map = _chosen_map(self, context.object)
+        return retarget_steps(bpy.data.objects[source], context.object, bone_map, at_rig=self.place == "RIG")
+
+    def _stop(self, context: Any) -> None:
+        self._steps = None
+        if self._timer is not None:
+            context.window_manager.event_timer_remove(self._timer)
+            self._timer = None
+            context.window_manager.progress_end()
+            context.workspace.status_text_set(None)
+
+    def _refused(self, error: Exception) -> set[Any]:
+        self.report({"ERROR"}, str(error))
+        return {"CANCELLED"}
+
+    def _finished(self, done: Retargeted) -> set[Any]:
         without = f"; without {', '.join(done.left_out)}, which the rig has not" if done.left_out else ""
         self.report({"INFO"}, f"{done.action}: {done.frame_count} frames by the bone map {done.map_name}{without}")
         return {"FINISHED"}
+
+
+def _some_steps(steps: Generator[str, None, Retargeted]) -> str:
+    """Steps for so long that the interface stays alive; what the last one did."""
+    until = time.monotonic() + TICK_S
+    said = next(steps)
+    while time.monotonic() < until:
+        said = next(steps)
+    return said
 
 
 class MOCAP_OT_save_bone_map(bpy.types.Operator):  # noqa: N801

@@ -8,7 +8,7 @@ bones after the other.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import bpy
@@ -35,7 +35,6 @@ class RigPosing:
         frames: (T,) scene frames.
         joints: bone of the rig -> SMPL's name.
         root: bone that carries the translation.
-        progress: called with the number of frames that were evaluated so far.
     """
 
     def __init__(
@@ -45,7 +44,6 @@ class RigPosing:
         frames: Float,
         joints: dict[str, str],
         root: str,
-        progress: Callable[[int], None] | None = None,
     ) -> None:
         self._rig, self._curves, self._frames = rig, curves, frames
         self._joints, self._root = joints, root
@@ -53,8 +51,6 @@ class RigPosing:
         self._pose_bones: Any = rig.pose.bones  # type: ignore[union-attr]
         self._moved = _moved_bones(rig)
         self._poses: dict[str, Poses] = {}
-        self._progress = progress or (lambda _count: None)
-        self._evaluated_count = 0
 
     def key_properties(self, properties: dict[str, dict[str, float]]) -> None:
         """Key custom properties, such as the switch from IK to FK, on the first frame."""
@@ -65,8 +61,8 @@ class RigPosing:
 
     def pose(
         self, rotations: dict[str, Float], mid_hips: Float, rest: RestPose, parents: dict[str, str | None]
-    ) -> None:
-        """Key every bone.
+    ) -> Iterator[str]:
+        """Key every bone, a step at a time; each says what it did.
 
         Args:
             rotations: bone -> (T, 3, 3) its pose in the armature's axes.
@@ -80,14 +76,16 @@ class RigPosing:
             ready = [name for name in waiting if self._parent_poses(name) is not None]
             if not ready:
                 was_evaluated = True
-                self._evaluate_parents([name for name in waiting if self._may_go(name, waiting, parents)] or waiting)
+                may_go = [name for name in waiting if self._may_go(name, waiting, parents)]
+                yield from self._evaluate_parents(may_go or waiting)
                 continue
             for name in ready:
                 at = self._root_heads(rotations[name], mid_hips, rest) if name == self._root else None
                 self._key_bone(name, rotations[name], at)
+                yield f"keying {name}"
             waiting = [name for name in waiting if name not in ready]
         if was_evaluated:
-            self._correct_root(rotations[self._root], mid_hips, rest)
+            yield from self._correct_root(rotations[self._root], mid_hips, rest)
 
     def _may_go(self, name: str, waiting: list[str], parents: dict[str, str | None]) -> bool:
         """Whether all is keyed that a bone may depend on: above it in the rig, and above its joint in the body."""
@@ -123,21 +121,19 @@ class RigPosing:
         converted: Matrix = bone.convert_local_to_pose(matrix, bone.matrix_local, invert=invert, **rests)
         return converted
 
-    def _evaluate_parents(self, names: list[str]) -> None:
+    def _evaluate_parents(self, names: list[str]) -> Iterator[str]:
         """Read the poses of these bones' parents from the rig as it is keyed so far."""
         above = sorted({self._bones[name].parent.name for name in names if self._parent_poses(name) is None})
         found: dict[str, Poses] = {name: [] for name in above}
-        for rig in self._evaluated():
+        for number, (rig,) in enumerate(evaluated_frames([self._rig], self._frames), 1):
             for name in above:
                 found[name].append(rig.pose.bones[name].matrix.copy())
+            yield self._evaluated_text(number)
         self._poses |= found
 
-    def _evaluated(self) -> Iterator[Any]:
-        """The rig on each frame, as it is keyed so far."""
-        for (rig,) in evaluated_frames([self._rig], self._frames):
-            yield rig
-            self._evaluated_count += 1
-            self._progress(self._evaluated_count)
+    def _evaluated_text(self, number: int) -> str:
+        keyed = sum(name in self._poses for name in self._joints)
+        return f"evaluating the rig, frame {number} of {len(self._frames)}, {keyed} of {len(self._joints)} bones keyed"
 
     def _key_bone(self, name: str, rotations: Float, heads: Float | None) -> None:
         bone = self._bones[name]
@@ -200,12 +196,13 @@ class RigPosing:
         turns = rotations @ np.array(bone.matrix_local.to_3x3()).T
         return np.asarray(mid_hips - turns @ (rest.mid_hips - np.array(bone.head_local)))
 
-    def _correct_root(self, rotations: Float, mid_hips: Float, rest: RestPose) -> None:
+    def _correct_root(self, rotations: Float, mid_hips: Float, rest: RestPose) -> Iterator[str]:
         """Move the root by what the hips, as evaluated, are off."""
         thighs = [next(name for name, joint in self._joints.items() if joint == hip) for hip in HIPS]
-        found = [
-            np.mean([rig.pose.bones[name].matrix.translation for name in thighs], axis=0) for rig in self._evaluated()
-        ]
+        found: list[Float] = []
+        for number, (rig,) in enumerate(evaluated_frames([self._rig], self._frames), 1):
+            found.append(np.mean([rig.pose.bones[name].matrix.translation for name in thighs], axis=0))
+            yield self._evaluated_text(number)
         heads = self._root_heads(rotations, mid_hips, rest)
         self._key_bone(self._root, rotations, heads + mid_hips - np.array(found))
 

@@ -3,7 +3,7 @@
 collection NAME
 `- NAME              an empty: the whole take, so that it can be moved, turned and scaled as one;
 |                 raised so that the lowest foot stands on the grid
-|- NAME camera    lens, sensor and background of the footage
+|- NAME camera    lens, sensor and background of the footage; keyed where the shot moves
 |- NAME.ID root   an empty on the person's mid-hip, keyed
 |  `- NAME.ID body      absolute shape keys, one a frame
 `- NAME.ID skeleton    24 keyed bones
@@ -22,7 +22,7 @@ import numpy as np
 from . import axes, bridge
 from .armature import make_armature, make_skinned_body
 from .axes import Float
-from .camera import make_camera, match_scene, scene_fps, show_footage
+from .camera import key_camera, make_camera, match_scene, scene_fps, show_footage
 from .person import key_presence, make_body, make_material, make_root
 
 if TYPE_CHECKING:
@@ -72,6 +72,7 @@ class BuiltTake:
     frame_start: int
     frame_end: int
     has_footage: bool
+    is_moving: bool = False
 
 
 def build_take(scene: bpy.types.Scene, motion: Motion, settings: BuildSettings) -> BuiltTake:
@@ -90,6 +91,9 @@ def build_take(scene: bpy.types.Scene, motion: Motion, settings: BuildSettings) 
     camera = make_camera(motion, f"{settings.name} camera")
     if settings.matches_scene:
         match_scene(scene, motion, camera)
+    if motion.camera is not None:
+        key_camera(camera, motion, scene_fps(scene))
+    motion = bridge.core_module("moving").in_world(motion)
     clip = show_footage(camera, motion.footage)
     frames = [axes.time_to_scene_frame(person.time_s, scene_fps(scene)) for person in motion.persons]
     scene_range = _take_range(frames, clip, motion.fps, scene_fps(scene))
@@ -103,7 +107,8 @@ def build_take(scene: bpy.types.Scene, motion: Motion, settings: BuildSettings) 
     if settings.matches_scene:
         scene.frame_start, scene.frame_end = scene_range
         scene.frame_set(math.floor(min(float(person_frames[0]) for person_frames in frames)))
-    return BuiltTake(collection.name, stage.name, camera.name, people, *scene_range, clip is not None)
+    is_moving = motion.camera is not None
+    return BuiltTake(collection.name, stage.name, camera.name, people, *scene_range, clip is not None, is_moving)
 
 
 def counted_people(count: int) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from . import bridge, readiness, takes
 from .engine import SILENCE_S, EngineJob, State, child_environment, own_python
+from .filling import Filling
 from .request import Plan, Request
 from .scene import BuiltTake, build_take
 
@@ -38,12 +39,16 @@ class Session:
     state: State = "running"
     error: str = ""
     built: BuiltTake | None = field(default=None)
+    filling: Filling | None = field(default=None)
+    """What the take holds so far; None where the run writes no take."""
 
     def step(self, scene: bpy.types.Scene) -> State:
         """Move on without waiting; builds the objects once the engine is done."""
         if self.state != "running":
             return self.state
         state = self.job.poll()
+        if self.filling is not None:
+            self.filling.advance()
         if state == "done":
             self._build(scene)
         else:
@@ -65,6 +70,11 @@ class Session:
             raise
         else:
             self.state = "done"
+
+    def is_of(self, footage: str) -> bool:
+        """Whether the run reads this file, or the folder that it lies in."""
+        chosen = self.plan.footage
+        return chosen is not None and chosen in (Path(footage), Path(footage).parent)
 
     @property
     def stage_text(self) -> str:
@@ -142,7 +152,8 @@ def begin(plan: Plan) -> Session:
         raise bridge.MocapError("a reconstruction is running; wait for it or cancel it first")
     python = Path(plan.python) if plan.python else own_python()
     environment = child_environment(bridge.core_root(), is_own_python=not plan.python)
-    _current = Session(plan, EngineJob(python, plan.commands, environment))
+    filling = Filling(plan.take) if plan.take is not None and plan.footage is not None else None
+    _current = Session(plan, EngineJob(python, plan.commands, environment), filling=filling)
     return _current
 
 

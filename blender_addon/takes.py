@@ -36,6 +36,8 @@ class TakeRecord:
     built: BuiltTake
     take: Path | None
     motion: Path
+    is_moving: bool = False
+    """Whether a solved camera was used: beside the take lies its file."""
 
     @property
     def outputs(self) -> tuple[Output, ...]:
@@ -63,6 +65,7 @@ def mark(built: BuiltTake, take: Path | None, motion: Path) -> None:
             "motion": str(motion),
             "frames": [built.frame_start, built.frame_end],
             "has_footage": built.has_footage,
+            "is_moving": built.is_moving,
             "stage_location": list(stage.location),
             "people": [[person.person_id, person.first_frame, person.last_frame] for person in built.people],
         }
@@ -91,8 +94,10 @@ def record_of(collection: Any) -> TakeRecord | None:
         frame_start=held["frames"][0],
         frame_end=held["frames"][1],
         has_footage=held["has_footage"],
+        is_moving=held.get("is_moving", False),
     )
-    return TakeRecord(built, Path(held["take"]) if held["take"] else None, Path(held["motion"]))
+    take = Path(held["take"]) if held["take"] else None
+    return TakeRecord(built, take, Path(held["motion"]), built.is_moving)
 
 
 def takes_in(scene: bpy.types.Scene) -> list[Any]:

@@ -1,4 +1,6 @@
 import json
+from functools import partial
+from types import SimpleNamespace
 
 import bpy
 import numpy as np
@@ -6,8 +8,10 @@ import pytest
 
 from blender_addon import panel_takes, retarget_operator
 from blender_addon.bone_maps import FOLDER, read_map
+from blender_addon.curves import existing_curves
 from tests.addon import rigs
 from tests.addon.layouts import draw_all
+from tests.addon.test_modal import ESC, TICK
 from tests.addon.test_retarget import RIGS, SAME_M, offsets
 
 OWN = {joint: f"my {joint}" for joint in RIGS["mixamo"]}
@@ -97,3 +101,112 @@ def test_panel_wraps_why_nothing_can_be_applied(addon, scene) -> None:
     layout = draw_all([panel_takes.OutputSection], bpy.context)
     assert "Make a skeleton first: choose Skeleton as output" in layout.texts()
     assert ("label", "Make a skeleton first: choose Skeleton as output") not in layout.drawn
+
+
+def test_button_asks_first_and_leaves_the_work_to_the_undo_step(rig) -> None:
+    assert ("operator", "Apply to my rig") in draw_all([panel_takes.OutputSection], bpy.context).drawn
+    assert bpy.ops.mocap.choose_for_rig(place="RIG") == {"FINISHED"}
+    assert rig.animation_data.action is not None
+    assert not hasattr(retarget_operator.MOCAP_OT_choose_for_rig, "bl_options")
+
+
+class Manager:
+    """Counts what an operator leaves behind."""
+
+    def __init__(self) -> None:
+        self.timers: list[object] = []
+        self.is_counting = False
+        self.status: list[str | None] = []
+
+    def event_timer_add(self, _step: float, window: object) -> object:
+        self.timers.append(window)
+        return window
+
+    def event_timer_remove(self, timer: object) -> None:
+        self.timers.remove(timer)
+
+    def modal_handler_add(self, _operator: object) -> bool:
+        return True
+
+    def progress_begin(self, _low: int, _high: int) -> None:
+        self.is_counting = True
+
+    def progress_update(self, _count: int) -> None:
+        assert self.is_counting
+
+    def progress_end(self) -> None:
+        self.is_counting = False
+
+    def status_text_set(self, text: str | None) -> None:
+        self.status.append(text)
+
+
+@pytest.fixture
+def applying(rig, monkeypatch):
+    """A started operator, what it sees of Blender, and the rig; each tick is one step."""
+    monkeypatch.setattr(retarget_operator, "has_event_loop", lambda _context: True)
+    monkeypatch.setattr(retarget_operator, "TICK_S", 0.0)
+    manager = Manager()
+    operator = SimpleNamespace(
+        source="", map_file="", bone_map=retarget_operator.DETECT, place="PERSON", said=[], _count=0, _timer=None
+    )
+    operator.report = lambda _kind, text: operator.said.append(text)
+    for name in ("invoke", "modal", "execute", "cancel", "_begin", "_stop", "_refused", "_finished"):
+        method = getattr(retarget_operator.MOCAP_OT_apply_to_rig, name)
+        setattr(operator, name, partial(method, operator))
+    context = SimpleNamespace(
+        scene=bpy.context.scene, object=rig, window_manager=manager, workspace=manager, window=object()
+    )
+    rig.pose.bones[0].location = (1, 2, 3)
+    return operator, context, rig
+
+
+def ticks(operator, context) -> tuple[int, set[str]]:
+    for count in range(1, 5000):
+        result = operator.modal(context, TICK)
+        if result != {"RUNNING_MODAL"}:
+            return count, result
+    raise AssertionError("no end")
+
+
+def test_modal_run_writes_what_the_other_does_a_little_at_a_time(applying) -> None:
+    operator, context, rig = applying
+    assert operator.invoke(context, TICK) == {"RUNNING_MODAL"} and len(context.window_manager.timers) == 1
+    count, result = ticks(operator, context)
+    assert result == {"FINISHED"} and count > 12, "a step a frame of the take, and more"
+    stepped = values_of(rig)
+    assert bpy.ops.mocap.apply_to_rig() == {"FINISHED"}
+    assert values_of(rig) == stepped
+    manager = context.window_manager
+    assert manager.timers == [] and not manager.is_counting and manager.status[-1] is None
+    assert manager.status[0].startswith("Apply to my rig: reading the take, frame 2 of 12. Esc")
+    assert len(bpy.data.scenes) == 1
+
+
+def values_of(rig) -> dict[tuple[str, int], list[float]]:
+    return {
+        (curve.data_path, curve.array_index): [value for point in curve.keyframe_points for value in point.co]
+        for curve in existing_curves(rig)
+    }
+
+
+@pytest.mark.parametrize("steps", [1, 5, 14, 20])
+def test_esc_leaves_the_rig_as_it_was(applying, steps: int) -> None:
+    operator, context, rig = applying
+    actions, scenes = sorted(action.name for action in bpy.data.actions), len(bpy.data.scenes)
+    operator.invoke(context, TICK)
+    for _ in range(steps):
+        assert operator.modal(context, TICK) == {"RUNNING_MODAL"}
+    assert operator.modal(context, SimpleNamespace(type="G", value="PRESS")) == {"RUNNING_MODAL"}, "swallowed"
+    rig.pose.bones[0].location = (9, 9, 9)  # as a viewport that shows the half-keyed rig leaves it
+    assert operator.modal(context, ESC) == {"CANCELLED"}
+    assert rig.animation_data is None and tuple(rig.pose.bones[0].location) == (1, 2, 3)
+    assert (sorted(action.name for action in bpy.data.actions), len(bpy.data.scenes)) == (actions, scenes)
+    assert context.window_manager.timers == [] and operator.said == ["Cancelled: the rig is as it was"]
+
+
+def test_map_that_does_not_fit_starts_no_timer(applying) -> None:
+    operator, context, _ = applying
+    operator.bone_map = "MPFB default"
+    assert operator.invoke(context, TICK) == {"CANCELLED"}
+    assert context.window_manager.timers == [] and "lacks root" in operator.said[0]

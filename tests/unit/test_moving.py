@@ -203,7 +203,7 @@ def test_zoom_and_centre_of_the_file_are_used(tmp_path: Path) -> None:
 
 def test_camera_that_only_turns_needs_no_scale(moving: Shot) -> None:
     time_s, ahead = np.arange(30) / FPS, np.tile([0.0, 0, 1], (30, 1))
-    scale = camera_scale([FeetSeen(time_s, np.zeros((30, 2, 3)) + [0, 1, 5], np.zeros((30, 3)), ahead)])
+    scale = camera_scale([FeetSeen(time_s, np.full((30, 2, 3), 2.0), np.zeros((30, 3)), ahead)])
     assert (scale.metres, scale.note) == (1.0, "")
 
 
