@@ -8,6 +8,7 @@ Frames are the footage's, counted from 0. The lens' distortion is not read: a no
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,9 +68,10 @@ def find_camera(scene: bpy.types.Scene) -> Found:
 
 
 def _keyed(scene: bpy.types.Scene) -> Found:
-    """The scene's camera with its keys; not the one that this add-on made for a take."""
-    camera = scene.camera
-    if camera is None or PART in camera or not _animated_range(camera):
+    """A camera with keys, the scene's own first; none that this add-on made for a take."""
+    cameras = (camera for camera in _cameras(scene) if PART not in camera and _animated_range(camera))
+    camera = next(cameras, None)
+    if camera is None:
         return Found("No camera is solved: solve it in the Movie Clip Editor, or make an animated camera the scene's")
     first, last = _animated_range(camera)
     if last - first + 1 < FEWEST_FRAMES:
@@ -89,14 +91,18 @@ def _animated_range(camera: bpy.types.Object) -> tuple[int, int] | tuple[()]:
 
 def _solver_of(scene: bpy.types.Scene, clip: Any) -> Any:
     """The camera, the scene's own first, that a Camera Solver constraint puts where the clip's solve says."""
-    cameras = [item for item in (scene.camera, *scene.objects) if item is not None and item.type == "CAMERA"]
-    for camera in cameras:
+    for camera in _cameras(scene):
         for constraint in camera.constraints:
             if constraint.type == "CAMERA_SOLVER" and not constraint.mute:
                 its_clip = scene.active_clip if constraint.use_active_clip else constraint.clip
                 if its_clip == clip:
                     return camera
     return None
+
+
+def _cameras(scene: bpy.types.Scene) -> Iterator[Any]:
+    """The cameras of a scene, its own first."""
+    return (item for item in (scene.camera, *scene.objects) if item is not None and item.type == "CAMERA")
 
 
 def _known_frames(scene: bpy.types.Scene, found: Found) -> tuple[int, int]:

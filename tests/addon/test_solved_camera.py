@@ -165,6 +165,7 @@ def test_engine_gets_the_camera_only_where_it_moves(keyed, scene) -> None:
 
 
 def test_panel_says_how_much_is_solved_or_why_nothing_is(clip, scene, keyed) -> None:
+    scene.collection.objects.unlink(keyed)
     scene.camera = None
     text = draw_all(blender_addon.SECTIONS, bpy.context).texts()
     assert "Camera: still" in text and "For a moving shot: No camera is solved" in " ".join(text.split())
@@ -172,7 +173,7 @@ def test_panel_says_how_much_is_solved_or_why_nothing_is(clip, scene, keyed) -> 
     assert "No camera is solved: solve it in the Movie Clip Editor" in asked.why_not(bpy.context)
     with pytest.raises(RuntimeError, match="No camera is solved"):
         bpy.ops.mocap.reconstruct()
-    scene.camera = keyed
+    scene.collection.objects.link(keyed)
     assert "Camera: solved in Blender (40 frames, Hand held)" in draw_all(blender_addon.SECTIONS, bpy.context).texts()
     assert asked.why_not(bpy.context) == ""
     scene.mocap.frames, scene.mocap.first, scene.mocap.last = "CUSTOM", 60, 80
@@ -232,7 +233,8 @@ def test_take_of_a_moving_shot_is_cleaned_up_with_its_camera(keyed, scene, tmp_p
     scene.mocap.camera = "SOLVED"
     assert bpy.ops.mocap.reconstruct() == {"FINISHED"}
     record = takes.record_of(takes.active_take(bpy.context))
-    assert record.is_moving
+    assert record.is_moving and scene.camera.name == record.built.camera
+    assert solved_camera.find_camera(scene).holder == keyed, "the take's own camera is none to read"
     command = operators_takes.clean_up_plan(bpy.context).commands[0]
     camera = command[command.index("--camera") + 1]
     assert bpy.ops.mocap.clean_up() == {"FINISHED"}
