@@ -143,8 +143,14 @@ class Request:
     def plan(self) -> Plan:
         """The slow step, the fast one, and the objects."""
         commands = [self._reconstruct(), self.clean_up.command(self.take, self.motion)]
-        files = {"take": self.take, "motion": self.motion, "footage": self.footage}
-        return Plan(commands, build=self.build, python=self.python, **files)
+        return Plan(
+            commands,
+            take=self.take,
+            motion=self.motion,
+            build=self.build,
+            python=self.python,
+            footage=self.footage,
+        )
 
     def find_people(self) -> Request:
         """The quick pass: everybody, a few frames a second, nothing built."""
@@ -152,8 +158,13 @@ class Request:
 
     def find_people_plan(self) -> Plan:
         """The slow step alone."""
-        files = {"take": self.take, "footage": self.footage}
-        return Plan([self._reconstruct()], title="Finding people", python=self.python, **files)
+        return Plan(
+            [self._reconstruct()],
+            title="Finding people",
+            take=self.take,
+            python=self.python,
+            footage=self.footage,
+        )
 
     def _reconstruct(self) -> list[str]:
         options = {

@@ -11,7 +11,7 @@ from bpy.props import EnumProperty, StringProperty
 
 from . import bridge
 from .bone_maps import BoneMap, detect_map, read_map, shipped_maps, write_map
-from .modal import UNDOABLE, has_event_loop
+from .modal import UNDOABLE, allowed, has_event_loop
 from .retarget import Retargeted, is_take_skeleton, retarget_steps
 
 DETECT, FILE = "DETECT", "FILE"
@@ -80,10 +80,7 @@ class RigChoices:
     @classmethod
     def poll(cls, context: Any) -> bool:
         """Whether it can be done; says why not."""
-        problem = why_not_retarget(context)
-        if problem:
-            cls.poll_message_set(problem)
-        return not problem
+        return allowed(cls, why_not_retarget(context))
 
 
 class MOCAP_OT_choose_for_rig(RigChoices, bpy.types.Operator):  # noqa: N801

@@ -73,7 +73,7 @@ def _keyed(scene: bpy.types.Scene) -> Found:
     camera = next(cameras, None)
     if camera is None:
         return Found("No camera is solved: solve it in the Movie Clip Editor, or make an animated camera the scene's")
-    first, last = _animated_range(camera)
+    first, last = _animated_range(camera)  # type: ignore[misc]
     if last - first + 1 < FEWEST_FRAMES:
         return Found(f"{camera.name} has keys on one frame only: it stands")
     return Found("", last - first + 1, None, camera)
