@@ -103,7 +103,7 @@ class Detector(Protocol):
 class FullFrame:
     """One person who fills the frame: for footage that is cut to a person already."""
 
-    name, digest, threshold = FRAME, "", 1.0
+    name, digest, threshold = FRAME, "", 0.5
 
     def __call__(self, frame: Image) -> Detections:
         """The frame's own box."""
@@ -130,7 +130,9 @@ def find_detected(
     """
     detections, is_first = detector(image), not len(known_px) and not len(missed_px)
     boxes, scores = detections.boxes_xywh, detections.scores
-    threshold = detector.threshold * (1 if is_first else BESIDE_OTHERS)
+    threshold = detector.threshold
+    if not is_first:
+        threshold = min(BESIDE_OTHERS * threshold, (1 + threshold) / 2)  # one that asks for much is still to be met
     is_known = (box_overlap(boxes[:, None], known_px) > IS_KNOWN).any(1)
     is_missed = (overlap(boxes[:, None], missed_px) > IS_MISSED).any(1)
     is_worth_it = (scores >= threshold) | (is_first | is_missed) & (scores >= UNSURE * threshold)

@@ -43,11 +43,13 @@ def found(
     settings: TrackSettings = SETTINGS,
     missed_px: np.ndarray = NOBODY,
     score: float = 0.5,
+    threshold: float = FakeDetector.threshold,
 ) -> tuple[Found | None, int]:
     """Who is found, and how many crops that cost."""
     scene = FakePeople([people])
-    image = next(scene.frames()).image
-    return find_detected(image, known_px, missed_px, FakeDetector(boxes, score), scene.estimate, settings), scene.crops
+    image, detector = next(scene.frames()).image, FakeDetector(boxes, score)
+    detector.threshold = threshold
+    return find_detected(image, known_px, missed_px, detector, scene.estimate, settings), scene.crops
 
 
 def test_people_in_the_boxes_are_found_for_one_crop_each() -> None:
@@ -129,6 +131,11 @@ def test_no_box_is_sure_enough_for_a_reading_that_sees_nobody() -> None:
 
 def test_reading_below_the_lower_bar_is_nobody() -> None:
     assert found({"a": ANN}, [ANN], settings=replace(SETTINGS, min_person_score=1.01))[0] is None
+
+
+def test_detector_that_asks_for_much_can_still_find_somebody_beside_others() -> None:
+    people, _ = found({"a": ANN}, [ANN], np.array([BOB]), score=0.95, threshold=0.8)
+    assert people is not None and people.is_sure.all()
 
 
 def test_unsure_box_beside_others_counts_only_where_somebody_is_missed() -> None:
