@@ -73,7 +73,7 @@ def _read_npz(path: Path) -> dict[str, Any]:
 def _read_pickle(path: Path) -> dict[str, Any]:
     try:
         with path.open("rb") as file:
-            content = _ArraysOnly(file, path.name).load()
+            content = ArraysOnlyUnpickler(file, path.name).load()
     except BodyError:
         raise
     except Exception as error:  # a damaged pickle can raise nearly anything; nothing of it was run
@@ -136,12 +136,22 @@ _SPARSE_NAMES = {f"{kind}_{form}" for kind in ("csc", "csr", "coo") for form in 
 _CHUMPY_NAMES = {"Ch", "Select", "ChArray"}
 
 
-class _ArraysOnly(pickle.Unpickler):
-    def __init__(self, file: BinaryIO, name: str) -> None:
+class ArraysOnlyUnpickler(pickle.Unpickler):
+    """Reads plain containers, numbers, text and numpy's arrays; refuses every other name before it is imported."""
+
+    def __init__(self, file: BinaryIO, name: str, advice: str = "use the .npz of the model") -> None:
+        """An unpickler.
+
+        Args:
+            file: opened for bytes.
+            name: of the file, for the message.
+            advice: what to do instead, for the message.
+        """
         super().__init__(file, encoding="latin1")
-        self.name = name
+        self.name, self.advice = name, advice
 
     def find_class(self, module: str, name: str) -> Any:
+        """What stands for a name in the pickle. Raises a BodyError on a name that is not of an array."""
         if (module, name) in _ALLOWED:
             return _ALLOWED[module, name]
         if module.split(".", maxsplit=1)[0] == "scipy" and name in _SPARSE_NAMES:
@@ -149,8 +159,8 @@ class _ArraysOnly(pickle.Unpickler):
         if module.split(".", maxsplit=1)[0] == "chumpy" and name in _CHUMPY_NAMES:
             return _Record
         raise BodyError(
-            f"{self.name} is refused: its pickle asks for {module}.{name}, and a body file holds arrays "
-            "only; use the .npz of the model"
+            f"{self.name} is refused: its pickle asks for {module}.{name}, and such a file holds arrays only; "
+            f"{self.advice}"
         )
 
 

@@ -226,15 +226,24 @@ def deviations(folder: Path, network: Network) -> dict[str, float]:
     return found
 
 
+RESEARCH_STAGES = ("research", "mixed")
+
+
 def learned_photographs(run: Path, other: Other | None = None) -> bool:
-    """Whether a run, or one that it started from as far as those are still there, is of the stage `research`.
+    """Whether a run, or one that it started from as far as those are still there, is of `RESEARCH_STAGES`.
 
     Args:
         run: with its log.
         other: a bundle whose weights count too.
     """
     is_other = other is not None and not json.loads((other.bundle / bundle.CONFIG).read_text())["commercial_use"]
-    return is_other or any(first_line(each).get("stage") == "research" for each in lineage(run))
+    return is_other or any(first_line(each).get("stage") in RESEARCH_STAGES for each in lineage(run))
+
+
+def body_of(run: Path) -> Body:
+    """The body whose vertices a run learned to predict."""
+    file = first_line(run).get("config", {}).get("body")
+    return load_body(Path(file) if file else None)
 
 
 def export(run: Path, target: Path, name: str, scores: Sequence[Path] = (), other: Other | None = None) -> bool:
@@ -251,7 +260,7 @@ def export(run: Path, target: Path, name: str, scores: Sequence[Path] = (), othe
         ValueError: the run, the scores, the other bundle or the target are not what they should be, or the bundle is
             too large.
     """
-    body = load_body()
+    body = body_of(run)
     network = network_of_run(run, body, other)
     target.parent.mkdir(parents=True, exist_ok=True)
     folder = target.with_name(target.name + ".unfinished")

@@ -18,6 +18,7 @@ from training.stages.backbone import BackboneConfig, BackboneStage
 from training.stages.classifier import ClassifierConfig, ClassifierStage
 from training.stages.detector import DetectorStage, DetectorTraining
 from training.stages.mesh import MeshConfig, MeshStage
+from training.stages.mixed import MixedConfig, MixedStage
 from training.stages.research import ResearchConfig, ResearchStage
 from training.stages.rotations import RotationsConfig, RotationsStage
 from training.stages.tokenizer import TokenizerConfig, TokenizerStage
@@ -29,6 +30,7 @@ StageConfig = (
     | Annotated[MeshConfig, tyro.conf.subcommand("mesh")]
     | Annotated[ResearchConfig, tyro.conf.subcommand("research")]
     | Annotated[RotationsConfig, tyro.conf.subcommand("rotations")]
+    | Annotated[MixedConfig, tyro.conf.subcommand("mixed")]
     | Annotated[DetectorTraining, tyro.conf.subcommand("detector")]
 )
 
@@ -39,6 +41,7 @@ STAGES = {
     MeshConfig: MeshStage,
     ResearchConfig: ResearchStage,
     RotationsConfig: RotationsStage,
+    MixedConfig: MixedStage,
     DetectorTraining: DetectorStage,
 }
 
@@ -60,7 +63,8 @@ def train(config: LoopConfig, world: World) -> int:
 def _trainer(config: LoopConfig, world: World) -> Trainer:
     """Ready to run. What fails here is the person's to put right; a ValueError of a later step is a fault of ours."""
     try:
-        return Trainer(STAGES[type(config)](config, world), config, world)
+        stage = STAGES[type(config)](config, world)
+        return Trainer(stage, stage.config, world)  # a stage may know more of its settings than the command line did
     except (ValueError, OSError) as error:
         raise MocapError(str(error)) from error
 

@@ -31,7 +31,7 @@ from training.parallel import CANCELLED, StopRequest, World
 from training.pictures import PictureBatch, PictureStore
 from training.stages.pictured import PicturedConfig, PicturedModule, PicturedStage, normalised
 
-FORMAT = 1
+FORMAT = 2
 TRUNK = ("backbone.", "heatmap_head.", "person.", "classifier.", "tokenizer.")
 PICTURES = ("image", "parts", "rest_coordinates")
 """Fields of a `PictureBatch` that no arm reads; they are empty in a row's labels."""

@@ -48,12 +48,15 @@ class PictureBatch:
         coco_2d: (B, 17, 3) x, y in crop units, visibility.
         lsp_2d: (B, 14, 3) the same.
         lsp_3d: (B, 14, 3).
+        lsp_3d_weight: (B, 14) 1 where `lsp_3d` holds the truth, 0 where nobody knows it.
         coarse_vertices: (B, 431, 3).
         intermediate_vertices: (B, 1723, 3).
         parts: (B, S / 4, S / 4) int64, 0 nothing or hidden, 1 to 24 SMPL joint + 1.
         rest_coordinates: (B, 3, S / 4, S / 4) metres in the rest pose; 0 where parts is 0.
         facing: (B,) yaw of the trunk, 0 towards the camera, positive towards the picture's right.
         has_person: (B,) bool.
+        has_mesh: (B,) bool, whether both kinds of vertices are known.
+        has_dense: (B,) bool, whether parts, rest coordinates and facing are known; of a picture of nobody they are.
         person_index: (B,) row in the store.
         transl: (B, 3) the root in the camera's frame.
         focal: (B,) crop units; u = focal * (x + tx) / (z + tz) + principal.
@@ -64,31 +67,38 @@ class PictureBatch:
     coco_2d: Tensor
     lsp_2d: Tensor
     lsp_3d: Tensor
+    lsp_3d_weight: Tensor
     coarse_vertices: Tensor
     intermediate_vertices: Tensor
     parts: Tensor
     rest_coordinates: Tensor
     facing: Tensor
     has_person: Tensor
+    has_mesh: Tensor
+    has_dense: Tensor
     person_index: Tensor
     transl: Tensor
     focal: Tensor
     principal: Tensor
 
 
-def _empty(count: int, size: int) -> dict[str, npt.NDArray[Any]]:
+def empty_batch(count: int, size: int) -> dict[str, npt.NDArray[Any]]:
+    """Fields of a `PictureBatch` of nobody, as arrays to be filled."""
     quarter = size // 4
     return {
         "image": np.zeros((count, 3, size, size), np.uint8),
         "coco_2d": np.zeros((count, 17, 3), np.float32),
         "lsp_2d": np.zeros((count, 14, 3), np.float32),
         "lsp_3d": np.zeros((count, 14, 3), np.float32),
+        "lsp_3d_weight": np.zeros((count, 14), np.float32),
         "coarse_vertices": np.zeros((count, 431, 3), np.float32),
         "intermediate_vertices": np.zeros((count, 1723, 3), np.float32),
         "parts": np.zeros((count, quarter, quarter), np.int64),
         "rest_coordinates": np.zeros((count, 3, quarter, quarter), np.float32),
         "facing": np.zeros(count, np.float32),
         "has_person": np.zeros(count, np.bool_),
+        "has_mesh": np.zeros(count, np.bool_),
+        "has_dense": np.zeros(count, np.bool_),
         "person_index": np.zeros(count, np.int64),
         "transl": np.zeros((count, 3), np.float32),
         "focal": np.ones(count, np.float32),
@@ -142,7 +152,8 @@ class Composer:
     def batch(self, count: int, step: int) -> PictureBatch:
         """The pictures of one step: a function of seed, rank, step and count alone."""
         hard = self.difficulty(step) if callable(self.difficulty) else self.difficulty
-        out = _empty(count, self.size)
+        out = empty_batch(count, self.size)
+        out["has_dense"][:] = True
         rng = np.random.default_rng([self.seed, self.rank, step])
         first = (step * self.world + self.rank) * count
         for n in range(count):
@@ -313,7 +324,8 @@ class Composer:
             out[name][n] = vertices[mirror] if flip else vertices
         forward = placed.directions(small["forward"][row])
         out["facing"][n] = np.arctan2(forward[0], -forward[2])
-        out["has_person"][n] = True
+        out["has_person"][n] = out["has_mesh"][n] = True
+        out["lsp_3d_weight"][n] = 1
         out["transl"][n] = placed.directions(small["transl"][row])
         out["focal"][n] = small["focal"][row] * self.store.size * placed.scale * 2 / self.size
         middle = np.full(2, self.store.size / 2, np.float32)

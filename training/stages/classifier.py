@@ -61,7 +61,7 @@ def token_terms(
 ) -> dict[str, Tensor]:
     """Cross-entropy of the tokens against the encoder's labels, and the decoded joints (PCT, Sec. 3.2)."""
     assert reading.token_logits is not None and module.net.tokenizer is not None
-    person = batch.has_person.float()
+    person = (batch.has_person & (batch.coco_2d[..., 2] > 0).any(1)).float()
     with torch.no_grad():
         labels = module.net.tokenizer.token_ids(batch.coco_2d)
     each = functional.cross_entropy(reading.token_logits.flatten(0, 1).float(), labels.flatten(), reduction="none")

@@ -71,7 +71,7 @@ class MeshModule(PicturedModule):
     def __init__(self, config: MeshConfig) -> None:
         super().__init__(config)
         self.config = config
-        body = load_body()
+        body = load_body(config.body)
         regressor = np.asarray(body.up_1723.T @ body.lsp_regressor.T).T  # joints straight from the 1723 mesh
         self.register_buffer("regressor", torch.from_numpy(regressor.astype(np.float32)), persistent=False)
         first, second = np.nonzero(np.triu(body.adjacency_431, 1))
@@ -99,8 +99,8 @@ class MeshModule(PicturedModule):
 
     def mesh_terms(self, out: NetOutput, batch: PictureBatch) -> dict[str, Tensor]:
         """Losses on vertices, joints, projections and edges."""
-        config, person = self.config, batch.has_person
-        everywhere = person.float()[:, None].expand(-1, 14)
+        config, person = self.config, batch.has_person & batch.has_mesh
+        known = batch.lsp_3d_weight * batch.has_person.float()[:, None]
         inside = (batch.lsp_2d[..., 2] > 0).float()
         regressed = self.regressed(out)
         coarse = losses.vertex_loss(out.coarse_vertices, batch.coarse_vertices, person)
@@ -109,14 +109,19 @@ class MeshModule(PicturedModule):
             self.projection_loss(project(joints, out.weak_camera), batch.lsp_2d[..., :2], inside)
             for joints in (out.joints, regressed)
         ]
-        edges = losses.edge_length_loss(out.coarse_vertices[person], batch.coarse_vertices[person], self.edges)
+        edges = self.edge_loss(out.coarse_vertices[person], batch.coarse_vertices[person])
         return {
             "vertices": config.vertex_weight * (coarse + intermediate) / 2,
-            "token_joints": config.joint_weight * losses.masked_l1(out.joints, batch.lsp_3d, everywhere),
-            "regressed_joints": config.joint_weight * losses.joint_loss_3d(regressed, batch.lsp_3d, everywhere, person),
+            "token_joints": config.joint_weight * losses.masked_l1(out.joints, batch.lsp_3d, known),
+            "regressed_joints": config.joint_weight
+            * losses.joint_loss_3d(regressed, batch.lsp_3d, known, (known > 0).any(1)),
             "projection": config.projection_weight * (flat[0] + flat[1]),
             "edges": config.edge_weight * edges,
         }
+
+    def edge_loss(self, predicted: Tensor, true: Tensor) -> Tensor:
+        """L1 between edge lengths of coarse meshes (B, 431, 3); 0 without rows."""
+        return losses.edge_length_loss(predicted, true, self.edges) if len(predicted) else predicted.sum() * 0.0
 
     def projection_loss(self, predicted: Tensor, true: Tensor, inside: Tensor) -> Tensor:
         """L1 of projected joints, or their distance scaled by joint.

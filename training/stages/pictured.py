@@ -41,6 +41,8 @@ class PicturedConfig(LoopConfig):
     """"muon" updates inner matrices and kernels with Muon, the rest with AdamW."""
     preset: str = "tiny"
     """Sizes of the network."""
+    body: Path | None = None
+    """Body file in SMPL's format whose vertices the network predicts; the open body where none is given."""
     store: Path = Path("stores/train")
     """Store of rendered people to learn from (`python -m training.pictures render`)."""
     test_store: Path | None = None
@@ -83,7 +85,7 @@ class PicturedModule(nn.Module):
 
     def __init__(self, config: PicturedConfig) -> None:
         super().__init__()
-        body = load_body()
+        body = load_body(config.body)
         self.net: Network = network_for_body(preset(config.preset), body)
         self.heads = PretrainHeads(self.net.config)
         self.net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -92,22 +94,28 @@ class PicturedModule(nn.Module):
         """Heatmaps, points, parts, rest coordinates, facing, joints and presence against a batch's labels."""
         assert reading.heatmaps is not None and reading.person_logit is not None
         said = self.heads(reading)
-        person = batch.has_person.float()
+        person, dense = batch.has_person.float(), batch.has_dense.float()
         points = torch.cat([batch.coco_2d, batch.lsp_2d[:, NECK:]], 1)
         seen = points[..., 2]
         return {
             "heatmap": losses.heatmap_cross_entropy(reading.heatmaps, points[..., :2], seen),
             "soft_argmax": 2 * losses.masked_l1(global_soft_argmax(reading.heatmaps), points[..., :2], seen),
-            "joints": 10 * losses.masked_l1(said.joints, batch.lsp_3d, person[:, None].expand(-1, 14)),
-            "parts": 0.5 * functional.cross_entropy(said.parts, batch.parts),
+            "joints": 10 * losses.masked_l1(said.joints, batch.lsp_3d, batch.lsp_3d_weight * person[:, None]),
+            "parts": 0.5 * _part_loss(said.parts, batch.parts, dense),
             "rest": losses.masked_l1(
                 said.rest_coordinates.permute(0, 2, 3, 1),
                 batch.rest_coordinates.permute(0, 2, 3, 1),
-                (batch.parts > 0).float(),
+                (batch.parts > 0) * dense[:, None, None],
             ),
-            "facing": 0.25 * _facing_loss(said.facing, batch.facing, person),
+            "facing": 0.25 * _facing_loss(said.facing, batch.facing, person * dense),
             "person": 0.2 * functional.binary_cross_entropy_with_logits(reading.person_logit, person),
         }
+
+
+def _part_loss(logits: Tensor, parts: Tensor, dense: Tensor) -> Tensor:
+    """Mean cross-entropy of the parts (B, H, W) over the pictures whose parts are known, (B,)."""
+    each = functional.cross_entropy(logits, parts, reduction="none").mean((1, 2))
+    return (dense * each).sum() / dense.sum().clamp_min(1)
 
 
 def _facing_loss(logits: Tensor, facing: Tensor, person: Tensor) -> Tensor:
@@ -137,14 +145,19 @@ class PicturedStage:
         for source in config.init:
             _start_from(self.module, source)
         self.is_hard = 0.0
-        store = PictureStore.open(config.store)
-        kinds: tuple[Cover | None, ...] = (None, "thing", "person")
-        place = store, config.size, config.seed, world.rank, world.size, lambda _step: self.is_hard, config.tumbled
-        self.composer, *self.covering = (Composer(*place, kind) for kind in kinds)
+        self.open_pictures()
         is_scored = world.is_first and config.test_store is not None
         self.tests = {name: self._test(hard) for name, hard in (("clean", 0.0), ("hard", 1.0))} if is_scored else {}
         is_scored = world.is_first and config.lspet is not None
         self.photographs = load_validation(config.lspet, 200) if is_scored and config.lspet else None
+
+    def open_pictures(self) -> None:
+        """Composers of the pictures to learn from."""
+        config, world = self.config, self.world
+        store = PictureStore.open(config.store)
+        kinds: tuple[Cover | None, ...] = (None, "thing", "person")
+        place = store, config.size, config.seed, world.rank, world.size, lambda _step: self.is_hard, config.tumbled
+        self.composer, *self.covering = (Composer(*place, kind) for kind in kinds)
 
     def make_module(self) -> PicturedModule:
         """What this stage trains."""
@@ -223,4 +236,3 @@ def _scores(said: list[dict[str, Tensor]], batches: list[PictureBatch]) -> dict[
         hits = metrics.pck(all_of(key), flat[..., :2], flat[..., 2] > 0, np.full(len(flat), 2 / 1.2))
         scores[f"pck_{key}"] = 100 * float(np.nanmean(hits))
     return scores
-
