@@ -237,7 +237,12 @@ def learned_photographs(run: Path, other: Other | None = None) -> bool:
         other: a bundle whose weights count too.
     """
     is_other = other is not None and not json.loads((other.bundle / bundle.CONFIG).read_text())["commercial_use"]
-    return is_other or any(first_line(each).get("stage") in RESEARCH_STAGES for each in lineage(run))
+    return is_other or any(_is_research(first_line(each)) for each in lineage(run))
+
+
+def _is_research(start: Mapping[str, Any]) -> bool:
+    """Whether the first line of a run's log names photographs, or labels of them."""
+    return start.get("stage") in RESEARCH_STAGES or bool(start.get("config", {}).get("keypoints"))
 
 
 def body_of(run: Path) -> Body:

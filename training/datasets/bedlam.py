@@ -24,7 +24,7 @@ from training.datasets.sample import (
 )
 from training.joint_orders import SUPERSET_FROM_SMPL45
 
-POSES = [(72,), (156,), (165,)]
+POSES: list[tuple[int, ...]] = [(72,), (156,), (165,)]
 SHAPES: dict[str, list[tuple[int, ...]]] = {
     "imgname": [()], "center": [(2,)], "scale": [(), (1,)], "pose_cam": POSES, "shape": [(10,), (11,)], "gender": [()],
     "gtkps": [(joints, columns) for joints in (24, 29, 45, 127, 137) for columns in (2, 3)],

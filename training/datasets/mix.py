@@ -96,6 +96,21 @@ def _set(record: Any, path: Path) -> MixedSet:
     return found
 
 
+def open_readers(mix: Mix) -> list[tuple[Reader, float]]:
+    """The sets of a mix with their shares, nobody twice among the unique ones.
+
+    Raises:
+        DatasetError: a set's files are missing or damaged.
+    """
+    readers: dict[int, Reader] = {number: open_set(each.name, each.folder) for number, each in enumerate(mix.sets)}
+    chosen = [number for name in mix.unique for number, each in enumerate(mix.sets) if each.name == name]
+    kept, lost = without_duplicates([readers[number] for number in chosen])
+    for number, reader, fewer in zip(chosen, kept, lost, strict=True):
+        logger.info("%s: %d people left out, who stand in an earlier set", reader.name, fewer)
+        readers[number] = reader
+    return [(readers[number], each.share) for number, each in enumerate(mix.sets)]
+
+
 def open_mix(mix: Mix, settings: MixSettings) -> MixedDataset:
     """The mixture, opened.
 
@@ -106,11 +121,4 @@ def open_mix(mix: Mix, settings: MixSettings) -> MixedDataset:
     Raises:
         DatasetError: a set's files are missing or damaged, or SMPL's are.
     """
-    readers: dict[int, Reader] = {number: open_set(each.name, each.folder) for number, each in enumerate(mix.sets)}
-    chosen = [number for name in mix.unique for number, each in enumerate(mix.sets) if each.name == name]
-    kept, lost = without_duplicates([readers[number] for number in chosen])
-    for number, reader, fewer in zip(chosen, kept, lost, strict=True):
-        logger.info("%s: %d people left out, who stand in an earlier set", reader.name, fewer)
-        readers[number] = reader
-    shares = [(readers[number], each.share) for number, each in enumerate(mix.sets)]
-    return MixedDataset(shares, Bodies.read(mix.smpl, mix.gendered), settings)
+    return MixedDataset(open_readers(mix), Bodies.read(mix.smpl, mix.gendered), settings)

@@ -104,12 +104,12 @@ def _sequence(content: dict[str, Any], path: Path) -> Sequence3d:
         detected = np.asarray(content["poses2d"][number], np.float32)
         joints = np.asarray(content["jointPositions"][number], np.float32)
         count = len(poses)
-        shapes = {
+        shapes: dict[str, tuple[Float, tuple[int, ...]]] = {
             "poses": (poses, (count, 72)),
             "poses2d": (detected, (count, 3, 18)),
             "jointPositions": (joints, (count, 72)),
+            "cam_poses": (cam_poses, (count, 4, 4)),
         }
-        shapes["cam_poses"] = (cam_poses, (count, 4, 4))
         for name, (values, wanted) in shapes.items():
             if values.shape != wanted:
                 raise DatasetError(f"{path}: {name} is {values.shape}, expected {wanted}; {AGAIN}")

@@ -1,7 +1,7 @@
 """Finished pictures with labels: a store's cut-outs on backgrounds, behind things, through a camera.
 
-    composer = Composer(PictureStore.open("store"), size=128, seed=0, rank=0, world=2, difficulty=0.5)
-    batch = composer.batch(16, step=0)      # the same for the same seed, rank, step and store
+composer = Composer(PictureStore.open("store"), size=128, seed=0, rank=0, world=2, difficulty=0.5)
+batch = composer.batch(16, step=0)      # the same for the same seed, rank, step and store
 """
 
 from __future__ import annotations
@@ -332,9 +332,7 @@ class Composer:
         out["principal"][n] = placed.points(middle) / self.size * 2 - 1
         self._dense(out, n, shard.part[local], shard.rest[local], placed, hidden)
 
-    def _dense(
-        self, out: dict[str, Any], n: int, part: Bytes, rest: Bytes, placed: Placement, hidden: Bytes
-    ) -> None:
+    def _dense(self, out: dict[str, Any], n: int, part: Bytes, rest: Bytes, placed: Placement, hidden: Bytes) -> None:
         quarter = self.size // 4
         matrix = opencv_matrix(placed.matrix(), 2.0, 4.0)
         joined = np.concatenate([part[..., None], rest], -1)

@@ -13,6 +13,8 @@ from core.body import load_body
 from core.crop import BOX_MARGIN
 from core.nets.config import preset
 from core.nets.pose_tokenizer import PoseTokenizer, joint_loss
+from training.datasets.keypoint_bank import KeypointBank
+from training.datasets.mix import open_readers, read_mix
 from training.loop import LoopConfig
 from training.motions import MotionLibrary, PoseSampler
 from training.parallel import World
@@ -30,6 +32,9 @@ class TokenizerConfig(LoopConfig):
     """Sizes of the tokenizer."""
     motions: Path | None = None
     """Motion file; without one all poses come from joint limits."""
+    keypoints: Path | None = None
+    """Mix file of published sets whose 2D labels are the poses, each person alike, in place of posed bodies; what
+    learned from it is for research only. The test stays one of posed bodies."""
     body: Path | None = None
     """Body file; the open body where none is given."""
     bank: int = 60_000
@@ -54,6 +59,11 @@ class TokenizerModule(nn.Module):
         }
 
 
+def _labelled(config: TokenizerConfig) -> KeypointBank:
+    assert config.keypoints is not None
+    return KeypointBank.read([reader for reader, _ in open_readers(read_mix(config.keypoints))], config.seed)
+
+
 class TokenizerStage:
     """Poses from the bank, reconstruction of held-out ones."""
 
@@ -67,8 +77,9 @@ class TokenizerStage:
             library = MotionLibrary.load(config.motions, split) if config.motions else None
             return PoseBank(sample_poses(body, PoseSampler(library), count, seed), seed)
 
-        self.bank = bank("train", config.bank, config.seed)
-        self.test = bank("test", config.test_bank, 10_000) if world.is_first else self.bank
+        self.bank: PoseBank | KeypointBank
+        self.bank = _labelled(config) if config.keypoints else bank("train", config.bank, config.seed)
+        self.test = bank("test", config.test_bank, 10_000) if world.is_first else None
 
     def batch(self, step: int, progress: float) -> Tensor:
         """This process's part of the step's poses: two processes draw what one with twice the batch draws."""
@@ -79,6 +90,7 @@ class TokenizerStage:
 
     def evaluate(self) -> Mapping[str, float]:
         """Perplexity, and the error of visible joints in per cent of the box's longer side."""
+        assert self.test is not None
         joints = self.test.draw(len(self.test.points), 0).to(self.world.device)
         output = self.module.tokenizer(joints)
         return reconstruction_scores(output.keypoints, joints) | {
