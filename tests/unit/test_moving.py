@@ -201,6 +201,31 @@ def test_zoom_and_centre_of_the_file_are_used(tmp_path: Path) -> None:
     np.testing.assert_allclose(person.transl[:, 0] / person.transl[:, 2] * FOCAL_PX * zoom, across, atol=3)
 
 
+def ways_of_the_camera(walk: KnownWalk) -> dict[str, Float]:
+    """(T, 3) places of cameras that look at the walker: around, along with, towards."""
+    share = np.linspace(-0.5, 0.5, len(walk.path))[:, None]
+    around = 5 * np.concatenate([np.sin(share), 0 * share, -np.cos(share)], axis=1)
+    return {
+        "around": walk.path.mean(0) + around,
+        "along": walk.path * [1, 0, 0],
+        "towards": np.concatenate([0 * share, 0 * share, 2.5 * share], axis=1),
+    }
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("way", ["around", "along", "towards"])
+def test_scale_is_told_by_standing_feet_alone(way: str, seed: int) -> None:
+    walk, rng = known_walk(FRAMES), np.random.default_rng(seed)
+    centre = ways_of_the_camera(walk)[way]
+    view = walk.path - centre
+    depth = np.linalg.norm(view, axis=1, keepdims=True)
+    noise = 1 + NOISE_DEPTH * rng.normal(size=(FRAMES, 1))
+    root = view * noise + rng.normal(0, NOISE_SIDE_M, (FRAMES, 3))
+    feet = root[:, None] + walk.joints[:, [5, 0]] - walk.path[:, None]
+    seen = FeetSeen(np.arange(FRAMES) / FPS, feet, centre / UNIT_M, view / depth)
+    assert camera_scale([seen]).metres == pytest.approx(UNIT_M, rel=SCALE_SHARE)
+
+
 def test_camera_that_only_turns_needs_no_scale(moving: Shot) -> None:
     time_s, ahead = np.arange(30) / FPS, np.tile([0.0, 0, 1], (30, 1))
     scale = camera_scale([FeetSeen(time_s, np.full((30, 2, 3), 2.0), np.zeros((30, 3)), ahead)])
