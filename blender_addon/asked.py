@@ -17,8 +17,6 @@ from .request import CleanUp, Request
 from .scene import BuildSettings
 from .solved_camera import find_camera, write_camera
 
-RUNNING = "A reconstruction is running"
-
 
 def why_not(context: Any) -> str:
     """Why *Reconstruct from footage* can't be clicked now; empty when it can."""
@@ -39,7 +37,7 @@ def why_not(context: Any) -> str:
 def why_not_find(context: Any) -> str:
     """Why nobody can be looked for in the footage now; empty when it can."""
     if session.is_running():
-        return RUNNING
+        return session.what_runs()
     return footage_problem(context.scene) or readiness_now().problem
 
 

@@ -89,7 +89,7 @@ def load_clip(footage: Path) -> Any:
         logger.warning("%s: not there, so the camera has no footage behind it", footage)
         return None
     try:
-        clip: Any = bpy.data.movieclips.load(str(first.resolve()), check_existing=True)
+        clip: Any = _opened(first) or bpy.data.movieclips.load(str(first.resolve()))
     except RuntimeError as error:
         logger.warning("%s: Blender can't show it behind the camera (%s)", footage, error)
         return None
@@ -100,6 +100,20 @@ def load_clip(footage: Path) -> Any:
             bpy.data.movieclips.remove(clip)
         return None
     return clip
+
+
+def clip_path(clip: Any) -> Path:
+    """The file of a movie clip, absolute, without links."""
+    return Path(bpy.path.abspath(clip.filepath, library=clip.library)).resolve()
+
+
+def _opened(file: Path) -> Any:
+    """The movie clip of this file that the .blend has already; None where there is none.
+
+    Blender's own `check_existing` compares names: a relative path or a link makes a second clip.
+    """
+    clips: Any = bpy.data.movieclips
+    return next((clip for clip in clips if clip.library is None and clip_path(clip) == file.resolve()), None)
 
 
 def first_picture(folder: Path) -> Path | None:

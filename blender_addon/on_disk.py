@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass
 from functools import lru_cache
@@ -9,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 TAKE_FILE = "take.json"
+END_BYTES = 2**20
+"""Read of both ends of a clip: headers and the first and last pictures differ between any two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,38 @@ def frames_done(take: Path) -> int:
         return 0
     next_frame = held.get("next_frame")
     return next_frame if isinstance(next_frame, int) else 0
+
+
+def footage_of(take: Path) -> Path | None:
+    """Where the footage of a take was; None where there is no take that can be read."""
+    held = _read(take / TAKE_FILE).get("footage")
+    return Path(held["path"]) if isinstance(held, dict) and isinstance(held.get("path"), str) else None
+
+
+def fingerprint(footage: Path) -> str:
+    """What tells a clip from others wherever it lies: its size and the ends of its bytes; of a folder, its pictures'.
+
+    The path itself where nothing is there.
+    """
+    try:
+        known = footage.stat()
+        return _fingerprint(footage, known.st_size, known.st_mtime_ns)
+    except OSError:
+        return str(footage)
+
+
+@lru_cache(maxsize=64)
+def _fingerprint(footage: Path, size: int, _changed_at: int) -> str:
+    digest = hashlib.sha256()
+    if footage.is_dir():
+        for file in sorted(file for file in footage.iterdir() if file.is_file()):
+            digest.update(f"{file.name}|{file.stat().st_size}|".encode())
+        return digest.hexdigest()
+    with footage.open("rb") as file:
+        digest.update(f"{size}|".encode() + file.read(END_BYTES))
+        file.seek(max(0, size - END_BYTES))
+        digest.update(file.read(END_BYTES))
+    return digest.hexdigest()
 
 
 def self_check(motion: Path) -> list[CheckLine]:

@@ -6,7 +6,6 @@ from typing import Any
 import bpy
 
 from . import preferences, readiness, session
-from .asked import RUNNING
 from .modal import StepsEngine, allowed
 from .preferences import preference, readiness_now
 from .request import Plan
@@ -23,12 +22,13 @@ class MOCAP_OT_check_engine(StepsEngine, bpy.types.Operator):  # noqa: N801
     @classmethod
     def poll(cls, _context: Any) -> bool:
         """Whether nothing else runs."""
-        return allowed(cls, RUNNING if session.is_running() else "")
+        return allowed(cls, session.what_runs())
 
     def begin(self, _context: Any) -> session.Session:
         """Start the doctor, and look again at what is there."""
         readiness.check.cache_clear()
-        return session.begin(Plan([doctor_command()], title=CHECK, python=preference("python", "")))
+        python = preference("python", "")
+        return session.begin(Plan([doctor_command()], title=CHECK, runs="The check of the engine", python=python))
 
     def done(self, _context: Any, ended: session.Session) -> set[Any]:
         """Keep what it said."""

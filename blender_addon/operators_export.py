@@ -6,7 +6,7 @@ from typing import Any
 import bpy
 from bpy.props import EnumProperty, IntProperty, StringProperty
 
-from . import asked, bridge, session
+from . import bridge, session
 from .export_presets import PRESETS, estimated_bytes, has_body, morphs_for
 from .exports import check_format, export_take
 from .modal import allowed
@@ -61,7 +61,7 @@ class MOCAP_OT_export_take(bpy.types.Operator):  # noqa: N801
 def why_not_export(context: Any) -> str:
     """Why nothing can be exported now; empty when something can."""
     if session.is_running():
-        return asked.RUNNING
+        return session.what_runs()
     record = active_record(context)
     if record is None:
         return NO_TAKE

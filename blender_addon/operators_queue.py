@@ -30,8 +30,7 @@ class MOCAP_OT_queue_add(bpy.types.Operator):  # noqa: N801
     @classmethod
     def poll(cls, context: Any) -> bool:
         """Whether it could be reconstructed; another run may go on."""
-        problem = asked.why_not(context)
-        return allowed(cls, "" if problem == asked.RUNNING else problem)
+        return allowed(cls, why_not_add(context))
 
     def execute(self, context: Any) -> set[Any]:
         """Queue it."""
@@ -108,7 +107,8 @@ class MOCAP_OT_queue_run(StepsEngine, bpy.types.Operator):  # noqa: N801
             self._text = item.request
             request = _with_todays_preferences(request_from_json(item.request))
             try:
-                return session.start(request, replace(request.plan(), title=f"Queue: {item.title}", build=None))
+                plan = replace(request.plan(), title=f"Queue: {item.title}", runs="The queue", build=None)
+                return session.start(request, plan)
             except bridge.MocapError as error:
                 self._note(queue, "FAILED", str(error))
         raise bridge.MocapError("nothing in the queue can be started; each clip says why")
@@ -132,7 +132,7 @@ class MOCAP_OT_queue_build(StepsEngine, bpy.types.Operator):  # noqa: N801
     @classmethod
     def poll(cls, _context: Any) -> bool:
         """Whether nothing else runs."""
-        return allowed(cls, asked.RUNNING if session.is_running() else "")
+        return allowed(cls, session.what_runs())
 
     def begin(self, context: Any) -> session.Session:
         """Start on its request, whose take is done."""
@@ -164,10 +164,16 @@ class MOCAP_OT_queue_command(bpy.types.Operator):  # noqa: N801
         return {"FINISHED"}
 
 
+def why_not_add(context: Any) -> str:
+    """Why the footage can't be queued now; empty when it can, also while something runs."""
+    problem = asked.why_not(context)
+    return "" if problem == session.what_runs() else problem
+
+
 def why_not_run(context: Any) -> str:
     """Why the queue can't run now; empty when it can."""
     if session.is_running():
-        return asked.RUNNING
+        return session.what_runs()
     if not any(item.status == "WAITING" for item in settings_of(context.scene).queue):
         return "Nothing in the queue is waiting"
     return ""

@@ -113,7 +113,7 @@ def active_record(context: Any) -> takes.TakeRecord | None:
 def why_not_clean_up(context: Any) -> str:
     """Why the take can't be solved again now; empty when it can."""
     if session.is_running():
-        return asked.RUNNING
+        return session.what_runs()
     record = active_record(context)
     if record is None:
         return NO_TAKE
@@ -145,6 +145,7 @@ def clean_up_plan(context: Any, contacts: Path | None = None) -> Plan:
     return Plan(
         [clean_up.command(record.take, record.motion)],
         title="Cleaning up",
+        runs="The clean-up",
         take=record.take,
         motion=record.motion,
         build=BuildSettings(name, outputs, is_its_camera),

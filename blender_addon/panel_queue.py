@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import asked, session
-from .operators_queue import why_not_copy, why_not_run
+from . import session
+from .operators_queue import why_not_add, why_not_copy, why_not_run
 from .panel import Section, draw_button, draw_text, letters
 from .preferences import takes_folder
 from .properties import settings_of
@@ -25,8 +25,7 @@ class QueueSection(Section):
         layout, width = self.layout, letters(context)
         for index, item in enumerate(settings_of(context.scene).queue):
             draw_queued(layout, item, index, width)
-        problem = asked.why_not(context)
-        draw_button(layout, "mocap.queue_add", "" if problem == asked.RUNNING else problem, width, icon="ADD")
+        draw_button(layout, "mocap.queue_add", why_not_add(context), width, icon="ADD")
         draw_button(layout, "mocap.queue_run", "" if session.is_running() else why_not_run(context), width, icon="PLAY")
         layout.operator("wm.path_open", text="Open the folder of takes", icon="FILE_FOLDER").filepath = str(
             takes_folder()

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from .licences import CONFIG, OWN_DETECTOR, weights_folder
-from .on_disk import report_of
+from .on_disk import fingerprint, report_of
 from .readiness import DEFAULT_WEIGHTS
 from .scene import BuildSettings
 
@@ -57,6 +57,7 @@ class Plan:
     Attributes:
         commands: of the engine, one after the other.
         title: what happens, for the panel.
+        runs: what runs, for the buttons that wait for it.
         take: that the commands write or read; None where there is none.
         motion: that they leave; None where there is none.
         build: what to make of the motion; None leaves the scene as it is.
@@ -67,6 +68,7 @@ class Plan:
 
     commands: list[list[str]]
     title: str = "Reconstructing"
+    runs: str = "A reconstruction"
     take: Path | None = None
     motion: Path | None = None
     build: BuildSettings | None = None
@@ -117,18 +119,23 @@ class Request:
 
     @property
     def take(self) -> Path:
-        """The take's folder: the same question finds the same take again, and resumes it."""
-        written = self.footage.stat() if self.footage.exists() else None
-        version = (written.st_size, written.st_mtime_ns) if written else ()
+        """The take's folder: the same question finds the same take again, wherever the footage is, and resumes it."""
         settings = (self.people, self.weights, self.detector, self.start, self.end, self.step, self.focal_px)
         nets = (_config_in(self.weights, DEFAULT_WEIGHTS), _config_in(self.detector, OWN_DETECTOR))
-        question = f"{self.footage.resolve()}|{version}|{settings}|{self.boxes}|{nets}"
-        return self.takes / f"{self.footage.stem}-{hashlib.sha256(question.encode()).hexdigest()[:8]}.take"
+        question = f"{fingerprint(self.footage)}|{settings}|{self.boxes}|{nets}"
+        key = f"-{hashlib.sha256(question.encode()).hexdigest()[:8]}.take"
+        named = self.takes / f"{self.footage.stem}{key}"
+        return named if named.exists() else next(self.takes.glob(f"*{key}"), named)
 
     @property
     def motion(self) -> Path:
         """The solved motion, beside the take."""
         return self.take.with_suffix(".npz")
+
+    @property
+    def portraits(self) -> Path:
+        """Folder of small pictures of the people, beside the take."""
+        return portraits_of(self.take)
 
     @property
     def boxes_file(self) -> Path:
@@ -157,10 +164,11 @@ class Request:
         return replace(self, people="all", boxes="", step=QUICK_STEP)
 
     def find_people_plan(self) -> Plan:
-        """The slow step alone."""
+        """The slow step, and small pictures of everybody; no fast step."""
         return Plan(
-            [self._reconstruct()],
+            [self._reconstruct(), ["portraits", str(self.take), "-o", str(self.portraits), *PROGRESS]],
             title="Finding people",
+            runs="Find people",
             take=self.take,
             python=self.python,
             footage=self.footage,
@@ -181,6 +189,11 @@ class Request:
         given = [word for name, value in options.items() if value not in ("", None) for word in (name, str(value))]
         command = ["reconstruct", str(self.footage), "-o", str(self.take), "--people", self.people]
         return [*command, *given, *PROGRESS]
+
+
+def portraits_of(take: Path) -> Path:
+    """Folder of small pictures of a take's people."""
+    return take.with_suffix(".people")
 
 
 def request_to_json(request: Request) -> str:

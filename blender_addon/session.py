@@ -27,6 +27,7 @@ STAGE_NAMES = {
     "track": "Following people",
     "solve": "Solving the motion",
     "download": "Downloading",
+    "portraits": "Cutting out small pictures",
 }
 
 
@@ -111,6 +112,11 @@ def is_running() -> bool:
     return _current is not None and _current.state == "running"
 
 
+def what_runs() -> str:
+    """What runs now, as the buttons say that wait for it; empty where nothing does."""
+    return f"{_current.plan.runs} is running" if _current is not None and is_running() else ""
+
+
 def start(request: Request, plan: Plan | None = None) -> Session:
     """Start the engine on a request.
 
@@ -123,7 +129,7 @@ def start(request: Request, plan: Plan | None = None) -> Session:
             folder for takes can't be written to.
     """
     if is_running():
-        raise bridge.MocapError("a reconstruction is running; wait for it or cancel it first")
+        raise bridge.MocapError(f"{what_runs()}; wait for it or cancel it first")
     status = readiness.check(request.python, request.weights, request.detector, request.is_commercial_only)
     if status.problem:
         raise bridge.MocapError(status.problem)
@@ -149,7 +155,7 @@ def begin(plan: Plan) -> Session:
     """
     global _current  # noqa: PLW0603 one run at a time, seen by operator and panel
     if is_running():
-        raise bridge.MocapError("a reconstruction is running; wait for it or cancel it first")
+        raise bridge.MocapError(f"{what_runs()}; wait for it or cancel it first")
     python = Path(plan.python) if plan.python else own_python()
     environment = child_environment(bridge.core_root(), is_own_python=not plan.python)
     filling = Filling(plan.take) if plan.take is not None and plan.footage is not None else None

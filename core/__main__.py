@@ -1,4 +1,4 @@
-"""The command line: reconstruct, solve, stills, doctor, weights.
+"""The command line: reconstruct, solve, stills, portraits, relink, doctor, weights.
 
 Exit codes: 0 done, 1 one sentence about what is wrong, 2 wrong usage, 130 cancelled (the take stays and can
 be resumed).
@@ -181,6 +181,24 @@ def _stills(options: argparse.Namespace, printer: ProgressFunction | None, stop:
     print(f"{options.output}: {len(stills.ids)} people")
 
 
+def _portraits(options: argparse.Namespace, printer: ProgressFunction | None, stop: StopRequest) -> None:
+    from .portraits import write_portraits
+    from .take import Take
+
+    written = write_portraits(Take.open(options.take), options.output, printer, stop)
+    if isinstance(printer, Bar):
+        printer.end()
+    print(f"{options.output}: {len(written)} pictures")
+
+
+def _relink(options: argparse.Namespace, _printer: ProgressFunction | None, _stop: StopRequest) -> None:
+    from .relink import relink
+
+    for note in relink(options.take, options.footage):
+        logging.warning(note)
+    print(f"{options.take}: its footage is {options.footage}")
+
+
 def _doctor(options: argparse.Namespace, _printer: ProgressFunction | None, _stop: StopRequest) -> None:
     from .doctor import examine, report
 
@@ -265,6 +283,17 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("-o", "--output", type=Path, required=True, metavar="out.npz")
     _add_network_options(command)
     command.set_defaults(command=_stills, is_stopped_between_frames=True)
+
+    command = commands.add_parser("portraits", help="take to small pictures of its people")
+    command.add_argument("take", type=Path)
+    command.add_argument("-o", "--output", type=Path, required=True, metavar="DIR")
+    _add_progress(command)
+    command.set_defaults(command=_portraits, is_stopped_between_frames=True)
+
+    command = commands.add_parser("relink", help="tell a take that its footage has moved; another clip is refused")
+    command.add_argument("take", type=Path)
+    command.add_argument("footage", type=Path, help="where the same clip is now")
+    command.set_defaults(command=_relink, is_stopped_between_frames=False)
 
     command = commands.add_parser("doctor", help="what is installed, what is missing and what to do")
     command.add_argument("--weights", metavar="NAME|DIR")

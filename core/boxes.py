@@ -2,6 +2,9 @@
 
     {"file.jpg": [{"id": "a", "box_xywh": [x, y, width, height]}]}      frame pixels, from the picture's edge
 
+A box may have `"frames": [first, last]`: the person is followed from it in these frames only, from 0, both included;
+null is no end. So a track that jumps from one person to another is cut in two.
+
 For a folder of pictures the key is the picture's name; for a video it is the frame's number from 0, or the
 video's own name for its first frame. A number also works for pictures.
 """
@@ -90,4 +93,12 @@ def _person_box(path: Path, key: str, entry: Any) -> PersonBox:
         ) from error
     if box.shape != (4,) or not np.isfinite(box).all() or not (box[2:] > 0).all():
         raise BoxesError(f"{path}: the box of {person_id!r} in {key!r} has no size; give x, y, width, height")
-    return PersonBox(person_id, box)
+    return PersonBox(person_id, box, _frames(path, key, entry.get("frames", [None, None])))
+
+
+def _frames(path: Path, key: str, value: Any) -> tuple[int | None, int | None]:
+    is_pair = isinstance(value, list) and len(value) == 2
+    ends = value if is_pair else ["?"]
+    if any(end is not None and (type(end) is not int or end < 0) for end in ends):
+        raise BoxesError(f'{path}: expected "frames": [first, last] in {key!r}, numbers from 0 or null, got {value!r}')
+    return ends[0], ends[1]

@@ -184,12 +184,12 @@ class _Run:
 
     def backwards(self, given: dict[int, list[PersonBox]]) -> None:
         """Follow people from their first drawn box to the start of the clip."""
-        first = {box.person_id: index for index in sorted(given, reverse=True) for box in given[index]}
-        for person_id, index in first.items():
+        first = {box.person_id: (index, box) for index in sorted(given, reverse=True) for box in given[index]}
+        for person_id, (index, box) in first.items():
             seen = self._sighting(person_id, index)
             if seen is None:
                 continue
-            for sighting in self._tracker.backwards(seen, self._frames_before(index)):
+            for sighting in self._tracker.backwards(seen, self._frames_before(index, box.frames[0] or 0)):
                 self._add(sighting)
                 self._tell("estimate backwards", index - sighting.frame_index)
         self._commit()
@@ -205,14 +205,17 @@ class _Run:
             return None
         return Sighting(person_id, frame_index, float(person.time_s[rows[0]]), person.estimates[rows])
 
-    def _frames_before(self, index: int) -> Iterator[Frame]:
-        """Frames before `index`, the latest first; each window of them is decoded from the start again."""
+    def _frames_before(self, index: int, first: int = 0) -> Iterator[Frame]:
+        """Frames from `first` to before `index`, the latest first; each window is decoded from the start again."""
         step, info = self._settings.step, self._clip.info
         window = max(8, BACKWARDS_BYTES // (info.width * info.height * 3)) * step
-        while index > self._start:
+        first = max(first, self._start)
+        while index > first:
             low = max(self._start, index - window)
             for frame in reversed(list(self._clip.frames(low, index - 1, step))):
                 self._stop_if_asked()
+                if frame.frame_index < first:
+                    return
                 yield frame
             index = low
 
@@ -246,7 +249,7 @@ def _first_of(state: dict[str, Any], resume_at: int) -> int:
 
 
 def _on_the_steps(given: dict[int, list[PersonBox]], settings: ReconstructSettings) -> dict[int, list[PersonBox]]:
-    """The drawn boxes on the nearest frames that the run looks at.
+    """The drawn boxes on the frames that the run looks at: those just before, or just after where a box begins later.
 
     Raises:
         BoxesError: a box lies before the first or behind the last of them.
@@ -256,5 +259,9 @@ def _on_the_steps(given: dict[int, list[PersonBox]], settings: ReconstructSettin
     for index, boxes in given.items():
         if index < start or (settings.end is not None and index > settings.end):
             raise BoxesError(f"{settings.boxes}: frame {index} is not among the frames chosen with start and end")
-        moved.setdefault(start + (index - start) // step * step, []).extend(boxes)
+        before = start + (index - start) // step * step
+        for box in boxes:
+            is_room = settings.end is None or before + step <= settings.end
+            is_early = is_room and (box.frames[0] or 0) > before
+            moved.setdefault(before + step if is_early else before, []).append(box)
     return moved

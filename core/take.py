@@ -16,7 +16,7 @@ import shutil
 import time
 import zipfile
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -144,12 +144,35 @@ class TakeWriter:
             writer = cls(path, header, content, lock)
             if is_new:
                 writer._start()
+            elif Take.open(path).header.footage.path != header.footage.path.absolute():
+                writer._rewrite()  # the same clip, in another place
         except BaseException:
             lock.release()
             if is_new:
                 shutil.rmtree(path, ignore_errors=True)
             raise
         return writer
+
+    @classmethod
+    def move_footage(cls, path: Path, footage: Path, footage_bytes: int) -> None:
+        """Write down that the footage of a take is in another place now; whole or not at all.
+
+        Args:
+            path: the take.
+            footage: the same clip.
+            footage_bytes: its size, by which a resumed run knows it.
+
+        Raises:
+            TakeError: as `open`.
+            OutputError: the take can't be written to.
+        """
+        old, content = _read(path)
+        lock = TakeLock(path / "lock")
+        try:
+            header = replace(old, footage=replace(old.footage, path=footage), footage_bytes=footage_bytes)
+            cls(path, header, content, lock)._rewrite()
+        finally:
+            lock.release()
 
     def __enter__(self) -> TakeWriter:
         return self
@@ -259,6 +282,9 @@ class TakeWriter:
             sampler = self.header.learned_sampler
             write_arrays(self.path / SAMPLER_FILE, {"matrix": sampler.matrix, "bias": sampler.bias})
         self._write([], 0, {})
+
+    def _rewrite(self) -> None:
+        self._write(self._content.people, self._content.next_frame, self._content.tracker_state)
 
     def _write(self, people: list[dict[str, Any]], next_frame: int, tracker_state: dict[str, Any]) -> None:
         content = self._content

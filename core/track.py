@@ -72,7 +72,8 @@ class Tracker:
             find: searches a whole frame, as `detect.find_detected` or `search.find_people`.
             settings: the thresholds.
             people: "main", "all" or the largest number at a time.
-            given: boxes that the user drew, by frame; then nobody else is looked for.
+            given: boxes that the user drew, by frame; then nobody else is looked for, and nobody outside a box's own
+                frames.
             is_find_cheap: whether whole frames may be searched several times a second.
         """
         self._estimate = estimate
@@ -96,6 +97,7 @@ class Tracker:
         """Who is in this frame, and who turns out to have been in earlier ones."""
         if self._is_cut(frame):
             self._end_all(frame)
+        self._end_given(frame)
         self._take_given(frame)
         seen = self._follow(frame)
         if self._is_search_due(frame):
@@ -303,6 +305,17 @@ class Tracker:
         """Whether a found box is neither somebody who is seen in this frame already nor a part of them."""
         here = self._boxes_here(frame)
         return not (np.maximum(share_inside(box, here), box_overlap(box, here)) > IS_A_PART).any()
+
+    def _end_given(self, frame: Frame) -> None:
+        """Follow nobody further than the frames of the box that they were followed from."""
+        over = {name for name, last in self._last_of_given(frame.frame_index).items() if frame.frame_index > last}
+        self._active = [track for track in self._active if track.person_id not in over]
+        self._lost = [track for track in self._lost if track.person_id not in over]
+
+    def _last_of_given(self, frame_index: int) -> dict[str, float]:
+        """The last frame in which people may be followed, by the latest box of each until a frame."""
+        boxes = [box for index in sorted(self._given) if index <= frame_index for box in self._given[index]]
+        return {box.person_id: np.inf if box.frames[1] is None else box.frames[1] for box in boxes}
 
     def _take_given(self, frame: Frame) -> None:
         """Boxes that the user drew on this frame begin or correct a track."""

@@ -110,10 +110,12 @@ class PersonBox:
     Attributes:
         person_id: the name that the user gave, or the number of the track.
         box_px: (4,) x, y, width, height; frame pixels.
+        frames: the first and last frame, both included, in which the person is followed from this box; None for no end.
     """
 
     person_id: str
     box_px: Float
+    frames: tuple[int | None, int | None] = (None, None)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

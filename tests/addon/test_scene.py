@@ -6,7 +6,7 @@ import pytest
 from bpy_extras.object_utils import world_to_camera_view
 from mathutils import Vector
 
-from blender_addon import axes, bridge, curves
+from blender_addon import axes, bridge, camera, curves
 from blender_addon.armature import BONES
 from blender_addon.scene import BuildSettings, build_take
 from core.body import load_body
@@ -174,3 +174,10 @@ def test_motion_of_another_body_gets_no_armature(scene) -> None:
 
 def test_demo_clip_is_where_the_truth_says() -> None:
     assert (DEMO / "clip.mp4").is_file()
+
+
+def test_one_file_is_one_movie_clip_by_whatever_path(scene, tmp_path) -> None:
+    (tmp_path / "link").symlink_to(DEMO)
+    opened = bpy.data.movieclips.load(str(tmp_path / "link" / "clip.mp4"))
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "shot.blend"))  # makes the path a relative one
+    assert camera.load_clip(DEMO / "clip.mp4") == opened and len(bpy.data.movieclips) == 1

@@ -88,7 +88,7 @@ def test_one_run_at_a_time_and_each_button_says_so(ready, start: str) -> None:
     session.start(asked.request_from(bpy.context))
     operator = getattr(bpy.ops.mocap, start)
     assert not operator.poll()
-    with pytest.raises(RuntimeError, match=asked.RUNNING):
+    with pytest.raises(RuntimeError, match="A reconstruction is running"):
         operator()
     with pytest.raises(bridge.MocapError, match="wait for it or cancel it"):
         session.start(asked.request_from(bpy.context))
@@ -164,3 +164,13 @@ def test_engines_warning_is_in_the_panel(ready) -> None:
     ready("warn")
     bpy.ops.mocap.reconstruct()
     assert "CUDA did not load" in draw_all(panel_reconstruct.SECTIONS, bpy.context).texts()
+
+
+def test_waiting_buttons_say_what_really_runs(ready) -> None:
+    ready("hang")
+    request = asked.quick_request(bpy.context)
+    session.start(request, request.find_people_plan())
+    assert asked.why_not(bpy.context) == "Find people is running"
+    with pytest.raises(bridge.MocapError, match="Find people is running; wait for it or cancel it first"):
+        session.start(asked.request_from(bpy.context))
+    assert bpy.ops.mocap.queue_add.poll()

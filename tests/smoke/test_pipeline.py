@@ -132,3 +132,23 @@ def test_both_runs_of_a_finished_take_give_the_same(tmp_path: Path, weights: str
     settings = ReconstructSettings(weights=weights, detector="search", threads=1)
     again = reconstruct(tmp_path / "clip.mp4", tmp_path / "clip.take", settings)
     assert again.person("1").frame_index.tolist() == first.person("1").frame_index.tolist()
+
+
+@pytest.mark.parametrize("step", [1, 3])
+def test_cut_track_is_two_people_of_their_own_frames(tmp_path: Path, weights: str, step: int) -> None:
+    for name in ("whole", "cut"):
+        (tmp_path / name).mkdir()
+    take = run(tmp_path / "whole", weights, walking_blob, people="all", step=step)
+    seen = take.person("1")
+    boxes = {int(f): box.round(1).tolist() for f, box in zip(seen.frame_index, seen.estimates.box_px, strict=True)}
+    early, late = (min(boxes, key=lambda frame, wanted=wanted: abs(frame - wanted)) for wanted in (12, 20))
+    entries = {
+        str(early): [{"id": "1", "box_xywh": boxes[early], "frames": [0, 19]}],
+        str(late): [{"id": "1b", "box_xywh": boxes[late], "frames": [20, None]}],
+    }
+    file = tmp_path / "boxes.json"
+    file.write_text(json.dumps(entries))
+    cut = run(tmp_path / "cut", weights, walking_blob, people="all", boxes=file, step=step)
+    frames = {name: set(cut.person(name).frame_index.tolist()) for name in cut.people}
+    assert max(frames["1"]) < 20 <= min(frames["1b"])
+    assert frames["1"] | frames["1b"] == set(boxes)

@@ -92,3 +92,18 @@ def test_boxes_that_are_no_json_are_an_error(tmp_path: Path) -> None:
     (tmp_path / "b.json").write_text("x.jpg: 1 2 3 4")
     with pytest.raises(BoxesError, match="not JSON"):
         read_boxes(tmp_path / "b.json")
+
+
+@pytest.mark.parametrize(
+    ("frames", "expected"), [([0, 39], (0, 39)), ([40, None], (40, None)), ([None, None], (None, None))]
+)
+def test_frames_of_a_box_are_read(tmp_path: Path, frames: list[int | None], expected: tuple[int | None, ...]) -> None:
+    file = _write(tmp_path / "b.json", {"0": [{**_entry(1, 2, 3, 4), "frames": frames}]})
+    assert read_boxes(file)["0"][0].frames == expected
+
+
+@pytest.mark.parametrize("frames", [[1], 5, "all", [0, "x"], [-1, 3], [1.5, 2], None])
+def test_frames_that_are_no_range_are_an_error(tmp_path: Path, frames: Any) -> None:
+    file = _write(tmp_path / "b.json", {"0": [{**_entry(1, 2, 3, 4), "frames": frames}]})
+    with pytest.raises(BoxesError, match="first, last"):
+        read_boxes(file)

@@ -270,3 +270,18 @@ def test_unsure_reading_is_no_sighting() -> None:
     strict = replace(SETTINGS, min_person_score=1.01)
     tracker = Tracker(scene.estimate, lambda image, known, missed: None, strict, "all")
     assert [s for frame in scene.frames() for s in tracker.step(frame)] == []
+
+
+def test_box_with_frames_is_followed_in_these_only() -> None:
+    boxes = {
+        10: [PersonBox("a", np.array(person(100)), (0, 29))],
+        30: [PersonBox("b", np.array(person(160)), (30, None))],
+    }
+    told = run(FakePeople(walk(60, start=60, step=4)), given=boxes)
+    assert frames_of(told["a"]) == list(range(10, 30)) and frames_of(told["b"]) == list(range(30, 60))
+
+
+def test_person_of_two_stretches_is_followed_in_both() -> None:
+    truth = [{"a": person(60 + 4 * i)} for i in range(60)]
+    boxes = {i: [PersonBox("a", np.array(truth[i]["a"]), frames)] for i, frames in ((10, (0, 19)), (40, (35, 49)))}
+    assert frames_of(run(FakePeople(truth), given=boxes)["a"]) == [*range(10, 20), *range(40, 50)]
