@@ -7,9 +7,9 @@ operators, operators_*       the buttons; modal is what all have in common that 
 session                      the one run: engine, then objects
 filling > strip              what the run has done so far, on the timeline
 engine                       `core` in a child process (no bpy)
-people, overlay              who is to be captured; the box that is being drawn
+people, overlay, portraits   who is to be captured; the box that is being drawn; small pictures
 scene > camera, person, armature             Motion in, Blender objects out
-takes                        takes known again after saving, undo and renaming
+takes, footage_links         takes known again after saving, undo and renaming; footage that has moved
 solved_camera                a camera that Blender knows already, for the engine
 retarget > bone_maps, rest_pose, rig_posing   a take's motion on the animator's own rig
 axes                         all turns between core's axes and Blender's
@@ -35,12 +35,15 @@ from . import (
     operators_footage,
     operators_people,
     operators_queue,
+    operators_relink,
     operators_takes,
     panel,
     panel_footage,
+    panel_people,
     panel_queue,
     panel_reconstruct,
     panel_takes,
+    portraits,
     preferences,
     properties,
     retarget_operator,
@@ -51,6 +54,7 @@ from . import (
 SECTIONS = (
     panel.Status,
     *panel_footage.SECTIONS,
+    *panel_people.SECTIONS,
     *panel_reconstruct.SECTIONS,
     *panel_takes.SECTIONS,
     *panel_queue.SECTIONS,
@@ -66,6 +70,7 @@ CLASSES = (
     *operators_footage.CLASSES,
     *operators_people.CLASSES,
     *operators_takes.CLASSES,
+    *operators_relink.CLASSES,
     *operators_contacts.CLASSES,
     *operators_export.CLASSES,
     *operators_queue.CLASSES,
@@ -104,3 +109,4 @@ def unregister() -> None:
     del bpy.types.Scene.mocap  # type: ignore[attr-defined]
     for cls in reversed(CLASSES):
         bpy.utils.unregister_class(cls)
+    portraits.forget()

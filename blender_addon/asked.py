@@ -46,6 +46,8 @@ def footage_problem(scene: bpy.types.Scene) -> str:
     settings = settings_of(scene)
     if not footage_path(settings):
         return "Choose the footage first"
+    if not Path(footage_path(settings)).exists():
+        return f"{footage_path(settings)} is not there: choose the footage again"
     start, end = frame_range(settings, scene)
     if end is not None and end < 0:
         return "The scene's range lies before the footage: choose other frames"
@@ -118,10 +120,10 @@ def wanted_people(settings: Any) -> list[tuple[str, list[Anchor]]]:
     """Those who are ticked, and those in boxes: id, and boxes by frame from 0; one name is one person."""
     people: dict[str, list[Anchor]] = {}
     for person in (person for person in found_people(settings) if person.is_wanted):
-        anchors = [(frame, box) for frame, box in json.loads(person.anchors)]
+        anchors = [Anchor(*held) for held in json.loads(person.anchors)]
         people.setdefault(person.person_id, []).extend(anchors)
     for box in settings.boxes:
-        anchor = (box.frame - 1, [*map(float, box.corner), *map(float, box.size)])
+        anchor = Anchor(box.frame - 1, [*map(float, box.corner), *map(float, box.size)])
         people.setdefault(box.person_id, []).append(anchor)
     return list(people.items())
 

@@ -1,6 +1,8 @@
 """Whom to capture: the quick pass, and boxes typed or drawn on a frame."""
 
 import json
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import bpy
@@ -8,8 +10,9 @@ from bpy.props import IntProperty
 
 from . import asked, bridge, session
 from .modal import UNDOABLE, StepsEngine, allowed
+from .on_disk import TAKE_FILE
 from .overlay import BoxOverlay
-from .people import box_from_corners, found_in
+from .people import Anchor, FoundPerson, box_from_corners, found_in, split_track
 from .properties import first_scene_frame, footage_path, found_people, settings_of, shown_clip
 from .request import QUICK_STEP
 from .scene import counted_people
@@ -46,11 +49,9 @@ class MOCAP_OT_find_people(StepsEngine, bpy.types.Operator):  # noqa: N801
             return {"CANCELLED"}
         settings = settings_of(bpy.data.scenes.get(self._scene) or context.scene)
         settings.found.clear()
-        settings.found_in = self._footage
+        settings.found_in, settings.found_take = self._footage, str(ended.plan.take)
         for person in people:
-            item = settings.found.add()
-            item.person_id, item.first, item.last = person.person_id, person.first + 1, person.last + 1
-            item.share, item.anchors = person.share, json.dumps(person.anchors)
+            fill_row(settings.found.add(), person)
         settings.people = "picked"
         self.report({"INFO"}, f"{counted_people(len(people))} found; tick whom to capture")
         return {"FINISHED"}
@@ -68,8 +69,48 @@ class MOCAP_OT_show_person(bpy.types.Operator):  # noqa: N801
     def execute(self, context: Any) -> set[Any]:
         """Go there."""
         settings = settings_of(context.scene)
-        frame, _box = json.loads(found_people(settings)[self.index].anchors)[0]
+        first, *others = (Anchor(*held) for held in json.loads(found_people(settings)[self.index].anchors))
+        frame = others[0].frame if others and first.frames else first.frame  # a half begins with a box at the jump
         context.scene.frame_set(first_scene_frame(settings) + frame)
+        return {"FINISHED"}
+
+
+class MOCAP_OT_split_person(bpy.types.Operator):  # noqa: N801
+    """Make two of this person from the current frame on, where the track has jumped to somebody else."""
+
+    bl_idname = "mocap.split_person"
+    bl_label = "Split at this frame"
+    bl_options = UNDOABLE
+
+    index: IntProperty(options={"HIDDEN"})  # type: ignore[valid-type]
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        """Whether the current frame lies in the row's track; says why not."""
+        person = getattr(context, "mocap_person", None)
+        return allowed(cls, session.what_runs() or ("" if person is None else why_not_split(context.scene, person)))
+
+    def execute(self, context: Any) -> set[Any]:
+        """Split it; the second half comes below."""
+        settings = settings_of(context.scene)
+        item = found_people(settings)[self.index]
+        if problem := why_not_split(context.scene, item):
+            self.report({"ERROR"}, problem)
+            return {"CANCELLED"}
+        at = frame_shown(context.scene)
+        low, high = (None if bound < 0 else int(bound) for bound in item.bounds)
+        try:
+            halves = split_track(
+                Path(settings.found_take), item.track, item.first - 1, item.last - 1, at, QUICK_STEP, (low, high)
+            )
+        except bridge.MocapError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        name = half_name(item.person_id, {other.person_id for other in (*settings.found, *settings.boxes)})
+        self.report({"INFO"}, f"{item.person_id} until frame {at}, {name} from frame {at + 1}")
+        fill_row(item, replace(halves[0], person_id=item.person_id), (low, at - 1))
+        fill_row(settings.found.add(), replace(halves[1], person_id=name), (at, high))
+        settings.found.move(len(settings.found) - 1, self.index + 1)
         return {"FINISHED"}
 
 
@@ -157,6 +198,36 @@ class MOCAP_OT_draw_box(bpy.types.Operator):  # noqa: N801
         return result
 
 
+def fill_row(item: Any, person: FoundPerson, bounds: tuple[int | None, int | None] = (None, None)) -> None:
+    """Write somebody who was found into a row of the list; `bounds` are the frames in which they may be followed."""
+    item.person_id, item.first, item.last = person.person_id, person.first + 1, person.last + 1
+    item.share, item.anchors, item.present = person.share, json.dumps(person.anchors), json.dumps(person.present)
+    item.track, item.picture = person.track, person.picture
+    item.bounds = [-1 if bound is None else bound for bound in bounds]
+
+
+def frame_shown(scene: bpy.types.Scene) -> int:
+    """The frame of the footage, from 0, that the scene shows now."""
+    return int(scene.frame_current - first_scene_frame(settings_of(scene)))
+
+
+def half_name(name: str, taken: set[str]) -> str:
+    """A name for the second half of somebody: 1b, 1c, ..."""
+    return next(f"{name}{chr(letter)}" for letter in range(ord("b"), 0x10FFFF) if f"{name}{chr(letter)}" not in taken)
+
+
+def why_not_split(scene: bpy.types.Scene, person: Any) -> str:
+    """Why this row can't be split at the current frame; empty when it can."""
+    if not person.track or not (Path(settings_of(scene).found_take) / TAKE_FILE).is_file():
+        return "What the quick pass saw is gone from the disk: find people again"
+    if not person.first <= frame_shown(scene) < person.last:
+        return (
+            f"{person.person_id} is seen in frames {person.first} to {person.last}: "
+            "go to the first frame that shows somebody else"
+        )
+    return ""
+
+
 def why_not_draw(context: Any) -> str:
     """Why no box can be drawn here; empty when one can."""
     clip = shown_clip(settings_of(context.scene))
@@ -195,6 +266,7 @@ def add_box(scene: bpy.types.Scene, box: list[int]) -> None:
 CLASSES = (
     MOCAP_OT_find_people,
     MOCAP_OT_show_person,
+    MOCAP_OT_split_person,
     MOCAP_OT_add_box,
     MOCAP_OT_remove_box,
     MOCAP_OT_draw_box,

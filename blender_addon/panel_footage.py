@@ -1,15 +1,14 @@
-"""The sections about the footage and about the people in it."""
+"""The section about the footage."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from . import session
-from .asked import footage_problem, why_not_find
+from .asked import footage_problem
 from .operators_footage import clip_of_editor, fps_warning
-from .operators_people import why_not_draw
-from .panel import Section, draw_button, draw_text, letters
-from .properties import found_people, settings_of, shown_clip
+from .panel import Section, draw_text, letters
+from .properties import settings_of, shown_clip
 from .solved_camera import distortion_note, find_camera
 
 
@@ -80,45 +79,4 @@ def draw_camera(layout: Any, context: Any, width: int) -> None:
         draw_text(layout, f"For a moving shot: {found.problem}", width, "INFO")
 
 
-class PeopleSection(Section):
-    """Whom to capture."""
-
-    key = "people"
-    bl_label = "People"
-
-    def draw(self, context: Any) -> None:
-        """Draw the choice, the people found, the boxes."""
-        layout, settings, width = self.layout, settings_of(context.scene), letters(context)
-        layout.enabled = not session.is_running()
-        layout.row().prop(settings, "people", expand=True)
-        draw_button(layout, "mocap.find_people", why_not_find(context), width, icon="VIEWZOOM")
-        for index, person in enumerate(found_people(settings)):
-            row = layout.row(align=True)
-            row.prop(person, "is_wanted", text="")
-            row.prop(person, "person_id", text="")
-            row.operator("mocap.show_person", text="", icon="HIDE_OFF").index = index
-            row.progress(factor=person.share, text=f"{person.first} to {person.last}")
-        for index, box in enumerate(settings.boxes):
-            draw_box(layout, box, index)
-        row = layout.row(align=True)
-        row.operator("mocap.add_box", icon="ADD")
-        row.operator("mocap.draw_box", icon="GREASEPENCIL")
-        problem = why_not_draw(context)
-        if problem:
-            draw_text(layout, f"Draw a box: {problem}", width, "INFO")
-
-
-def draw_box(layout: Any, box: Any, index: int) -> None:
-    """One box: whose, on which frame, where."""
-    column = layout.box().column(align=True)
-    row = column.row(align=True)
-    row.prop(box, "person_id", text="")
-    row.prop(box, "frame")
-    row.operator("mocap.remove_box", text="", icon="X").index = index
-    for name in ("corner", "size"):
-        row = column.row(align=True)
-        row.label(text=name.capitalize())
-        row.prop(box, name, text="")
-
-
-SECTIONS = (FootageSection, PeopleSection)
+SECTIONS = (FootageSection,)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import takes
+from . import session, takes
 from .bone_maps import detect_map
 from .contact_ranges import contacts_near
+from .footage_links import lost_footage
 from .on_disk import self_check
 from .operators_contacts import why_not_get_contacts
 from .operators_export import size_text, takes_morphs, why_not_export
@@ -53,7 +54,12 @@ def draw_take(layout: Any, record: takes.TakeRecord, width: int) -> None:
         for check in self_check(record.motion):
             if check.person_id == person.person_id:
                 box.label(text=check.text, icon=GRADE_ICONS.get(check.grade, "DOT"))
-    if not record.built.has_footage:
+    lost = lost_footage(record)
+    if lost:
+        text = f"The footage {lost[0]} is not there: it was moved or renamed, or is on another computer"
+        draw_text(box, text, width, "ERROR")
+        draw_button(box, "mocap.find_footage", session.what_runs(), width, icon="VIEWZOOM")
+    elif not record.built.has_footage:
         draw_text(box, "Blender can't show this footage behind the camera", width, "INFO")
 
 

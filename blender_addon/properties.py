@@ -9,6 +9,7 @@ from bpy.props import (
     EnumProperty,
     FloatProperty,
     IntProperty,
+    IntVectorProperty,
     PointerProperty,
     StringProperty,
 )
@@ -28,6 +29,10 @@ class MocapFoundPerson(bpy.types.PropertyGroup):
     last: IntProperty()  # type: ignore[valid-type]
     share: FloatProperty()  # type: ignore[valid-type]
     anchors: StringProperty()  # type: ignore[valid-type]
+    track: StringProperty()  # type: ignore[valid-type]
+    picture: StringProperty()  # type: ignore[valid-type]
+    present: StringProperty()  # type: ignore[valid-type]
+    bounds: IntVectorProperty(size=2, default=(-1, -1))  # type: ignore[valid-type]
 
 
 class MocapBox(bpy.types.PropertyGroup):
@@ -123,6 +128,7 @@ class MocapSettings(bpy.types.PropertyGroup):
     )
     found: CollectionProperty(type=MocapFoundPerson)  # type: ignore[valid-type]
     found_in: StringProperty()  # type: ignore[valid-type]
+    found_take: StringProperty()  # type: ignore[valid-type]
     boxes: CollectionProperty(type=MocapBox)  # type: ignore[valid-type]
     quality: EnumProperty(  # type: ignore[valid-type]
         name="Quality",

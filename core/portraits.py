@@ -1,6 +1,6 @@
-"""Small pictures of the people of a take, to tell them apart by: `NAME.people/person0_000040.jpg`.
+"""Small pictures of the people of a take, to tell them apart by.
 
-The number is the person's place in the take, then the frame. A person gets one for each tenth of the clip in which they
+A person gets one for each tenth of the clip in which they
 are seen, of the frame in which they are seen best there, so that a track that is cut in two has pictures of both.
 """
 
@@ -15,6 +15,7 @@ from .crop import BOX_MARGIN, cut
 from .errors import OutputError
 from .footage import open_footage
 from .output import make_folder, written_whole
+from .portrait_files import portrait_file
 from .take import Take
 from .types import CancelFunction, Float, Image, Int, PersonTake, Progress, ProgressFunction
 
@@ -41,7 +42,7 @@ def write_portraits(
     for number, person in enumerate(take.persons()):
         for row in best_rows(person):
             frame = int(person.frame_index[row])
-            file = folder / f"person{number}_{frame:06d}.jpg"
+            file = portrait_file(folder, number, frame)
             wanted.setdefault(frame, []).append((file, person.estimates.box_px[row]))
     if not wanted:
         return []
@@ -70,11 +71,6 @@ def sureness(person: PersonTake) -> Float:
     """(T,) how well a person is seen, 0 to 1."""
     seen = person.estimates
     return np.asarray(seen.person_score * seen.joint_confidence.mean(axis=1))
-
-
-def portraits_in(folder: Path, number: int) -> dict[int, Path]:
-    """The pictures of the person at a place in the take, by frame; empty where there are none."""
-    return {int(file.stem.split("_")[1]): file for file in sorted(folder.glob(f"person{number}_*.jpg"))}
 
 
 def portrait(image: Image, box_px: Float) -> Image:

@@ -44,6 +44,14 @@ class Layout:
         assert 0 <= factor <= 1
         self.drawn.append(("progress", text))
 
+    def template_icon(self, icon_value: int, scale: float = 1.0) -> None:
+        assert icon_value > 0
+        self.drawn.append(("icon", str(icon_value)))
+
+    def context_pointer_set(self, name: str, data: Any) -> None:
+        assert data is not None
+        self.drawn.append(("pointer", name))
+
     def separator(self) -> None:
         pass
 

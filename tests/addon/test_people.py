@@ -1,10 +1,12 @@
 import json
+import shutil
+from pathlib import Path
 
 import bpy
 import numpy as np
 import pytest
 
-from blender_addon import asked, panel_footage, people, preferences, properties, session
+from blender_addon import asked, panel_people, people, portraits, preferences, properties, session
 from blender_addon.request import QUICK_STEP
 from core.types import Estimates, PersonTake
 from tests.addon.layouts import draw_all
@@ -26,13 +28,14 @@ def person(frames, scores, name="1"):
 
 
 def test_each_stretch_has_its_surest_box() -> None:
-    found = people._found(person([0, 4, 8, 40, 44], [0.5, 0.9, 0.6, 0.7, 0.8]), step=4)
-    assert found.anchors == ((4, [4, 20, 100, 200]), (44, [44, 20, 100, 200]))
+    found = people._found(person([0, 4, 8, 40, 44], [0.5, 0.9, 0.6, 0.7, 0.8]), 4, {})
+    assert found.anchors == ((4, [4, 20, 100, 200], None), (44, [44, 20, 100, 200], None))
+    assert found.present == ((0, 8), (40, 44))
     assert (found.first, found.last, found.share) == (0, 44, pytest.approx(5 / 12))
 
 
 def test_boxes_outside_the_frames_are_left_out() -> None:
-    anchors = [(4, [1.0, 2, 3, 4]), (44, [5.0, 6, 7, 8])]
+    anchors = [people.Anchor(4, [1.0, 2, 3, 4]), people.Anchor(44, [5.0, 6, 7, 8])]
     text = people.boxes_text([("1", anchors), ("a", anchors[:1])], 0, 10)
     one, other = json.loads(text)["4"]
     assert (one["id"], other["id"], one["box_xywh"]) == ("1", "a", [1, 2, 3, 4]) and "44" not in text
@@ -102,7 +105,7 @@ def test_shown_person_is_on_the_frame(ready) -> None:
     scene = ready("good")
     _find(scene, "1", 39)
     assert bpy.ops.mocap.show_person(index=0) == {"FINISHED"} and scene.frame_current == 40
-    assert "0 to 0" in draw_all(panel_footage.SECTIONS, bpy.context).texts("progress")
+    assert "Frames 0 to 0" in draw_all(panel_people.SECTIONS, bpy.context).texts()
 
 
 def test_found_people_are_forgotten_with_the_footage(ready) -> None:
@@ -135,3 +138,126 @@ def test_quick_pass_finds_people_and_the_ticked_one_is_built(addon, scene, tmp_p
     assert bpy.ops.mocap.reconstruct() == {"FINISHED"}
     (person,) = session.current().built.people
     assert (person.person_id, person.first_frame, person.last_frame) == ("1", 1, 24)
+
+
+@pytest.fixture
+def listed(addon, scene, tmp_path, monkeypatch, blob_weights):
+    """The quick pass's list of a clip with one walking blob in 48 frames."""
+    chosen = {"weights": str(blob_weights), "detector": "search"}
+    for module in (asked, preferences):
+        monkeypatch.setattr(module, "preference", chosen.get)
+    write_clip(tmp_path / "blob.avi", 48)
+    scene.mocap.footage = str(tmp_path / "blob.avi")
+    assert bpy.ops.mocap.find_people() == {"FINISHED"}
+    return scene
+
+
+def _split(scene, frame: int) -> set[str]:
+    scene.frame_set(frame)
+    return bpy.ops.mocap.split_person(index=0)
+
+
+def test_person_who_was_found_has_a_picture(listed) -> None:
+    (found,) = properties.found_people(listed.mocap)
+    file = people.portraits_of(Path(listed.mocap.found_take)) / found.picture
+    preview = portraits.preview_of(file)
+    assert preview == portraits.preview_of(file) and tuple(preview.image_size) == (128, 128)
+    assert portraits.icon_of(file) == 0  # without a window
+    draw_all(panel_people.SECTIONS, bpy.context)
+    file.unlink()
+    assert portraits.preview_of(file) is None and portraits.icon_of(file) == 0
+
+
+def test_picture_stands_in_the_row(listed, monkeypatch) -> None:
+    found = properties.found_people(listed.mocap)[0]
+    monkeypatch.setattr(panel_people, "icon_of", lambda file: 7 if file.is_file() and file.name == found.picture else 0)
+    assert draw_all(panel_people.SECTIONS, bpy.context).texts("icon") == "7"
+
+
+def test_pictures_are_given_back_with_the_addon(listed, addon) -> None:
+    draw_all(panel_people.SECTIONS, bpy.context)
+    assert portraits._shown is not None and len(portraits._shown) == 1
+    addon.unregister()
+    assert portraits._shown is None
+    addon.register()
+
+
+def test_no_picture_is_in_the_blend(listed, tmp_path) -> None:
+    draw_all(panel_people.SECTIONS, bpy.context)
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "shot.blend"))
+    assert not bpy.data.images
+
+
+def test_split_track_is_two_rows_with_frames_of_their_own(listed) -> None:
+    whole = properties.found_people(listed.mocap)[0].last
+    assert _split(listed, 22) == {"FINISHED"}
+    one, two = properties.found_people(listed.mocap)
+    assert [one.person_id, two.person_id, one.first, two.last] == ["1", "1b", 1, whole]
+    assert one.last <= 21 < 22 <= two.first and one.picture and two.picture and one.picture != two.picture
+    boxes = json.loads(asked.request_from(bpy.context).boxes)
+    entries = [(entry["id"], int(frame), entry["frames"]) for frame, held in boxes.items() for entry in held]
+    assert all(frames == ([None, 20] if name == "1" else [21, None]) for name, _, frames in entries)
+    assert ("1b", two.first - 1, [21, None]) in entries
+
+
+def test_split_reaches_the_reconstruction(listed) -> None:
+    _split(listed, 22)
+    properties.found_people(listed.mocap)[0].is_wanted = False
+    assert bpy.ops.mocap.reconstruct() == {"FINISHED"}
+    (person,) = session.current().built.people
+    assert (person.person_id, person.first_frame, person.last_frame) == ("1b", 22, 48)
+
+
+def test_halves_are_split_again_and_joined_by_name(listed) -> None:
+    _split(listed, 22)
+    assert _split(listed, 10) == {"FINISHED"}
+    rows = properties.found_people(listed.mocap)
+    assert [(row.person_id, tuple(row.bounds)) for row in rows] == [("1", (-1, 8)), ("1c", (9, 20)), ("1b", (21, -1))]
+    rows[2].person_id = "1"
+    wanted = dict(asked.wanted_people(listed.mocap))
+    assert {tuple(anchor.frames) for anchor in wanted["1"]} == {(None, 8), (21, None)}
+
+
+def test_split_is_kept_in_the_blend_and_undone_in_one_step(listed, tmp_path) -> None:
+    bpy.ops.ed.undo_push(message="found")
+    _split(listed, 22)
+    bpy.ops.ed.undo_push(message="split")
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "shot.blend"), copy=True)
+    before = asked.request_from(bpy.context).boxes
+    bpy.ops.ed.undo()
+    assert len(properties.found_people(bpy.context.scene.mocap)) == 1
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "shot.blend"))
+    assert asked.request_from(bpy.context).boxes == before
+    rows = properties.found_people(bpy.context.scene.mocap)
+    assert len(rows) == 2 and len({row.picture for row in rows}) == 2
+
+
+@pytest.mark.parametrize("frame", [-4, 1, 60])
+def test_split_outside_the_track_says_where_to_go(listed, frame: int) -> None:
+    person = properties.found_people(listed.mocap)[0]
+    listed.frame_set(frame)
+    with bpy.context.temp_override(mocap_person=person):
+        assert not bpy.ops.mocap.split_person.poll()
+    with pytest.raises(RuntimeError, match=r"1 is seen in frames 1 to \d+: go to the first frame"):
+        bpy.ops.mocap.split_person(index=0)
+    listed.frame_set(22)
+    with bpy.context.temp_override(mocap_person=person):
+        assert bpy.ops.mocap.split_person.poll()
+
+
+def test_split_without_the_quick_passes_take_says_so(listed) -> None:
+    shutil.rmtree(listed.mocap.found_take)
+    with pytest.raises(RuntimeError, match="find people again"):
+        _split(listed, 22)
+
+
+@pytest.mark.parametrize(
+    ("present", "expected"),
+    [(((0, 99),), "██████████"), (((0, 9), (50, 54), (90, 90)), "█░░░░█░░░▒"), ((), "░░░░░░░░░░")],
+)
+def test_bar_shows_when_somebody_is_there(present, expected: str) -> None:
+    assert people.presence_bar(present, 100, 10) == expected
+
+
+def test_bar_is_as_wide_for_a_clip_shorter_than_its_cells() -> None:
+    assert people.presence_bar(((0, 1),), 4, 8) == "████░░░░"

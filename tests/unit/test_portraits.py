@@ -8,7 +8,8 @@ import pytest
 
 from core.errors import FootageError
 from core.pipeline import reconstruct
-from core.portraits import PARTS, SIDE_PX, best_rows, portrait, portraits_in, write_portraits
+from core.portrait_files import portraits_in
+from core.portraits import PARTS, SIDE_PX, best_rows, portrait, write_portraits
 from core.settings import ReconstructSettings
 from core.take import Take
 from core.types import PersonTake
