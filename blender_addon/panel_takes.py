@@ -56,7 +56,7 @@ def draw_take(layout: Any, record: takes.TakeRecord, width: int) -> None:
                 box.label(text=check.text, icon=GRADE_ICONS.get(check.grade, "DOT"))
     lost = lost_footage(record)
     if lost:
-        text = f"The footage {lost[0]} is not there: it was moved or renamed, or is on another computer"
+        text = f"The footage {lost[0].name} is not there: it was moved or renamed, or is on another computer"
         draw_text(box, text, width, "ERROR")
         draw_button(box, "mocap.find_footage", session.what_runs(), width, icon="VIEWZOOM")
     elif not record.built.has_footage:
