@@ -69,8 +69,8 @@ def fingerprint(footage: Path) -> str:
 def _fingerprint(footage: Path, size: int, _changed_at: int) -> str:
     digest = hashlib.sha256()
     if footage.is_dir():
-        for file in sorted(file for file in footage.iterdir() if file.is_file()):
-            digest.update(f"{file.name}|{file.stat().st_size}|".encode())
+        for picture in sorted(file for file in footage.iterdir() if file.is_file()):
+            digest.update(f"{picture.name}|{picture.stat().st_size}|".encode())
         return digest.hexdigest()
     with footage.open("rb") as file:
         digest.update(f"{size}|".encode() + file.read(END_BYTES))

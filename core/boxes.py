@@ -98,7 +98,6 @@ def _person_box(path: Path, key: str, entry: Any) -> PersonBox:
 
 def _frames(path: Path, key: str, value: Any) -> tuple[int | None, int | None]:
     is_pair = isinstance(value, list) and len(value) == 2
-    ends = value if is_pair else ["?"]
-    if any(end is not None and (type(end) is not int or end < 0) for end in ends):
+    if not is_pair or any(end is not None and (type(end) is not int or end < 0) for end in value):
         raise BoxesError(f'{path}: expected "frames": [first, last] in {key!r}, numbers from 0 or null, got {value!r}')
-    return ends[0], ends[1]
+    return value[0], value[1]

@@ -41,9 +41,9 @@ def write_portraits(
     wanted: dict[int, list[tuple[Path, Float]]] = {}
     for number, person in enumerate(take.persons()):
         for row in best_rows(person):
-            frame = int(person.frame_index[row])
-            file = portrait_file(folder, number, frame)
-            wanted.setdefault(frame, []).append((file, person.estimates.box_px[row]))
+            index = int(person.frame_index[row])
+            file = portrait_file(folder, number, index)
+            wanted.setdefault(index, []).append((file, person.estimates.box_px[row]))
     if not wanted:
         return []
     make_folder(folder)
