@@ -41,7 +41,7 @@ class MOCAP_OT_find_footage(bpy.types.Operator):  # noqa: N801
     def execute(self, _context: Any) -> set[Any]:
         """Hand it to the engine to check."""
         try:
-            bpy.ops.mocap.relink("INVOKE_DEFAULT", filepath=self.filepath)
+            bpy.ops.mocap.relink("INVOKE_DEFAULT", filepath=self.filepath)  # type: ignore[attr-defined]
         except RuntimeError as error:  # where there is no event loop, it has ended already
             self.report({"ERROR"}, str(error).removeprefix("Error: ").strip())
             return {"CANCELLED"}

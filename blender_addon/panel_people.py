@@ -68,7 +68,7 @@ def draw_found(layout: Any, settings: Any, person: Any, index: int, bar: str) ->
 def frame_count(settings: Any) -> int:
     """Frames that a bar stands for: the clip's, or until the last one in which somebody was found."""
     clip = shown_clip(settings)
-    return max([clip.frame_duration if clip else 1, *(person.last for person in found_people(settings))])
+    return int(max([clip.frame_duration if clip else 1, *(person.last for person in found_people(settings))]))
 
 
 def draw_box(layout: Any, box: Any, index: int) -> None:

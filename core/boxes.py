@@ -67,6 +67,12 @@ def boxes_by_frame(path: Path, footage: Footage) -> dict[int, list[PersonBox]]:
     return found
 
 
+def over_by(given: dict[int, list[PersonBox]], frame_index: int) -> set[str]:
+    """Who is not to be followed in a frame, since the frames of their latest box until then are over."""
+    latest = {box.person_id: box.frames[1] for index in sorted(given) if index <= frame_index for box in given[index]}
+    return {name for name, last in latest.items() if last is not None and last < frame_index}
+
+
 def check_inside(path: Path, key: str, box: PersonBox, width: int, height: int) -> None:
     """Raises BoxesError where no part of the box is in the picture."""
     x, y, w, h = box.box_px

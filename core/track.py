@@ -16,6 +16,7 @@ import numpy as np
 
 from .appearance import likeness, trunk_colours
 from .association import matched, part_doubles
+from .boxes import over_by
 from .past import PastFrames
 from .reading import (
     ONE_PERSON,
@@ -72,8 +73,7 @@ class Tracker:
             find: searches a whole frame, as `detect.find_detected` or `search.find_people`.
             settings: the thresholds.
             people: "main", "all" or the largest number at a time.
-            given: boxes that the user drew, by frame; then nobody else is looked for, and nobody outside a box's own
-                frames.
+            given: boxes that the user drew, by frame; then nobody else is looked for.
             is_find_cheap: whether whole frames may be searched several times a second.
         """
         self._estimate = estimate
@@ -307,15 +307,9 @@ class Tracker:
         return not (np.maximum(share_inside(box, here), box_overlap(box, here)) > IS_A_PART).any()
 
     def _end_given(self, frame: Frame) -> None:
-        """Follow nobody further than the frames of the box that they were followed from."""
-        over = {name for name, last in self._last_of_given(frame.frame_index).items() if frame.frame_index > last}
+        over = over_by(self._given, frame.frame_index)
         self._active = [track for track in self._active if track.person_id not in over]
         self._lost = [track for track in self._lost if track.person_id not in over]
-
-    def _last_of_given(self, frame_index: int) -> dict[str, float]:
-        """The last frame in which people may be followed, by the latest box of each until a frame."""
-        boxes = [box for index in sorted(self._given) if index <= frame_index for box in self._given[index]]
-        return {box.person_id: np.inf if box.frames[1] is None else box.frames[1] for box in boxes}
 
     def _take_given(self, frame: Frame) -> None:
         """Boxes that the user drew on this frame begin or correct a track."""
