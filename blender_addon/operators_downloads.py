@@ -9,7 +9,6 @@ import bpy
 from bpy.props import StringProperty
 
 from . import bridge, readiness, session
-from .asked import RUNNING
 from .licences import refusal
 from .modal import StepsEngine, allowed
 from .preferences import downloads_folder, preference, preferences
@@ -31,7 +30,7 @@ def is_online_allowed() -> bool:
 def why_not_download() -> str:
     """Why nothing can be downloaded now; empty when it can."""
     if session.is_running():
-        return RUNNING
+        return session.what_runs()
     if not is_online_allowed():
         return OFFLINE
     if not preference("hub_repository", ""):
@@ -83,7 +82,7 @@ class MOCAP_OT_download_weights(StepsEngine, bpy.types.Operator):  # noqa: N801
         command = ["weights", "get", wanted_name(), "--folder", str(downloads_folder()), "--progress", "json"]
         if preference("is_commercial_only", False):
             command.append("--commercial")
-        return session.begin(Plan([command], title=f"{TITLE} {wanted_name()}"))
+        return session.begin(Plan([command], title=f"{TITLE} {wanted_name()}", runs="The download"))
 
     def done(self, _context: Any, ended: session.Session) -> set[Any]:
         """Pin the commit, and tell the licence before anything is used."""
@@ -140,7 +139,7 @@ class MOCAP_OT_remove_weights(bpy.types.Operator):  # noqa: N801
     @classmethod
     def poll(cls, _context: Any) -> bool:
         """Whether nothing runs that may read them."""
-        return allowed(cls, RUNNING if session.is_running() else "")
+        return allowed(cls, session.what_runs())
 
     def invoke(self, context: Any, event: bpy.types.Event) -> set[Any]:
         """Ask first."""

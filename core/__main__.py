@@ -13,6 +13,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from .command_weights import add_weights_command
 from .console import Bar, StopRequest, progress_printer
@@ -284,6 +285,19 @@ def _parser() -> argparse.ArgumentParser:
     _add_network_options(command)
     command.set_defaults(command=_stills, is_stopped_between_frames=True)
 
+    _add_take_commands(commands)
+
+    command = commands.add_parser("doctor", help="what is installed, what is missing and what to do")
+    command.add_argument("--weights", metavar="NAME|DIR")
+    command.add_argument("--device", type=_device, default="auto")
+    command.add_argument("--detector", metavar="NAME|FILE|search|frame")
+    command.set_defaults(command=_doctor, is_stopped_between_frames=False)
+    for command in add_weights_command(commands):
+        _add_progress(command)
+    return parser
+
+
+def _add_take_commands(commands: Any) -> None:
     command = commands.add_parser("portraits", help="take to small pictures of its people")
     command.add_argument("take", type=Path)
     command.add_argument("-o", "--output", type=Path, required=True, metavar="DIR")
@@ -294,15 +308,6 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("take", type=Path)
     command.add_argument("footage", type=Path, help="where the same clip is now")
     command.set_defaults(command=_relink, is_stopped_between_frames=False)
-
-    command = commands.add_parser("doctor", help="what is installed, what is missing and what to do")
-    command.add_argument("--weights", metavar="NAME|DIR")
-    command.add_argument("--device", type=_device, default="auto")
-    command.add_argument("--detector", metavar="NAME|FILE|search|frame")
-    command.set_defaults(command=_doctor, is_stopped_between_frames=False)
-    for command in add_weights_command(commands):
-        _add_progress(command)
-    return parser
 
 
 def _add_network_options(command: argparse.ArgumentParser) -> None:
