@@ -105,7 +105,7 @@ class _Handler(BaseHTTPRequestHandler):
             is_new = repository not in self.hub.branches
             if is_new:
                 self.hub.add(repository, {".gitattributes": b"*.onnx filter=lfs\n"})
-            self._json({"url": f"http://hub/{repository}"}, 200 if is_new else 409)
+            self._json({"url": f"http://{self.headers['Host']}/{repository}"}, 200 if is_new else 409)
         elif path == "/api/validate-yaml":
             self._json({"errors": [], "warnings": []})
         elif "/preupload/" in path:
@@ -152,7 +152,7 @@ class _Handler(BaseHTTPRequestHandler):
             elif said["key"] == "deletedFile":
                 files.pop(value["path"])
         commit = self.hub.add(repository, files, branch)
-        self._json({"commitUrl": f"http://hub/{repository}/commit/{commit}", "commitOid": commit})
+        self._json({"commitUrl": f"http://{self.headers['Host']}/{repository}/commit/{commit}", "commitOid": commit})
 
     def _noted(self) -> str:
         path = urlsplit(self.path).path
@@ -237,6 +237,8 @@ def serving(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
     at = settings["HF_ENDPOINT"]
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
+    monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "no_token"))
     monkeypatch.setattr(constants, "ENDPOINT", at)  # this process read its environment long ago
     monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", at + "/{repo_id}/resolve/{revision}/{filename}")
     for name in (*PROXIES, "HF_TOKEN", "HF_HUB_OFFLINE"):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -68,8 +70,37 @@ def bundle_config(
         "commercial_use": not is_research,
         "training_data": [*TRAINING_DATA, PHOTOGRAPHS] if is_research else list(TRAINING_DATA),
         "scores": dict(scores),
+        "commit": commit_of_checkout(),
         "network": network.to_dict(),
     }
+
+
+def commit_of_checkout() -> str:
+    """Hash of the commit that this code is at; empty outside a checkout."""
+    command = ["git", "-C", str(Path(__file__).resolve().parent), "rev-parse", "HEAD"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+
+
+def say_commit(folder: Path, commit: str) -> None:
+    """Writes the commit of the code into a bundle that doesn't say it; its models stay as they are.
+
+    Raises:
+        ValueError: no hash, no bundle, or it says another commit.
+    """
+    if not re.fullmatch(r"[0-9a-f]{40}", commit):
+        raise ValueError(f"expected a commit of 40 hex digits, got {commit!r}")
+    file = folder / CONFIG
+    if not file.is_file():
+        raise ValueError(f"{folder} is not a weights bundle: expected {CONFIG} in it")
+    config = json.loads(file.read_text(encoding="utf-8"))
+    if config.get("commit") not in (None, "", commit):
+        raise ValueError(f"{file} says commit {config['commit']}, not {commit}")
+    unfinished = file.with_name(CONFIG + ".unfinished")
+    unfinished.write_text(json.dumps({**config, "commit": commit}, indent=1) + "\n", encoding="utf-8")
+    unfinished.replace(file)
 
 
 def sha256(path: Path) -> str:
