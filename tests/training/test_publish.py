@@ -17,6 +17,8 @@ from tests.training.test_export import SCORES
 from training import bundle, export, publish
 
 NAME = "lab/micro"
+pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
+"""huggingface_hub 2.4.0 gives its HTTP library a file in an old way."""
 
 
 @pytest.fixture(scope="module")
