@@ -7,7 +7,7 @@ import json
 import re
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +43,12 @@ PHOTOGRAPHS = {
 
 
 def bundle_config(
-    name: str, network: NetConfig, body: Body, scores: Mapping[str, Any], is_research: bool = False
+    name: str,
+    network: NetConfig,
+    body: Body,
+    scores: Mapping[str, Any],
+    is_research: bool = False,
+    research_data: Sequence[Mapping[str, str]] = (PHOTOGRAPHS,),
 ) -> dict[str, Any]:
     """config.json but for its `files`.
 
@@ -53,6 +58,7 @@ def bundle_config(
         body: whose vertices the network predicts.
         scores: as `training.evaluate --json` wrote them.
         is_research: photographs that may serve research alone were learned from.
+        research_data: those, each with name, licence and credit; named where `is_research`.
     """
     return {
         "format_version": FORMAT_VERSION,
@@ -68,7 +74,7 @@ def bundle_config(
         "upsampler": network.upsampler,
         "licence": "research only" if is_research else "CC0-1.0",
         "commercial_use": not is_research,
-        "training_data": [*TRAINING_DATA, PHOTOGRAPHS] if is_research else list(TRAINING_DATA),
+        "training_data": [*TRAINING_DATA, *research_data] if is_research else list(TRAINING_DATA),
         "scores": dict(scores),
         "commit": commit_of_checkout(),
         "network": network.to_dict(),

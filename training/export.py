@@ -33,6 +33,9 @@ from core.crop import normalise
 from core.nets import DeployedNetwork, DeployedOutput, network_for_body, preset
 from core.nets.network import Network
 from training import bundle, checkpoint
+from training.datasets.catalogue import entry_of
+from training.datasets.mix import read_mix
+from training.datasets.sample import DatasetError
 from training.model_card import lineage, model_card
 from training.runlog import first_line
 
@@ -226,23 +229,38 @@ def deviations(folder: Path, network: Network) -> dict[str, float]:
     return found
 
 
-RESEARCH_STAGES = ("research", "mixed")
-
-
 def learned_photographs(run: Path, other: Other | None = None) -> bool:
-    """Whether a run, or one that it started from as far as those are still there, is of `RESEARCH_STAGES`.
+    """Whether a run, or one that it started from as far as those are still there, learned from photographs.
 
     Args:
         run: with its log.
         other: a bundle whose weights count too.
     """
     is_other = other is not None and not json.loads((other.bundle / bundle.CONFIG).read_text())["commercial_use"]
-    return is_other or any(_is_research(first_line(each)) for each in lineage(run))
+    return is_other or bool(research_data(run))
 
 
-def _is_research(start: Mapping[str, Any]) -> bool:
-    """Whether the first line of a run's log names photographs, or labels of them."""
-    return start.get("stage") in RESEARCH_STAGES or bool(start.get("config", {}).get("keypoints"))
+def research_data(run: Path, other: Other | None = None) -> list[Mapping[str, str]]:
+    """Photographs, or labels of them, behind a run and a bundle, each with name, licence and credit."""
+    found: list[Mapping[str, str]] = []
+    for start in (first_line(each) for each in lineage(run)):
+        if start.get("stage") == "research":
+            found.append(bundle.PHOTOGRAPHS)
+        for file in (start.get("config", {}).get(name) for name in ("mix", "keypoints")):
+            found += _published(Path(file)) if file else []
+    if other is not None:
+        known = json.loads((other.bundle / bundle.CONFIG).read_text())["training_data"]
+        found += [entry for entry in known if entry not in bundle.TRAINING_DATA]
+    return [entry for number, entry in enumerate(found) if entry not in found[:number]]
+
+
+def _published(mix: Path) -> list[Mapping[str, str]]:
+    """The sets of a mix file, or the file where it is no longer there."""
+    try:
+        entries = [entry_of(each.name) for each in read_mix(mix).sets]
+    except DatasetError:
+        return [{"name": f"published sets named in {mix.name}", "licence": "research only", "credit": "their authors"}]
+    return [{"name": entry.title, "licence": entry.licence, "credit": entry.page} for entry in entries]
 
 
 def body_of(run: Path) -> Body:
@@ -281,7 +299,8 @@ def export(run: Path, target: Path, name: str, scores: Sequence[Path] = (), othe
         if max(found.values()) > 1:
             return False
         numbers = {key: value for path in scores for key, value in json.loads(path.read_text()).items()}
-        config = bundle.bundle_config(name, network.config, body, numbers, learned_photographs(run, other))
+        is_research, data = learned_photographs(run, other), research_data(run, other)
+        config = bundle.bundle_config(name, network.config, body, numbers, is_research, data)
         card = model_card(run, config, None if other is None else (other.bundle, other.share))
         size_mb = bundle.finish(folder, config, card) / 1e6
         if size_mb > LARGEST_MB:

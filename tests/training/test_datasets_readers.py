@@ -145,6 +145,11 @@ def test_composite_reads_rows_of_its_sources_through_the_line_list(tmp_path: Pat
     assert image is not None and np.abs(reader[0].joints_2d - PEOPLE[4].sample.joints_2d).max() < 1e-9
 
 
+def test_set_without_a_yaml_of_its_own_is_read_by_the_names_of_its_files(tmp_path: Path) -> None:
+    writers.write_metro(tmp_path / "muco", "train", PEOPLE).unlink()
+    assert len(open_set("muco", tmp_path)) == 5
+
+
 def test_line_list_selects_rows_of_a_plain_set(tmp_path: Path) -> None:
     path = writers.write_metro(tmp_path, "train", PEOPLE, with_gender=True)
     (tmp_path / "train.linelist.tsv").write_text("4\n2\n")

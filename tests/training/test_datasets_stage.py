@@ -132,6 +132,8 @@ def test_stage_trains_and_its_weights_say_research_only(tmp_path: Path) -> None:
     steps = [event for event in read_events(run) if event["event"] == "step"]
     assert len(steps) == 2 and {"vertices", "projection", "tokens", "heatmap"} <= steps[0].keys()
     assert export.learned_photographs(run) and export.body_of(run).name == "open"
+    data = [entry["name"] for entry in export.research_data(run)]
+    assert len(data) == 3 and data[1] == "COCO 2014 with EFT's fits"
 
 
 def test_fault_of_a_set_ends_a_run_in_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -66,6 +66,12 @@ def _metro(file: str, is_pseudo: bool = True) -> Opener:
     return lambda folder, name: MetroTsv(folder / file, name, is_pseudo)
 
 
+def _metro_alone(folder: str, stem: str, labels: str = "", is_pseudo: bool = True) -> Opener:
+    """One of METRO's sets by its own .yaml, or by the names of its files where it has none."""
+    names = {"img": f"{stem}.img.tsv", "label": f"{labels}{stem}.label.tsv", "linelist": f"{labels}{stem}.linelist.tsv"}
+    return lambda place, name: MetroTsv(place / folder / f"{stem}.yaml", name, is_pseudo, names)
+
+
 def _cliff(file: str) -> Opener:
     return lambda folder, name: Cliff(folder / file, folder, name)
 
@@ -137,14 +143,14 @@ ENTRIES = (
     ),
     Entry("h36m-valid", "Human3.6M, protocol 2 of METRO's validation", ("human3.6m/valid.protocol2.yaml",),
           METRO_PAGE, METRO_TERMS, _metro("human3.6m/valid.protocol2.yaml")),
-    Entry("metro-coco", "COCO with fits, METRO's TSV", ("coco_smpl/train.yaml", "coco_smpl/train.img.tsv"),
-          METRO_PAGE, METRO_TERMS, _metro("coco_smpl/train.yaml")),
-    Entry("muco", "MuCo-3DHP, METRO's TSV", ("muco/train.yaml", *_metro_files("muco", "train")),
-          METRO_PAGE, METRO_TERMS, _metro("muco/train.yaml")),
-    Entry("up-3d", "UP-3D, METRO's TSV", ("up3d/trainval.yaml", *_metro_files("up3d", "trainval")),
-          METRO_PAGE, METRO_TERMS, _metro("up3d/trainval.yaml")),
-    Entry("metro-3dpw-train", "3DPW train, METRO's TSV", ("3dpw/train.yaml", *_metro_files("3dpw", "train")),
-          METRO_PAGE, METRO_TERMS, _metro("3dpw/train.yaml", is_pseudo=False)),
+    Entry("metro-coco", "COCO with fits, METRO's TSV", _metro_files("coco_smpl", "train", "smpl/"),
+          METRO_PAGE, METRO_TERMS, _metro_alone("coco_smpl", "train", "smpl/")),
+    Entry("muco", "MuCo-3DHP, METRO's TSV", _metro_files("muco", "train"),
+          METRO_PAGE, METRO_TERMS, _metro_alone("muco", "train")),
+    Entry("up-3d", "UP-3D, METRO's TSV", _metro_files("up3d", "trainval"),
+          METRO_PAGE, METRO_TERMS, _metro_alone("up3d", "trainval")),
+    Entry("metro-3dpw-train", "3DPW train, METRO's TSV", _metro_files("3dpw", "train"),
+          METRO_PAGE, METRO_TERMS, _metro_alone("3dpw", "train", is_pseudo=False)),
     Entry("metro-3dpw-test", "3DPW test, METRO's TSV with genders",
           ("3dpw/test_has_gender.yaml", *_metro_files("3dpw/has_gender", "test")),
           METRO_PAGE, METRO_TERMS, _metro("3dpw/test_has_gender.yaml", is_pseudo=False)),

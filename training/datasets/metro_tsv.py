@@ -14,6 +14,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,19 +65,22 @@ def _read_yaml(path: Path, source: str) -> dict[str, Any]:
 class MetroTsv(Reader):
     """People of a METRO YAML file."""
 
-    def __init__(self, path: Path, name: str, is_pseudo: bool = True) -> None:
+    def __init__(
+        self, path: Path, name: str, is_pseudo: bool = True, files: Mapping[str, str] | None = None
+    ) -> None:
         """Reads indexes and line lists; no label, no picture.
 
         Args:
             path: the .yaml.
             name: of the set.
             is_pseudo: whether its SMPL parameters were fitted; of the sets above all but 3DPW's were.
+            files: img, label and linelist for a set whose .yaml is not among what was published.
 
         Raises:
             DatasetError: a file is missing or truncated, or the files do not belong together.
         """
         self.name, self.path, self.is_pseudo = name, path, is_pseudo
-        content = _read_yaml(path, name)
+        content = dict(files) if files is not None and not path.is_file() else _read_yaml(path, name)
         is_composite = bool(content.get("composite", False))
         images, labels = (content[key] if is_composite else [content[key]] for key in ("img", "label"))
         if not isinstance(images, list) or not isinstance(labels, list) or len(images) != len(labels):
