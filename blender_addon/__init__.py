@@ -28,6 +28,7 @@ from bpy.app.handlers import persistent
 
 from . import (
     operators,
+    operators_cache,
     operators_contacts,
     operators_downloads,
     operators_engine,
@@ -72,6 +73,7 @@ CLASSES = (
     *operators_takes.CLASSES,
     *operators_relink.CLASSES,
     *operators_contacts.CLASSES,
+    *operators_cache.CLASSES,
     *operators_export.CLASSES,
     *operators_queue.CLASSES,
     *operators_engine.CLASSES,

@@ -31,22 +31,20 @@ LEAF_SHARE = 0.6  # a bone without children goes on in its parent's direction, t
 SHORTEST_BONE_M = 0.01  # Blender deletes a bone without length
 
 
-def make_armature(body: Any, person: PersonMotion, frames: Float, name: str) -> bpy.types.Object:
-    """An armature object at rest in the person's own shape, with every bone keyed on every frame.
+def make_armature(body: Any, betas: Float, name: str) -> bpy.types.Object:
+    """An armature object at rest in the person's own shape; `key_bones` gives it its motion.
 
     Args:
         body: the body of the motion (`core.body.Body`).
-        person: the motion, with `bone_rotations` and `bone_transl`.
-        frames: (T,) scene frames.
+        betas: (10,) shape.
         name: of the object.
 
     Returns:
         The object, linked to the scene's own collection so that its bones can be made.
     """
-    joints = body.shape(person.betas[None])[1][0]
+    joints = body.shape(betas[None])[1][0]
     armature = bpy.data.objects.new(name, bpy.data.armatures.new(name))
     _make_bones(armature, axes.body_to_armature(joints), [int(parent) for parent in body.parents])
-    _key_bones(armature, person, joints[0], frames)
     return armature
 
 
@@ -62,6 +60,29 @@ def make_skinned_body(body: Any, betas: Float, armature: bpy.types.Object, name:
     modifier: Any = skinned.modifiers.new("Armature", "ARMATURE")
     modifier.object = armature
     return skinned
+
+
+def key_bones(armature: bpy.types.Object, body: Any, person: PersonMotion, frames: Float) -> None:
+    """Key every bone on every frame: a bone's own axes are those of its rest, so each turn is seen from there.
+
+    Args:
+        armature: at rest.
+        body: the body of the motion (`core.body.Body`).
+        person: the motion, with `bone_rotations` and `bone_transl`.
+        frames: (T,) scene frames.
+    """
+    pelvis = body.shape(person.betas[None])[1][0][0]
+    bones: Any = armature.data.bones  # type: ignore[union-attr]
+    rest = np.array([bones[name].matrix_local.to_3x3() for name in BONES])
+    rest_wxyz = np.array([bones[name].matrix_local.to_quaternion() for name in BONES], dtype=np.float64)
+    turns = axes.bone_rotations_to_armature(np.asarray(person.bone_rotations, dtype=np.float64))
+    turns = axes.quaternion_product(axes.quaternion_product(axes.quaternion_inverse(rest_wxyz), turns), rest_wxyz)
+    curves = curves_of(armature, armature.name)
+    for joint, name in enumerate(BONES):
+        write_vector_curves(curves, f'pose.bones["{name}"].rotation_quaternion', frames, turns[:, joint])
+    position = axes.camera_to_world(pelvis + person.bone_transl + person.transl)
+    location = (position - axes.body_to_armature(pelvis)) @ rest[0]
+    write_vector_curves(curves, f'pose.bones["{BONES[0]}"].location', frames, location)
 
 
 def bone_tails(heads: Float, parents: list[int]) -> Float:
@@ -95,18 +116,3 @@ def _make_bones(armature: bpy.types.Object, heads: Float, parents: list[int]) ->
     layer.objects.active = before
     data.display_type = "STICK"
     armature.show_in_front = True
-
-
-def _key_bones(armature: bpy.types.Object, person: PersonMotion, pelvis: Float, frames: Float) -> None:
-    """Write the curves: a bone's own axes are those of its rest, so each turn is seen from there."""
-    bones: Any = armature.data.bones  # type: ignore[union-attr]
-    rest = np.array([bones[name].matrix_local.to_3x3() for name in BONES])
-    rest_wxyz = np.array([bones[name].matrix_local.to_quaternion() for name in BONES], dtype=np.float64)
-    turns = axes.bone_rotations_to_armature(np.asarray(person.bone_rotations, dtype=np.float64))
-    turns = axes.quaternion_product(axes.quaternion_product(axes.quaternion_inverse(rest_wxyz), turns), rest_wxyz)
-    curves = curves_of(armature, armature.name)
-    for joint, name in enumerate(BONES):
-        write_vector_curves(curves, f'pose.bones["{name}"].rotation_quaternion', frames, turns[:, joint])
-    position = axes.camera_to_world(pelvis + person.bone_transl + person.transl)
-    location = (position - axes.body_to_armature(pelvis)) @ rest[0]
-    write_vector_curves(curves, f'pose.bones["{BONES[0]}"].location', frames, location)

@@ -74,7 +74,7 @@ def request_from(context: Any) -> Request:
         footage=footage.parent if is_sequence else footage,
         takes=takes_folder(),
         people="all" if is_picked else settings.people,
-        build=BuildSettings(name, tuple(sorted(settings.outputs)), settings.matches_scene),
+        build=BuildSettings(name, tuple(sorted(settings.outputs)), settings.matches_scene, settings.storage == "CACHE"),
         clean_up=clean_up_from(settings),
         weights=preference("weights", ""),
         detector=preference("detector", ""),

@@ -10,14 +10,10 @@ Both turns are proper rotations, so triangles keep their winding and quaternions
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-
-if TYPE_CHECKING:
-    from .bridge import PersonMotion
 
 Float: TypeAlias = npt.NDArray[np.floating[Any]]
 
@@ -47,12 +43,6 @@ def camera_to_world(points: Float) -> Float:
 def height(points: Float) -> Float:
     """World z (...) of points (..., 3) in the camera's axes; metres."""
     return np.asarray(-points[..., 1])
-
-
-def nearest_m(persons: Iterable[PersonMotion]) -> float:
-    """Depth of the nearest vertex of these people in front of the camera, at least 2 cm; metres."""
-    depths = [(person.vertices[..., 2] + person.transl[:, None, 2]).min() for person in persons]
-    return max(0.02, float(min(depths)))
 
 
 def world_to_camera(points: Float) -> Float:

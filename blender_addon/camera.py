@@ -20,19 +20,26 @@ logger = logging.getLogger(__name__)
 PICTURE_SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".exr", ".webp"}
 NEAR_SHARE = 0.5
 """Of the way to the nearest body: what the scene already has around the camera doesn't block its view."""
+NEAREST_M = 0.02
 FAR_M = 1000.0
 SAME_LENS_MM = 1e-3
 """A lens that changes by less doesn't zoom."""
 
 
-def make_camera(motion: Motion, name: str) -> bpy.types.Object:
-    """A camera object, not yet in a collection: looking through it, a metre covers the footage's pixels."""
+def make_camera(motion: Motion, nearest_m: float, name: str) -> bpy.types.Object:
+    """A camera object, not yet in a collection: looking through it, a metre covers the footage's pixels.
+
+    Args:
+        motion: of the footage.
+        nearest_m: depth of the nearest vertex of anybody.
+        name: of the object.
+    """
     data = bpy.data.cameras.new(name)
     data.sensor_fit = "HORIZONTAL"
     data.sensor_width = axes.SENSOR_WIDTH_MM
     data.sensor_height = axes.SENSOR_WIDTH_MM * motion.height / motion.width
     data.lens = axes.lens_mm(motion.focal_px, motion.width)
-    data.clip_start, data.clip_end = NEAR_SHARE * axes.nearest_m(motion.persons), FAR_M
+    data.clip_start, data.clip_end = NEAR_SHARE * max(NEAREST_M, nearest_m), FAR_M
     camera = bpy.data.objects.new(name, data)
     camera.rotation_euler = axes.CAMERA_EULER
     return camera

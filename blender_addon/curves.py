@@ -28,6 +28,17 @@ def curves_of(datablock: Any, name: str) -> Any:
     return strip.channelbag(slot, ensure=True).fcurves
 
 
+def own_curves(datablock: Any, name: str) -> Any:
+    """The F-curve collection that animates a datablock now; that of a new action where nothing does."""
+    animation = datablock.animation_data
+    if animation is None or animation.action is None:
+        return curves_of(datablock, name)
+    if bpy.app.version < SLOTTED_SINCE:
+        return animation.action.fcurves
+    (strip,) = animation.action.layers[0].strips
+    return strip.channelbag(animation.action_slot, ensure=True).fcurves
+
+
 def existing_curves(datablock: Any) -> list[Any]:
     """The F-curves that animate a datablock now; empty where nothing does."""
     animation = datablock.animation_data

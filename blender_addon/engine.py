@@ -78,7 +78,10 @@ class EngineJob:
         self._child: subprocess.Popen[str] | None = None
         self._reader: threading.Thread | None = None
         self._cancelled_at: float | None = None
-        self._start_next()
+        if self._waiting:
+            self._start_next()
+        else:
+            self.state = "done"
 
     @property
     def pid(self) -> int | None:

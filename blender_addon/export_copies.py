@@ -15,18 +15,27 @@ import numpy as np
 
 from .axes import Float
 from .curves import SLOTTED_SINCE, curves_of, existing_curves, forget_animation, write_curve
+from .mesh_cache import cache_of, frames_of, read_cache
 from .morphs import Morphs, few_morphs
+
+WINDOW = 64
+"""Samples of a cache that are read at once."""
 
 
 def relative_copy(body: bpy.types.Object) -> bpy.types.Object:
     """A copy of a body whose shape keys are relative, each 1 on its own frame and 0 on its neighbours.
 
     Its curves go by index, quicker than by name, which nobody edits in a temporary object.
+
+    Raises:
+        MocapError: the body's mesh cache is missing.
     """
+    frames = _motion_frames(body)
+    first = read_cache(body, 0, 1) if cache_of(body) else None  # asked before anything is made
     copied = _plain_copy(body)
-    mesh: Any = body.data
+    if first is not None:
+        _add_cached_keys(copied, body, len(frames))
     keys: Any = copied.data.shape_keys  # type: ignore[union-attr]
-    frames = _eval_time_frames(mesh.shape_keys)
     keys.animation_data_clear()  # the copy shares the original's action: leave that alone
     keys.use_relative = True
     curves = curves_of(keys, f"{body.name} export")
@@ -39,13 +48,22 @@ def relative_copy(body: bpy.types.Object) -> bpy.types.Object:
 
 
 def morph_copy(body: bpy.types.Object, count: int) -> tuple[bpy.types.Object, Morphs]:
-    """A copy of a body with a few relative shape keys in place of one a frame, and how near they come."""
+    """A copy of a body with a few relative shape keys in place of one a frame, and how near they come.
+
+    Raises:
+        MocapError: the body's mesh cache is missing.
+    """
     mesh: Any = body.data
-    morphs = few_morphs(_key_vertices(mesh.shape_keys), count)
+    frames = _motion_frames(body)
+    vertices = read_cache(body, 0, len(frames)) if cache_of(body) else _key_vertices(mesh.shape_keys)
+    morphs = few_morphs(vertices, count)
     copied: Any = _plain_copy(body)
     old_keys = copied.data.shape_keys
-    copied.shape_key_clear()
-    bpy.data.batch_remove([old_keys])  # otherwise they stay in the file without a user
+    if old_keys is not None:
+        copied.shape_key_clear()
+        bpy.data.batch_remove([old_keys])  # otherwise they stay in the file without a user
+    else:
+        copied.modifiers.remove(cache_of(copied))
     copied.data.vertices.foreach_set("co", morphs.basis.astype(np.float32).ravel())
     copied.shape_key_add(name="Basis", from_mix=False)
     for number, offset in enumerate(morphs.offsets, 1):
@@ -54,7 +72,6 @@ def morph_copy(body: bpy.types.Object, count: int) -> tuple[bpy.types.Object, Mo
         key.value = 0.0
     keys = copied.data.shape_keys
     curves = curves_of(keys, f"{body.name} export")
-    frames = _eval_time_frames(mesh.shape_keys)
     for number, weights in enumerate(morphs.weights.T, 1):
         write_curve(curves, f"key_blocks[{number}].value", frames, weights)
     copied.data.update()
@@ -137,6 +154,20 @@ def _own_action(copied: Any, original: bpy.types.Object) -> None:
         animation.action_slot = next(
             slot for slot in animation.action.slots if slot.identifier == held.action_slot.identifier
         )
+
+
+def _motion_frames(body: Any) -> Float:
+    """(T,) scene frames of a body's shape keys, or of its cache's samples."""
+    return frames_of(body) if cache_of(body) else _eval_time_frames(body.data.shape_keys)
+
+
+def _add_cached_keys(copied: Any, body: Any, frame_count: int) -> None:
+    """A shape key for each sample of a body's cache, in place of the cache."""
+    copied.modifiers.remove(cache_of(copied))
+    for first in range(0, frame_count, WINDOW):
+        for vertices in read_cache(body, first, min(first + WINDOW, frame_count)):
+            key = copied.shape_key_add(name="frame", from_mix=False)
+            key.points.foreach_set("co", vertices.ravel())
 
 
 def _eval_time_frames(keys: Any) -> Float:

@@ -15,6 +15,7 @@ import addon_utils
 import bpy
 
 from . import bridge
+from .cache_repair import missing_caches
 from .curves import existing_curves
 from .export_copies import lent_names, morph_copy, relative_copy, removed_afterwards, skeleton_copy
 from .export_presets import PRESETS, Preset, has_body, morphs_for
@@ -50,12 +51,14 @@ def export_take(built: BuiltTake, path: Path, preset: Preset | None = None, morp
         morph_count: morphs of a body in glTF and FBX; 0 is one a frame, or what a game engine takes.
 
     Raises:
-        MocapError: this Blender can't write the format, or BVH was asked for without a skeleton.
+        MocapError: this Blender can't write the format, BVH was asked for without a skeleton, or a mesh cache is
+            missing.
     """
     kind = path.suffix.removeprefix(".")
     if kind not in FORMATS or (preset is not None and preset.kind != kind):
         raise ValueError(f"expected one of {', '.join([preset.kind] if preset else FORMATS)}, got {kind!r}")
     check_format(kind)
+    check_caches(built)
     preset = preset or PRESETS[kind]
     path.parent.mkdir(parents=True, exist_ok=True)
     exported = Exported([], [])
@@ -76,6 +79,13 @@ def check_format(kind: str) -> None:
     """Raises MocapError where this Blender can't write the format."""
     if kind in EXPORT_OPERATORS and EXPORT_OPERATORS[kind] not in dir(bpy.ops.wm):
         raise bridge.MocapError(f"this Blender was built without {kind}; use Blender from blender.org")
+
+
+def check_caches(built: BuiltTake) -> None:
+    """Raises MocapError where a body would be written as it stands, because its mesh cache is missing."""
+    missing = missing_caches(built)
+    if missing:
+        raise bridge.MocapError(f"{missing[0]}: the mesh cache is missing; find or rebuild it in the section Output")
 
 
 def _objects(names: list[str | None]) -> list[bpy.types.Object]:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import Any
 
 import bpy
 
 from . import bridge, session
+from .stepping import SLICE_S
 from .strip import redraw_strips
 
 TIMER_S = 0.1
+BUILDING_TIMER_S = 0.01
 WAIT_S = 0.02
 REDRAW_S = 1.0
 UNDOABLE: Any = {"REGISTER", "UNDO"}
@@ -25,6 +28,7 @@ class StepsEngine:
     report: Any
     _timer: Any = None
     _session: session.Session | None = None
+    _is_quick = False
     _scene = ""
     _shown: tuple[str, float] = ("", 0.0)
     _strip = 0
@@ -60,9 +64,8 @@ class StepsEngine:
             return self.execute(context)
         if not self._start(context):
             return {"CANCELLED"}
-        manager = context.window_manager
-        self._timer = manager.event_timer_add(TIMER_S, window=context.window)
-        manager.modal_handler_add(self)
+        self._set_timer(context, TIMER_S)
+        context.window_manager.modal_handler_add(self)
         return {"RUNNING_MODAL"}
 
     def modal(self, context: Any, event: bpy.types.Event) -> set[Any]:
@@ -71,10 +74,13 @@ class StepsEngine:
         if running is None or running is not self._session:
             return self._end(context, {"CANCELLED"})
         if event.type == "ESC" and event.value == "PRESS":
-            running.job.cancel()
+            running.cancel()
             return {"RUNNING_MODAL"}
         if event.type != "TIMER":
-            return {"PASS_THROUGH"}
+            is_undo = running.building is not None and event.type == "Z" and (event.ctrl or event.oskey)
+            return {"RUNNING_MODAL"} if is_undo else {"PASS_THROUGH"}
+        if running.building is not None and not self._is_quick:
+            self._set_timer(context, BUILDING_TIMER_S)
         try:
             result = self._step(context, running)
         except BaseException:
@@ -98,7 +104,7 @@ class StepsEngine:
             return {"CANCELLED"}
         while True:
             assert self._session is not None
-            result = self._step(context, self._session)
+            result = self._step(context, self._session, math.inf)
             if result != {"RUNNING_MODAL"}:
                 return result
             time.sleep(WAIT_S)
@@ -107,6 +113,13 @@ class StepsEngine:
         """Blender ends the operator: another file is loaded, or the window closes."""
         session.close()
         self._end(context, set())
+
+    def _set_timer(self, context: Any, seconds: float) -> None:
+        manager = context.window_manager
+        if self._timer is not None:
+            manager.event_timer_remove(self._timer)
+        self._timer = manager.event_timer_add(seconds, window=context.window)
+        self._is_quick = seconds < TIMER_S
 
     def _start(self, context: Any) -> bool:
         try:
@@ -117,9 +130,9 @@ class StepsEngine:
         self._scene = context.scene.name
         return True
 
-    def _step(self, context: Any, running: session.Session) -> set[Any]:
+    def _step(self, context: Any, running: session.Session, slice_s: float | None = None) -> set[Any]:
         """One step; the objects go to the scene in which the run was started, wherever the person is now."""
-        state = running.step(bpy.data.scenes.get(self._scene) or context.scene)
+        state = running.step(bpy.data.scenes.get(self._scene) or context.scene, SLICE_S if slice_s is None else slice_s)
         if state == "running":
             return {"RUNNING_MODAL"}
         for notice in running.job.notices:

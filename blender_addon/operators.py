@@ -6,11 +6,12 @@ from typing import Any
 import bpy
 from bpy.props import StringProperty
 
-from . import bridge, session, takes
-from .asked import full_request, why_not
+from . import session
+from .asked import RUNNING, full_request, why_not
 from .modal import UNDOABLE, StepsEngine, allowed
 from .properties import settings_of
-from .scene import BuildSettings, build_take, counted_people
+from .request import Plan
+from .scene import BuildSettings, counted_people
 
 
 class MOCAP_OT_reconstruct(StepsEngine, bpy.types.Operator):  # noqa: N801
@@ -52,36 +53,73 @@ class MOCAP_OT_cancel(bpy.types.Operator):  # noqa: N801
         """Ask the engine to end."""
         running = session.current()
         if running is not None:
-            running.job.cancel()
+            running.cancel()
         return {"FINISHED"}
 
 
-class MOCAP_OT_build_motion(bpy.types.Operator):  # noqa: N801
-    """Build the people of a solved motion (motion.npz) in the scene."""
+class MOCAP_OT_choose_motion(bpy.types.Operator):  # noqa: N801
+    """Build the people of a solved motion (motion.npz) in the scene. Esc cancels, and leaves nothing."""
 
-    bl_idname = "mocap.build_motion"
+    bl_idname = "mocap.choose_motion"
     bl_label = "Build from a motion file"
-    bl_options = UNDOABLE
 
     filepath: StringProperty(subtype="FILE_PATH")  # type: ignore[valid-type]
     filter_glob: StringProperty(default="*.npz", options={"HIDDEN"})  # type: ignore[valid-type]
+
+    @classmethod
+    def poll(cls, _context: Any) -> bool:
+        """Whether nothing else runs."""
+        return allowed(cls, RUNNING if session.is_running() else "")
 
     def invoke(self, context: Any, _event: bpy.types.Event) -> set[Any]:
         """Ask for the file."""
         context.window_manager.fileselect_add(self)
         return {"RUNNING_MODAL"}
 
-    def execute(self, context: Any) -> set[Any]:
-        """Read it and build."""
-        settings = settings_of(context.scene)
-        path = Path(bpy.path.abspath(self.filepath))
-        build = BuildSettings(path.stem, tuple(sorted(settings.outputs)), settings.matches_scene)
+    def execute(self, _context: Any) -> set[Any]:
+        """Hand it over: what a file browser calls can't go on in the background itself."""
         try:
-            takes.mark(build_take(context.scene, bridge.read_motion(path), build), None, path)
-        except bridge.MocapError as error:
+            bpy.ops.mocap.build_motion("INVOKE_DEFAULT", filepath=self.filepath)  # type: ignore[attr-defined]
+        except RuntimeError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
         return {"FINISHED"}
+
+
+class MOCAP_OT_build_motion(StepsEngine, bpy.types.Operator):  # noqa: N801
+    """Build the people of a solved motion (motion.npz) in the scene, of a file that is known."""
+
+    bl_idname = "mocap.build_motion"
+    bl_label = "Build a motion"
+    bl_options = UNDOABLE
+
+    filepath: StringProperty(subtype="FILE_PATH")  # type: ignore[valid-type]
+
+    @classmethod
+    def poll(cls, _context: Any) -> bool:
+        """Whether nothing else runs."""
+        return allowed(cls, RUNNING if session.is_running() else "")
+
+    def begin(self, context: Any) -> session.Session:
+        """Nothing for the engine to do."""
+        settings = settings_of(context.scene)
+        path = Path(bpy.path.abspath(self.filepath))
+        outputs = tuple(sorted(settings.outputs))
+        build = BuildSettings(path.stem, outputs, settings.matches_scene, settings.storage == "CACHE")
+        return session.begin(Plan([], title="Building", motion=path, build=build))
+
+    def done(self, context: Any, ended: session.Session) -> set[Any]:
+        """Show what was built."""
+        assert ended.built is not None
+        look_through_camera(context)
+        return {"FINISHED"}
+
+    def failed(self, context: Any, ended: session.Session) -> set[Any]:
+        """Say why nothing was built."""
+        if ended.state != "cancelled":
+            return super().failed(context, ended)
+        self.report({"WARNING"}, "Cancelled: nothing was built")
+        return {"CANCELLED"}
 
 
 class MOCAP_OT_look_through(bpy.types.Operator):  # noqa: N801
@@ -111,4 +149,4 @@ def look_through_camera(context: Any) -> None:
             space.region_3d.view_perspective = "CAMERA"
 
 
-CLASSES = (MOCAP_OT_reconstruct, MOCAP_OT_cancel, MOCAP_OT_build_motion, MOCAP_OT_look_through)
+CLASSES = (MOCAP_OT_reconstruct, MOCAP_OT_cancel, MOCAP_OT_choose_motion, MOCAP_OT_build_motion, MOCAP_OT_look_through)

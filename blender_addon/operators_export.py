@@ -8,7 +8,7 @@ from bpy.props import EnumProperty, IntProperty, StringProperty
 
 from . import bridge, session
 from .export_presets import PRESETS, estimated_bytes, has_body, morphs_for
-from .exports import check_format, export_take
+from .exports import check_caches, check_format, export_take
 from .modal import allowed
 from .operators_takes import NO_TAKE, active_record
 from .properties import settings_of
@@ -70,6 +70,7 @@ def why_not_export(context: Any) -> str:
         return "BVH holds skeletons: make the skeleton too"
     try:
         check_format(kind)
+        check_caches(record.built)
     except bridge.MocapError as error:
         return str(error)
     return ""

@@ -90,7 +90,7 @@ class MOCAP_OT_mark_unsure(bpy.types.Operator):  # noqa: N801
         record = active_record(context)
         assert record is not None
         try:
-            motion = bridge.read_motion(record.motion)
+            motion = bridge.open_motion(record.motion)
         except bridge.MocapError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
@@ -148,7 +148,7 @@ def clean_up_plan(context: Any, contacts: Path | None = None) -> Plan:
         runs="The clean-up",
         take=record.take,
         motion=record.motion,
-        build=BuildSettings(name, outputs, is_its_camera),
+        build=BuildSettings(name, outputs, is_its_camera, settings.storage == "CACHE"),
         replaces=name,
         python=preference("python", ""),
     )

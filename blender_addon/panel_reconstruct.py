@@ -49,9 +49,9 @@ def draw_progress(layout: Any, running: session.Session, width: int) -> None:
     progress = running.job.progress
     layout.label(text=running.plan.title)
     text = running.stage_text
-    if progress.seconds_left is not None:
+    if running.building is None and progress.seconds_left is not None:
         text += f", {time_text(progress.seconds_left)} left"
-    layout.progress(factor=progress.fraction, text=text)
+    layout.progress(factor=running.fraction, text=text)
     if progress.message:
         layout.label(text=progress.message)
     if running.silence_text:

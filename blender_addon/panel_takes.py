@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import session, takes
+from . import blend_size, session, takes
 from .bone_maps import detect_map
 from .contact_ranges import contacts_near
 from .footage_links import lost_footage
 from .on_disk import self_check
+from .operators_cache import missing_text
 from .operators_contacts import why_not_get_contacts
 from .operators_export import size_text, takes_morphs, why_not_export
 from .operators_takes import NO_TAKE, active_record, why_not_clean_up
@@ -115,9 +116,22 @@ class OutputSection(Section):
         """Draw the choices and the retarget."""
         layout, settings = self.layout, settings_of(context.scene)
         layout.row().prop(settings, "outputs", expand=True)
+        draw_storage(layout, context)
         layout.prop(settings, "matches_scene")
-        layout.operator("mocap.build_motion", icon="FILE_FOLDER")
+        layout.operator("mocap.choose_motion", icon="FILE_FOLDER")
         draw_retarget(layout.box(), context)
+
+
+def draw_storage(layout: Any, context: Any) -> None:
+    """Where the mesh's motion is kept, how large that gets, and a cache that is missing."""
+    settings, width = settings_of(context.scene), letters(context)
+    if "mesh" in settings.outputs:
+        layout.row().prop(settings, "storage", expand=True)
+    if size := blend_size.size_text(context):
+        draw_text(layout, size, width, "INFO")
+    if problem := missing_text(context):
+        draw_text(layout, problem, width, "ERROR")
+        layout.operator("mocap.repair_cache", icon="FILE_REFRESH")
 
 
 def draw_retarget(layout: Any, context: Any) -> None:

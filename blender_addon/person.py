@@ -1,16 +1,18 @@
-"""One person of a motion: an empty that carries the root, and the body, one absolute shape key a frame."""
+"""One person of a motion: an empty that carries the root, and the body, one shape key or cached sample a frame."""
 
 from __future__ import annotations
 
 import colorsys
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import bpy
 import numpy as np
 
-from . import axes
+from . import axes, bridge
 from .axes import Float
-from .curves import curves_of, write_curve, write_vector_curves
+from .curves import curves_of, own_curves, write_curve, write_vector_curves
+from .mesh_cache import CacheFile, play_cache
 
 if TYPE_CHECKING:
     from .bridge import PersonMotion
@@ -35,26 +37,57 @@ def make_root(person: PersonMotion, frames: Float, name: str) -> bpy.types.Objec
     return root
 
 
-def make_body(person: PersonMotion, faces: Any, frames: Float, name: str) -> bpy.types.Object:
-    """The body as a mesh object with an absolute shape key for each frame, to be parented to the root.
+def body_steps(
+    person: PersonMotion, body: Callable[[], Any], frames: Float, cache: CacheFile | None
+) -> Iterator[int]:
+    """Give a body its motion, a window of frames at a time; yields how many frames are done.
 
-    Absolute keys: evaluation costs 0.1 ms a frame at 3000 frames, where relative keys cost 200 ms.
+    An absolute shape key for each frame, or a sample of a cache. Absolute keys: evaluation costs 0.1 ms a frame at
+    3000 frames, where relative keys cost 200 ms.
+
+    Args:
+        person: the motion; its vertices may be on disk.
+        body: gives the object, at rest; asked for in each step.
+        frames: (T,) scene frames.
+        cache: the file that takes the vertices; None for shape keys.
+
+    Raises:
+        MocapError: the body was deleted between two steps, or the cache can't be written.
     """
-    mesh = make_mesh(axes.camera_to_world(person.vertices[0]), faces, name)
-    body = bpy.data.objects.new(name, mesh)
-    for vertices, scene_frame in zip(person.vertices, frames, strict=True):
+    done = 0
+    for window in bridge.core_module("stored").windows(person.vertices):
+        vertices = axes.camera_to_world(window).astype(np.float32)
+        if cache is None:
+            _add_keys(body(), vertices, frames[done:])
+        else:
+            cache.write(vertices)
+        done += len(window)
+        yield done
+    item = body()
+    if cache is None:
+        _play_keys(item, frames)
+    else:
+        play_cache(item, cache.path, frames)
+
+
+def _add_keys(body: bpy.types.Object, vertices: Float, frames: Float) -> None:
+    """A shape key for each of vertices (N, V, 3), named by frames (N or more,)."""
+    for shape, scene_frame in zip(vertices, frames, strict=False):
         key = body.shape_key_add(name=f"frame {scene_frame:g}", from_mix=False)
         if key is None:
-            raise RuntimeError(f"Blender made no shape key for frame {scene_frame:g} of {name}")
+            raise RuntimeError(f"Blender made no shape key for frame {scene_frame:g} of {body.name}")
         points: Any = key.points
-        points.foreach_set("co", axes.camera_to_world(vertices).astype(np.float32).ravel())
+        points.foreach_set("co", shape.ravel())
         key.value = 0.0  # 1 from Blender 5.0 on, which adds up if the keys are ever made relative
+
+
+def _play_keys(body: bpy.types.Object, frames: Float) -> None:
+    mesh: Any = body.data
     keys: Any = mesh.shape_keys
     keys.use_relative = False
     # A key block's own frame drifts in float32 (9999.904 for 10000): keying just that makes it exact.
     positions = np.array([block.frame for block in keys.key_blocks])
-    write_curve(curves_of(keys, name), "eval_time", frames, positions)
-    return body
+    write_curve(curves_of(keys, body.name), "eval_time", frames, positions)
 
 
 def make_mesh(vertices: Float, faces: Any, name: str) -> bpy.types.Mesh:
@@ -80,15 +113,15 @@ def make_material(index: int, name: str) -> bpy.types.Material:
     return material
 
 
-def key_presence(item: bpy.types.Object, frames: Float, scene_range: tuple[int, int]) -> None:
+def key_presence(item: bpy.types.Object, there: tuple[float, float], scene_range: tuple[int, int]) -> None:
     """Hide an object before its first and after its last frame, where the scene goes on without it.
 
     Args:
-        item: an object whose own action is still free.
-        frames: (T,) scene frames in which the person is there.
+        item: an object; the curves join those that it has.
+        there: first and last scene frame in which the person is there.
         scene_range: first and last frame of the take.
     """
-    first, last = float(frames[0]), float(frames[-1])
+    first, last = there
     keys = [(first, 0.0)]
     if scene_range[0] < first:
         keys.insert(0, (float(scene_range[0]), 1.0))
@@ -96,7 +129,7 @@ def key_presence(item: bpy.types.Object, frames: Float, scene_range: tuple[int, 
         keys.append((last + 1.0, 1.0))
     if len(keys) == 1:
         return
-    curves = curves_of(item, f"{item.name} presence")
+    curves = own_curves(item, f"{item.name} presence")
     at, hidden = np.array([k[0] for k in keys]), np.array([k[1] for k in keys])
     for path in ("hide_viewport", "hide_render"):
         write_curve(curves, path, at, hidden, interpolation="CONSTANT")

@@ -143,11 +143,18 @@ class MocapSettings(bpy.types.PropertyGroup):
     outputs: EnumProperty(  # type: ignore[valid-type]
         name="Make",
         items=[
-            ("mesh", "Mesh", "The body surface with one shape key a frame"),
+            ("mesh", "Mesh", "The body surface, with its shape of every frame"),
             ("armature", "Skeleton", "24 keyed bones with a body skinned to them"),
         ],
         options={"ENUM_FLAG"},
         default={"mesh"},
+    )
+    storage: EnumProperty(  # type: ignore[valid-type]
+        name="Keep the mesh's motion in",
+        items=[
+            ("KEYS", "Shape keys", "In the .blend, which grows with the clip; all that is needed is in one file"),
+            ("CACHE", "Mesh cache", "In a file beside the take, which must go where the .blend goes; for long clips"),
+        ],
     )
     smooth: FloatProperty(  # type: ignore[valid-type]
         name="Smoothing",

@@ -64,6 +64,7 @@ class Plan:
         replaces: name of the collection whose place the new one takes; empty for none.
         python: a Python of the user's choice; empty for Blender's own.
         footage: that the commands read; None where they read a take alone.
+        lost: people of the collection `replaces` whose mesh cache is to be written again; nothing is replaced then.
     """
 
     commands: list[list[str]]
@@ -75,6 +76,7 @@ class Plan:
     replaces: str = ""
     python: str = ""
     footage: Path | None = None
+    lost: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +209,7 @@ def request_from_json(text: str) -> Request:
     build, chosen = held.pop("build"), held.pop("clean_up")
     files = {name: Path(chosen[name]) for name in ("contacts", "camera") if chosen.get(name)}
     clean_up = CleanUp(**{**chosen, **files})
-    settings = BuildSettings(build["name"], tuple(build["outputs"]), build["matches_scene"])
+    settings = BuildSettings(**{**build, "outputs": tuple(build["outputs"])})
     footage, takes = Path(held.pop("footage")), Path(held.pop("takes"))
     return Request(footage, takes, build=settings, clean_up=clean_up, **held)
 

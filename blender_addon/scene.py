@@ -5,7 +5,7 @@ collection NAME
 |                 raised so that the lowest foot stands on the grid
 |- NAME camera    lens, sensor and background of the footage; keyed where the shot moves
 |- NAME.ID root   an empty on the person's mid-hip, keyed
-|  `- NAME.ID body      absolute shape keys, one a frame
+|  `- NAME.ID body      absolute shape keys, one a frame, or a mesh cache
 `- NAME.ID skeleton    24 keyed bones
 `- NAME.ID skinned  the body at rest, skinned to them
 """
@@ -13,23 +13,34 @@ collection NAME
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
+from uuid import uuid4
 
 import bpy
 import numpy as np
 
 from . import axes, bridge
-from .armature import make_armature, make_skinned_body
+from .armature import key_bones, make_armature, make_skinned_body
 from .axes import Float
 from .camera import key_camera, make_camera, match_scene, scene_fps, show_footage
-from .person import key_presence, make_body, make_material, make_root
+from .mesh_cache import CacheFile, cache_path
+from .person import body_steps, key_presence, make_material, make_mesh, make_root
+from .removal import delete
+from .stepping import MARK, Steps, finished, found
 
 if TYPE_CHECKING:
     from .bridge import Motion, PersonMotion
 
 Output = Literal["mesh", "armature"]
 OUTPUTS: tuple[Output, ...] = ("mesh", "armature")
+POLL_S = 0.005
+EXTENT_SHARE = 0.1
+"""Of the time of building: a look at all vertices."""
 LOWEST_FEET_PERCENTILE = 5.0  # of the lowest vertex over all frames: a single bad frame doesn't lift the take
 
 
@@ -41,11 +52,13 @@ class BuildSettings:
         name: of the collection, and the beginning of all names in it.
         outputs: mesh, armature or both.
         matches_scene: give the scene the footage's size, frame rate, range and camera.
+        is_cached: keep each body's motion in a mesh cache beside the motion's file, not as shape keys in the .blend.
     """
 
     name: str
     outputs: tuple[Output, ...] = ("mesh",)
     matches_scene: bool = True
+    is_cached: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,40 +88,48 @@ class BuiltTake:
     is_moving: bool = False
 
 
-def build_take(scene: bpy.types.Scene, motion: Motion, settings: BuildSettings) -> BuiltTake:
+def build_take(
+    scene: bpy.types.Scene, motion: Motion, settings: BuildSettings, beside: Path | None = None
+) -> BuiltTake:
     """Build a motion's objects in a collection of their own.
+
+    Args:
+        scene: where the collection goes.
+        motion: what to build; its vertices may be on disk.
+        settings: what to build of it.
+        beside: the motion's file, beside which mesh caches go.
 
     Raises:
         MocapError: the motion holds nobody, or no bone rotations where an armature was asked for.
     """
+    return finished(build_steps(scene, motion, settings, beside))
+
+
+def build_steps(
+    scene: bpy.types.Scene, motion: Motion, settings: BuildSettings, beside: Path | None = None
+) -> Steps[BuiltTake]:
+    """As `build_take`, in short steps; nothing of it is in the scene, or kept, before the last one.
+
+    Raises:
+        MocapError: as `build_take`; also, something was deleted between two steps, or a cache can't be written.
+    """
     if not motion.persons:
         raise bridge.MocapError(f"{motion.footage}: the motion holds nobody; reconstruct the footage first")
+    if settings.is_cached and beside is None:
+        raise ValueError("expected the motion's file, beside which the mesh caches go, got None")
     if "armature" in settings.outputs:
+        yield from _load_body_steps()
         _check_bones(motion)
-    _leave_edit_mode()
-    collection = bpy.data.collections.new(settings.name)
-    scene.collection.children.link(collection)
-    camera = make_camera(motion, f"{settings.name} camera")
-    if settings.matches_scene:
-        match_scene(scene, motion, camera)
-    if motion.camera is not None:
-        key_camera(camera, motion, scene_fps(scene))
-    motion = bridge.core_module("moving").in_world(motion)
-    clip = show_footage(camera, motion.footage)
-    frames = [axes.time_to_scene_frame(person.time_s, scene_fps(scene)) for person in motion.persons]
-    scene_range = _take_range(frames, clip, motion.fps, scene_fps(scene))
-    stage = _make_stage(motion, settings.name)
-    _adopt(collection, stage, None)
-    _adopt(collection, camera, stage)
-    people = tuple(
-        _build_person(_Place(collection, stage, scene_range), motion, index, frames[index], settings)
-        for index in range(len(motion.persons))
-    )
-    if settings.matches_scene:
-        scene.frame_start, scene.frame_end = scene_range
-        scene.frame_set(math.floor(min(float(person_frames[0]) for person_frames in frames)))
-    is_moving = motion.camera is not None
-    return BuiltTake(collection.name, stage.name, camera.name, people, *scene_range, clip is not None, is_moving)
+    scene_name, fps = scene.name, motion.fps if settings.matches_scene else scene_fps(scene)
+    frames = [axes.time_to_scene_frame(person.time_s, fps) for person in motion.persons]
+    world = bridge.core_module("moving").in_world(motion)
+    extent = yield from _extent_steps(motion, world)
+    with _unfinished(settings.name, beside if settings.is_cached else None) as making:
+        _make_stage(making, extent, settings.name)
+        people = []
+        for index in range(len(motion.persons)):
+            people.append((yield from _person_steps(making, world, index, frames[index], settings)))
+        return _shown(found(bpy.data.scenes, scene_name), making, motion, people, extent, settings)
 
 
 def counted_people(count: int) -> str:
@@ -116,44 +137,184 @@ def counted_people(count: int) -> str:
     return f"{count} {'person' if count == 1 else 'people'}"
 
 
+@dataclass(slots=True)
+class _Making:
+    """What there is of a take so far, by name; the collection is in no scene yet.
+
+    Attributes:
+        collection: its name.
+        beside: the motion's file, beside which caches go; None for shape keys.
+        stage: name of the take's empty.
+        materials: name of each person's, by number.
+        caches: being written.
+        mark: of this take's objects while they are made: names may be another's after an undo.
+    """
+
+    collection: str
+    beside: Path | None
+    stage: str = ""
+    materials: dict[int, str] = field(default_factory=dict)
+    caches: list[CacheFile] = field(default_factory=list)
+    mark: str = field(default_factory=lambda: uuid4().hex)
+
+    def item(self, name: str) -> Any:
+        """An object of this take by its name; raises MocapError where it is gone."""
+        return found(bpy.data.objects, name, self.mark)
+
+    def adopt(self, item: bpy.types.Object, parent: str) -> None:
+        """Put an object into the collection; parent is a name, or empty."""
+        held: Any = item
+        held[MARK] = self.mark
+        found(bpy.data.collections, self.collection, self.mark).objects.link(item)
+        item.parent = self.item(parent) if parent else None
+
+    def paint(self, item: Any, index: int, label: str) -> None:
+        """Give a mesh object its person's material."""
+        if index not in self.materials:
+            self.materials[index] = make_material(index, label).name
+        item.data.materials.append(found(bpy.data.materials, self.materials[index]))
+
+
 @dataclass(frozen=True, slots=True)
-class _Place:
-    """Where a person's objects go."""
+class _Extent:
+    """Lowest vertex of each person on each frame, world z in metres, all in a row; depth of the nearest vertex."""
 
-    collection: bpy.types.Collection
-    stage: bpy.types.Object
-    scene_range: tuple[int, int]
+    lowest: Float
+    nearest_m: float
 
 
-def _build_person(place: _Place, motion: Motion, index: int, frames: Float, settings: BuildSettings) -> BuiltPerson:
+@contextmanager
+def _unfinished(name: str, beside: Path | None) -> Iterator[_Making]:
+    """A take in the making; unless the block ends well, all that was made of it is deleted."""
+    collection: Any = bpy.data.collections.new(name)
+    making = _Making(collection.name, beside)
+    collection[MARK] = making.mark
+    try:
+        yield making
+    except BaseException:
+        kinds: Any = (bpy.data.objects, bpy.data.collections)
+        items, collections = ([item for item in kind if item.get(MARK) == making.mark] for kind in kinds)
+        for item in items:
+            delete(item)
+        bpy.data.batch_remove(collections)
+        raise
+    finally:
+        for cache in making.caches:
+            cache.discard()
+
+
+def _extent_steps(motion: Motion, world: Motion) -> Steps[_Extent]:
+    """One look at all vertices, of the motion before the camera and in the world."""
+    lowest, nearest, done = [], math.inf, 0
+    total = sum(len(person.time_s) for person in motion.persons)
+    for person, walker in zip(motion.persons, world.persons, strict=True):
+        first = 0
+        for window in bridge.core_module("stored").windows(person.vertices):
+            rows = slice(first, first + len(window))
+            nearest = min(nearest, float((window[..., 2].min(axis=1) + person.transl[rows, 2]).min()))
+            turned = window if walker is person else walker.vertices[rows]
+            lowest.append(axes.height(turned).min(axis=1) + axes.height(walker.transl[rows]))
+            first += len(window)
+            yield EXTENT_SHARE * (done + first) / total
+        done += first
+    return _Extent(np.concatenate(lowest), nearest)
+
+
+def _person_steps(
+    making: _Making, motion: Motion, index: int, frames: Float, settings: BuildSettings
+) -> Steps[BuiltPerson]:
     person = motion.persons[index]
     label = f"{settings.name}.{person.person_id}"
-    material = make_material(index, label)
+    share, all_frames = EXTENT_SHARE, sum(len(each.time_s) for each in motion.persons)
+    share += (1 - share) * sum(len(each.time_s) for each in motion.persons[:index]) / all_frames
     root = make_root(person, frames, f"{label} root")
-    _adopt(place.collection, root, place.stage)
-    body = armature = skinned = None
-    if "armature" in settings.outputs:  # first: its edit mode evaluates the scene, which would copy all shape keys
-        armature, skinned = _build_skeleton(place, person, frames, label)
+    making.adopt(root, making.stage)
+    names: dict[str, str | None] = {"root": root.name, "body": None, "armature": None, "skinned": None}
+    if "armature" in settings.outputs:
+        for part, item in _skeleton(making, person, frames, label):
+            names[part] = item.name
+            if part == "skinned":
+                making.paint(item, index, label)
+            yield share
     if "mesh" in settings.outputs:
-        body = make_body(person, motion.faces, frames, f"{label} body")
-        _adopt(place.collection, body, root)
-    for mesh in (body, skinned):
-        if mesh is not None:
-            data: Any = mesh.data
-            data.materials.append(material)
-            key_presence(mesh, frames, place.scene_range)
-    if body and skinned:  # two bodies in one place: the one with shape keys is shown
+        mesh = make_mesh(axes.camera_to_world(np.asarray(person.vertices[0])), motion.faces, f"{label} body")
+        body = bpy.data.objects.new(f"{label} body", mesh)
+        names["body"] = body_name = body.name
+        making.adopt(body, str(names["root"]))
+        making.paint(body, index, label)
+        cache = _cache(making, person, index)
+        yield share
+        for done in body_steps(person, lambda: making.item(body_name), frames, cache):
+            yield share + (1 - EXTENT_SHARE) * done / all_frames
+    return BuiltPerson(person.person_id, **names, first_frame=float(frames[0]), last_frame=float(frames[-1]))  # type: ignore[arg-type]
+
+
+def _cache(making: _Making, person: PersonMotion, index: int) -> CacheFile | None:
+    if making.beside is None:
+        return None
+    cache = CacheFile(cache_path(making.beside, index), *person.vertices.shape[:2])
+    making.caches.append(cache)
+    return cache
+
+
+def _shown(
+    scene: bpy.types.Scene,
+    making: _Making,
+    motion: Motion,
+    people: list[BuiltPerson],
+    extent: _Extent,
+    settings: BuildSettings,
+) -> BuiltTake:
+    """The last step: the camera, when everybody is to be seen, and the take in its scene."""
+    collection = found(bpy.data.collections, making.collection, making.mark)
+    camera = make_camera(motion, extent.nearest_m, f"{settings.name} camera")
+    making.adopt(camera, making.stage)
+    for person in people:
+        for name in (person.root, person.body, person.armature, person.skinned):
+            if name is not None:
+                making.item(name)
+    for cache in making.caches:
+        cache.keep()
+    if settings.matches_scene:
+        match_scene(scene, motion, camera)
+    if motion.camera is not None:
+        key_camera(camera, motion, scene_fps(scene))
+    clip = show_footage(camera, motion.footage)
+    first, last = _take_range(people, clip, motion.fps, scene_fps(scene))
+    for person in people:
+        _show_person(person, (first, last))
+    for item in (collection, *collection.objects):
+        del item[MARK]
+    scene.collection.children.link(collection)
+    if settings.matches_scene:
+        scene.frame_start, scene.frame_end = first, last
+        scene.frame_set(math.floor(min(person.first_frame for person in people)))
+    is_moving = motion.camera is not None
+    return BuiltTake(collection.name, making.stage, camera.name, tuple(people), first, last, clip is not None, is_moving)
+
+
+def _show_person(person: BuiltPerson, scene_range: tuple[int, int]) -> None:
+    for name in (person.body, person.skinned):
+        if name is not None:
+            key_presence(bpy.data.objects[name], (person.first_frame, person.last_frame), scene_range)
+    if person.body and person.skinned:  # two bodies in one place: the one with shape keys is shown
+        skinned = bpy.data.objects[person.skinned]
         skinned.animation_data_clear()
         skinned.hide_viewport = skinned.hide_render = True
-    return BuiltPerson(
-        person_id=person.person_id,
-        root=root.name,
-        body=body.name if body else None,
-        armature=armature.name if armature else None,
-        skinned=skinned.name if skinned else None,
-        first_frame=float(frames[0]),
-        last_frame=float(frames[-1]),
-    )
+
+
+def _load_body_steps() -> Steps[None]:
+    """The open body, read in a thread the first time: Blender's interface would wait for it."""
+
+    def load() -> None:
+        with suppress(Exception):  # told where it is asked for
+            bridge.core_module("body").load_body()
+
+    loading = threading.Thread(target=load, daemon=True)
+    loading.start()
+    while loading.is_alive():
+        loading.join(POLL_S)
+        yield 0.0
 
 
 def _check_bones(motion: Motion) -> None:
@@ -165,17 +326,23 @@ def _check_bones(motion: Motion) -> None:
         )
 
 
-def _build_skeleton(
-    place: _Place, person: PersonMotion, frames: Float, label: str
-) -> tuple[bpy.types.Object, bpy.types.Object]:
+def _skeleton(
+    making: _Making, person: PersonMotion, frames: Float, label: str
+) -> Iterator[tuple[str, bpy.types.Object]]:
+    """The armature, then the body that is skinned to it."""
     body = bridge.core_module("body").load_body()
-    armature = make_armature(body, person, frames, f"{label} skeleton")
+    _leave_edit_mode()
+    armature = make_armature(body, person.betas, f"{label} skeleton")
     for users in armature.users_collection:
         users.objects.unlink(armature)
-    _adopt(place.collection, armature, place.stage)
-    skinned = make_skinned_body(body, person.betas, armature, f"{label} skinned")
-    _adopt(place.collection, skinned, armature)
-    return armature, skinned
+    making.adopt(armature, making.stage)
+    name = armature.name
+    yield "armature", armature
+    key_bones(making.item(name), body, person, frames)
+    yield "armature", making.item(name)
+    skinned = make_skinned_body(body, person.betas, making.item(name), f"{label} skinned")
+    making.adopt(skinned, name)
+    yield "skinned", skinned
 
 
 def _leave_edit_mode() -> None:
@@ -183,22 +350,17 @@ def _leave_edit_mode() -> None:
         bpy.ops.object.mode_set(mode="OBJECT")
 
 
-def _adopt(collection: bpy.types.Collection, item: bpy.types.Object, parent: bpy.types.Object | None) -> None:
-    collection.objects.link(item)
-    item.parent = parent
-
-
-def _make_stage(motion: Motion, name: str) -> bpy.types.Object:
+def _make_stage(making: _Making, extent: _Extent, name: str) -> None:
     stage = bpy.data.objects.new(name, None)
     stage.empty_display_type = "PLAIN_AXES"
-    lowest = np.concatenate([axes.height(p.vertices).min(axis=1) + axes.height(p.transl) for p in motion.persons])
-    stage.location.z = -float(np.percentile(lowest, LOWEST_FEET_PERCENTILE))
-    return stage
+    stage.location.z = -float(np.percentile(extent.lowest, LOWEST_FEET_PERCENTILE))
+    making.stage = stage.name
+    making.adopt(stage, "")
 
 
-def _take_range(frames: list[Float], clip: Any, footage_fps: float, fps: float) -> tuple[int, int]:
+def _take_range(people: list[BuiltPerson], clip: Any, footage_fps: float, fps: float) -> tuple[int, int]:
     """First and last scene frame of the footage, or of the motion where the footage can't be read."""
-    last = max(math.ceil(float(person_frames[-1])) for person_frames in frames)
+    last = max(math.ceil(person.last_frame) for person in people)
     if clip is not None:
         seconds = max(0, clip.frame_duration - 1) / footage_fps
         last = max(last, axes.FIRST_SCENE_FRAME + math.floor(seconds * fps + 0.5))

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import bpy
 
 from . import bridge, readiness, takes
+from .cache_repair import rebuild_steps
 from .engine import SILENCE_S, EngineJob, State, child_environment, own_python
 from .filling import Filling
 from .request import Plan, Request
-from .scene import BuiltTake, build_take
-
-if TYPE_CHECKING:
-    import bpy
+from .scene import BuiltTake, build_steps
+from .stepping import SLICE_S, Stepped, Steps, found
 
 MEGABYTE = 1e6
 STAGE_NAMES = {
@@ -42,28 +42,42 @@ class Session:
     built: BuiltTake | None = field(default=None)
     filling: Filling | None = field(default=None)
     """What the take holds so far; None where the run writes no take."""
+    building: Stepped[BuiltTake] | None = field(default=None)
 
-    def step(self, scene: bpy.types.Scene) -> State:
-        """Move on without waiting; builds the objects once the engine is done."""
+    def step(self, scene: bpy.types.Scene, slice_s: float = SLICE_S) -> State:
+        """Move on without waiting; once the engine is done, builds the objects for that long."""
         if self.state != "running":
             return self.state
         state = self.job.poll()
         if self.filling is not None:
             self.filling.advance()
         if state == "done":
-            self._build(scene)
+            self._build(scene, slice_s)
         else:
             self.state, self.error = state, self.job.error
         return self.state
 
-    def _build(self, scene: bpy.types.Scene) -> None:
+    def cancel(self) -> None:
+        """Ask the engine to end, or give up building, which leaves nothing of it."""
+        if self.building is None:
+            self.job.cancel()
+        elif self.state == "running":
+            self.building.close()
+            self.state = "cancelled"
+
+    def close(self) -> None:
+        """End the engine now, and give up building."""
+        self.cancel()
+        self.job.close()
+
+    def _build(self, scene: bpy.types.Scene, slice_s: float) -> None:
         plan = self.plan
         try:
-            if plan.build is not None and plan.motion is not None:
-                with takes.replaced(plan.replaces) as place:
-                    self.built = build_take(scene, bridge.read_motion(plan.motion), plan.build)
-                    takes.mark(self.built, plan.take, plan.motion)
-                    place.give_to(self.built)
+            if plan.motion is not None and (plan.build is not None or plan.lost):
+                self.building = self.building or Stepped(_build_steps(scene, plan, plan.motion))
+                if not self.building.step(slice_s):
+                    return
+                self.built = self.building.result
         except bridge.MocapError as error:
             self.state, self.error = "failed", str(error)
         except BaseException as error:  # a bug: told, and never a run that seems to go on for ever
@@ -82,6 +96,8 @@ class Session:
         """What happens now, for the panel."""
         if self.job.is_cancelling:
             return "Cancelling"
+        if self.building is not None:
+            return f"Building the people {self.building.share:.0%}"
         progress = self.job.progress
         counted = f" {progress.done} / {progress.total}" if progress.total else ""
         if progress.stage == "download" and progress.total:
@@ -90,13 +106,37 @@ class Session:
         return STAGE_NAMES.get(progress.stage, progress.stage.capitalize()) + counted
 
     @property
+    def fraction(self) -> float:
+        """How far what happens now is, 0 to 1."""
+        return self.job.progress.fraction if self.building is None else self.building.share
+
+    @property
     def silence_text(self) -> str:
         """What to say of a child that may hang; empty for one that was heard of lately."""
         silent_s = self.job.silent_s
-        if self.state != "running" or silent_s < SILENCE_S:
+        if self.state != "running" or self.building is not None or silent_s < SILENCE_S:
             return ""
         said = f" Its last line: {self.job.last_lines[-1]}" if self.job.last_lines else ""
         return f"No word from the engine for {silent_s:.0f} s. Cancel keeps what is done, and the button resumes.{said}"
+
+
+def _build_steps(scene: bpy.types.Scene, plan: Plan, file: Path) -> Steps[BuiltTake]:
+    """The objects of a plan's motion, in place of those that it replaces; or just their mesh caches."""
+    if plan.build is None:
+        return (yield from _repair_steps(plan, file))
+    motion = bridge.open_motion(file)
+    with takes.replaced(plan.replaces) as place:
+        built = yield from build_steps(scene, motion, plan.build, file)
+        takes.mark(built, plan.take, file)
+        place.give_to(built)
+    return built
+
+
+def _repair_steps(plan: Plan, file: Path) -> Steps[BuiltTake]:
+    record = takes.record_of(found(bpy.data.collections, plan.replaces))
+    if record is None:
+        raise bridge.MocapError(f"{plan.replaces} is no take any more: build it again")
+    return (yield from rebuild_steps(record.built, list(plan.lost), file))
 
 
 _current: Session | None = None
@@ -167,5 +207,5 @@ def close() -> None:
     """End what runs, and forget the last one."""
     global _current  # noqa: PLW0603
     if _current is not None:
-        _current.job.close()
+        _current.close()
     _current = None

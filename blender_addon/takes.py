@@ -7,7 +7,7 @@ it is. The .blend holds the path of the take, never its data.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,10 +16,11 @@ from typing import Any
 import bpy
 from mathutils import Vector
 
-from .curves import forget_animation
+from .removal import delete
 from .scene import BuiltPerson, BuiltTake, Output
 
 TAKE, PART, PERSON = "mocap_take", "mocap_part", "mocap_person"
+REPLACED = " old"
 PARTS = ("root", "body", "armature", "skinned")
 
 
@@ -144,16 +145,25 @@ def replaced(name: str) -> Iterator[Place]:
     if old is None:
         yield Place()
         return
-    items = [(item, item.name) for item in (old, *old.all_objects)]
-    for item, its_name in items:
-        item.name = f"{its_name} old"
+    names = [(item.id_type, item.name) for item in (*old.all_objects, old)]
+    _rename((kind, its_name, f"{its_name}{REPLACED}") for kind, its_name in names)
     try:
         yield _place_of(old)
     except BaseException:
-        for item, its_name in items:
-            item.name = its_name
+        _rename((kind, f"{its_name}{REPLACED}", its_name) for kind, its_name in names)
         raise
-    remove(old)
+    old = bpy.data.collections.get(f"{name}{REPLACED}")
+    if old is not None:
+        remove(old)
+
+
+def _rename(names: Iterable[tuple[str, str, str]]) -> None:
+    """Rename objects and a collection: kind, name, new name; those that are gone meanwhile are not missed."""
+    holders: dict[str, Any] = {"OBJECT": bpy.data.objects, "COLLECTION": bpy.data.collections}
+    for kind, name, new_name in names:
+        item = holders[kind].get(name)
+        if item is not None:
+            item.name = new_name
 
 
 def remove(collection: Any) -> None:
@@ -161,21 +171,10 @@ def remove(collection: Any) -> None:
     scene: Any = bpy.context.scene
     for item in list(collection.all_objects):
         if PART in item:
-            _delete(item)
+            delete(item)
         elif item.name not in scene.collection.objects:
             scene.collection.objects.link(item)
     bpy.data.collections.remove(collection)
-
-
-def _delete(item: Any) -> None:
-    held: Any = item.data
-    materials = list(getattr(held, "materials", []))
-    for animated in (item, getattr(held, "shape_keys", None)):
-        if animated is not None:
-            forget_animation(animated)
-    bpy.data.objects.remove(item)
-    for blocks in ([held], set(materials)):  # a mesh is a user of its materials as long as it is there
-        bpy.data.batch_remove([block for block in blocks if block is not None and block.users == 0])
 
 
 def _place_of(collection: Any) -> Place:

@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .errors import MocapError
-    from .motion import read_checks, read_motion, write_motion
+    from .motion import open_motion, read_checks, read_motion, write_motion
     from .pipeline import reconstruct
     from .settings import ReconstructSettings, SolveSettings, TrackSettings
     from .solve import solve
@@ -46,6 +46,7 @@ __all__ = [
     "SolveSettings",
     "Take",
     "TrackSettings",
+    "open_motion",
     "read_checks",
     "read_motion",
     "reconstruct",
@@ -62,6 +63,7 @@ _HOMES = {
     "SolveSettings": "settings",
     "Take": "take",
     "TrackSettings": "settings",
+    "open_motion": "motion",
     "read_checks": "motion",
     "read_motion": "motion",
     "reconstruct": "pipeline",

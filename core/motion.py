@@ -23,6 +23,7 @@ import numpy as np
 from .errors import MocapError
 from .output import write_arrays
 from .report import from_json, to_json
+from .stored import StoredRows
 from .types import CameraPath, Motion, PersonCheck, PersonMotion
 
 FORMAT_VERSION = 1
@@ -69,6 +70,16 @@ def read_motion(path: Path) -> Motion:
         return _motion(arrays)
 
 
+def open_motion(path: Path) -> Motion:
+    """As `read_motion`, but `vertices` are `stored.StoredRows`: they stay in the file until rows of them are asked for.
+
+    Raises:
+        MocapError: as `read_motion`; later, when rows are read, that the file is gone or another one.
+    """
+    with _opened(path) as arrays:
+        return _motion(_Lazy(arrays, Path(path)))
+
+
 def read_checks(path: Path) -> tuple[PersonCheck, ...]:
     """The self-check alone, without the vertices; () in a file of a version that made none.
 
@@ -91,6 +102,22 @@ def _opened(path: Path) -> Iterator[Any]:
             yield arrays
     except (OSError, ValueError, KeyError, zipfile.BadZipFile, EOFError, TypeError) as error:
         raise MocapError(f"{path}: damaged or no motion ({error}); solve the take again") from error
+
+
+class _Lazy:
+    """An open .npz file that gives vertices as rows on disk, and all else as arrays."""
+
+    def __init__(self, arrays: Any, path: Path) -> None:
+        self._arrays, self._path = arrays, path
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._arrays
+
+    def __getitem__(self, name: str) -> Any:
+        is_long = name.endswith("_vertices")
+        if is_long and self._arrays.zip.getinfo(f"{name}.npy").compress_type == zipfile.ZIP_STORED:
+            return StoredRows(self._path, name)
+        return self._arrays[name]
 
 
 def _checks(arrays: Any) -> tuple[PersonCheck, ...]:

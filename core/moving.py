@@ -15,7 +15,7 @@ import zipfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from scipy.spatial.transform import Rotation
@@ -24,6 +24,7 @@ from .body import load_body
 from .contacts import runs
 from .errors import CameraError
 from .rotations import at_times
+from .stored import StoredRows
 from .trajectory import interpolated, whole_frames
 from .types import CameraPath, Float, Int, Motion, PersonMotion
 
@@ -224,15 +225,31 @@ def in_world(motion: Motion) -> Motion:
     return replace(motion, persons=persons)
 
 
+class TurnedRows:
+    """Rows that lie in a file, turned by matrices (T, 4, 4) when they are read: `rows[5]`, `rows[10:20]`."""
+
+    def __init__(self, rows: Any, matrices: Float) -> None:
+        self._rows, self._matrices, self.shape = rows, matrices, rows.shape
+
+    def __len__(self) -> int:
+        return len(self._matrices)
+
+    def __getitem__(self, rows: int | slice) -> Float:
+        if isinstance(rows, slice):
+            return to_world(self._rows[rows], self._matrices[rows])
+        return to_world(self._rows[rows][None], self._matrices[rows][None])[0]
+
+
 def person_in_world(person: PersonMotion, matrices: Float, pelvis: Float | None = None) -> PersonMotion:
     """One person, by the cameras (T, 4, 4) of the rows; `pelvis` (3,) at rest, None for the open body's."""
     if pelvis is None:
         pelvis = load_body().shape(np.asarray(person.betas)[None])[1][0, 0]
     turns = np.tile(np.eye(4), (len(matrices), 1, 1))
     turns[:, :3, :3] = matrices[:, :3, :3]
+    is_stored = isinstance(person.vertices, StoredRows)
     return replace(
         person,
-        vertices=to_world(person.vertices, turns),
+        vertices=cast(Float, TurnedRows(person.vertices, turns)) if is_stored else to_world(person.vertices, turns),
         joints=to_world(person.joints, turns),
         transl=to_world(person.transl.astype(np.float64), matrices),
         bone_rotations=turned_to_world(person.bone_rotations, matrices).astype(np.float32),

@@ -107,7 +107,7 @@ def test_crash_ends_the_operator_with_its_message(loop) -> None:
 
 def test_bug_while_building_ends_the_run_and_the_operator(loop, monkeypatch) -> None:
     operator, context, window = loop("good")
-    monkeypatch.setattr(session, "build_take", lambda *_: 1 / 0)
+    monkeypatch.setattr(session, "build_steps", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         tick_to_the_end(operator, context)
     assert window.timers == [] and not session.is_running()
@@ -142,6 +142,68 @@ def test_start_that_is_refused_leaves_no_timer(ready, monkeypatch) -> None:
     context = SimpleNamespace(scene=scene, window_manager=window, window=object())
     assert operator.invoke(context, TICK) == {"CANCELLED"}
     assert window.timers == [] and "/gone/clip.mp4: no such file" in operator.said[0]
+
+
+@pytest.fixture
+def building(loop, monkeypatch):
+    """An operator whose engine is done and which has begun to build, one step a tick."""
+    monkeypatch.setattr(modal, "SLICE_S", 0.0)
+
+    def start(storage: str):
+        bpy.context.scene.mocap.storage = storage
+        operator, context, window = loop("good")
+        while session.current().building is None or session.current().building.share < 0.3:
+            assert operator.modal(context, TICK) == {"PASS_THROUGH"}
+        return operator, context, window
+
+    return start
+
+
+def in_file() -> list[int]:
+    kinds = (bpy.data.objects, bpy.data.meshes, bpy.data.actions, bpy.data.materials, bpy.data.collections)
+    return [len(kind) for kind in (*kinds, bpy.data.shape_keys, bpy.data.armatures, bpy.data.movieclips)]
+
+
+@pytest.mark.parametrize("storage", ["KEYS", "CACHE"])
+def test_esc_while_the_people_are_built_leaves_nothing(building, storage: str, tmp_path) -> None:
+    before = in_file()
+    operator, context, window = building(storage)
+    scene = bpy.context.scene
+    assert in_file() != before and not scene.collection.all_objects and scene.camera is None
+    assert session.current().stage_text.startswith("Building the people ")
+    assert operator.modal(context, ESC) == {"RUNNING_MODAL"}
+    assert operator.modal(context, TICK) == {"CANCELLED"}
+    assert in_file() == before and window.timers == []
+    assert not list(tmp_path.rglob("*.pc2*"))
+
+
+def test_undo_waits_until_the_people_are_built(building) -> None:
+    operator, context, _ = building("KEYS")
+    undo = SimpleNamespace(type="Z", value="PRESS", ctrl=True, oskey=False)
+    assert operator.modal(context, undo) == {"RUNNING_MODAL"}
+    assert operator.modal(context, MOVE) == {"PASS_THROUGH"}
+    assert tick_to_the_end(operator, context) == {"FINISHED"}
+
+
+@pytest.mark.parametrize("what", ["objects", "collections"])
+def test_what_is_deleted_while_it_is_built_is_told(building, what: str) -> None:
+    operator, context, _ = building("KEYS")
+    holder = getattr(bpy.data, what)
+    bpy.data.batch_remove(list(holder))
+    assert tick_to_the_end(operator, context) == {"CANCELLED"}
+    assert "was deleted while it was being made: build it again" in operator.said[0]
+    assert not bpy.data.objects and not bpy.data.collections
+
+
+def test_undo_brings_back_what_the_new_take_must_not_touch(building) -> None:
+    operator, context, _ = building("KEYS")
+    for item in list(bpy.data.objects):  # as after an undo: other objects under the same names
+        name, item.name = item.name, "elsewhere"
+        bpy.data.objects.new(name, None)
+    others = {item.name for item in bpy.data.objects if item.name != "elsewhere" and "elsewhere." not in item.name}
+    assert tick_to_the_end(operator, context) == {"CANCELLED"}
+    assert "was deleted while it was being made" in operator.said[0]
+    assert {item.name for item in bpy.data.objects} == others
 
 
 def test_sidebar_is_quick_to_draw_with_a_take_in_the_scene(ready) -> None:

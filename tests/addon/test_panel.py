@@ -87,7 +87,7 @@ def test_what_changes_the_scene_is_one_undo_step(addon) -> None:
     leave_the_scene = {"cancel", "look_through", "export_take", "queue_command", "check_engine", "copy_report"}
     operators = [cls for cls in blender_addon.CLASSES if issubclass(cls, bpy.types.Operator)]
     without = {cls.bl_idname[6:] for cls in operators if "UNDO" not in getattr(cls, "bl_options", ())}
-    leave_the_scene |= {"find_footage", "save_bone_map", "choose_for_rig"}
+    leave_the_scene |= {"find_footage", "save_bone_map", "choose_motion", "choose_for_rig"}
     leave_the_scene |= {"download_weights", "use_weights", "remove_weights"}
     assert without == leave_the_scene
 

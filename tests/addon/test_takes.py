@@ -83,7 +83,7 @@ def test_clean_up_changes_the_output_without_the_network(built) -> None:
 def test_failed_clean_up_leaves_the_take(built, monkeypatch) -> None:
     names = sorted(item.name for item in bpy.data.objects)
     broken = motions.motion()  # no body that could carry a skeleton
-    monkeypatch.setattr(session.bridge.core(), "read_motion", lambda _path: broken, raising=False)
+    monkeypatch.setattr(session.bridge.core(), "open_motion", lambda _path: broken, raising=False)
     with pytest.raises(RuntimeError, match="ask for the mesh alone"):
         bpy.ops.mocap.clean_up()
     assert record().built == built

@@ -1,4 +1,4 @@
-"""`python -m tests.bench.built_scene MOTION.npz`: its scene in this process, the measurements as a line of JSON."""
+"""`python -m tests.bench.built_scene MOTION.npz KEYS|CACHE`: its scene in this process, measured; a line of JSON."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 import bpy
 
 from blender_addon.scene import BuildSettings, build_take
-from core.motion import read_motion
+from core.motion import open_motion
 
 PLAYED = 30
 MB = 1e6
@@ -23,12 +23,12 @@ Measured = tuple[str, float, str]
 def main() -> None:
     """Build, play and save beside the motion."""
     path = Path(sys.argv[1])
-    motion = read_motion(path)
+    motion = open_motion(path)
     bpy.ops.wm.read_factory_settings(use_empty=True)
     scene: Any = bpy.context.scene
     before = peak_mb()
     wall, cpu = time.perf_counter(), time.process_time()
-    build_take(scene, motion, BuildSettings("take", ("mesh", "armature")))
+    build_take(scene, motion, BuildSettings("take", ("mesh", "armature"), is_cached=sys.argv[2] == "CACHE"), path)
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     rows: list[Measured] = [("scene built", wall, "s"), ("scene built, CPU", cpu, "s")]
     rows.append((f"a frame, median of {PLAYED}", played_ms(scene, len(motion.persons[0].time_s) // 2), "ms"))

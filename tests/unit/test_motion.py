@@ -1,11 +1,13 @@
-from dataclasses import fields
+import os
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from core.errors import MocapError, OutputError
-from core.motion import read_motion, write_motion
+from core.motion import open_motion, read_motion, write_motion
+from core.stored import WINDOW, StoredRows, windows
 from core.types import Motion, PersonMotion
 
 KEYS_OF_DESIGN = {
@@ -68,3 +70,39 @@ def test_motion_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(OutputError):
         write_motion(_motion(), tmp_path / "none" / "m.npz")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("rows", [slice(0, 2), slice(1, 9), slice(2, 2), 0, -1])
+def test_opened_motion_reads_the_rows_that_were_written(tmp_path: Path, rows: slice | int) -> None:
+    write_motion(_motion(), tmp_path / "m.npz")
+    opened = open_motion(tmp_path / "m.npz")
+    assert isinstance(opened.persons[1].vertices, StoredRows)
+    np.testing.assert_array_equal(opened.persons[1].vertices[rows], _motion().persons[1].vertices[rows])
+    np.testing.assert_array_equal(opened.persons[1].joints, _motion().persons[1].joints)
+
+
+def test_windows_of_an_opened_motion_are_the_whole_of_it(tmp_path: Path) -> None:
+    long = _person("1", WINDOW + 3)
+    write_motion(replace(_motion(), persons=[long]), tmp_path / "m.npz")
+    found = list(windows(open_motion(tmp_path / "m.npz").persons[0].vertices))
+    assert [len(window) for window in found] == [WINDOW, 3]
+    np.testing.assert_array_equal(np.concatenate(found), long.vertices)
+
+
+def test_motion_that_changes_while_it_is_read_is_an_error(tmp_path: Path) -> None:
+    write_motion(_motion(), tmp_path / "m.npz")
+    opened = open_motion(tmp_path / "m.npz")
+    os.utime(tmp_path / "m.npz", ns=(1, 1))
+    with pytest.raises(MocapError, match="was changed while it was read"):
+        opened.persons[0].vertices[0]
+    (tmp_path / "m.npz").unlink()
+    with pytest.raises(MocapError, match="solve the take again"):
+        opened.persons[0].vertices[0]
+
+
+def test_compressed_motion_is_read_at_once(tmp_path: Path) -> None:
+    write_motion(_motion(), tmp_path / "m.npz")
+    with np.load(tmp_path / "m.npz") as arrays:
+        np.savez_compressed(tmp_path / "c.npz", **arrays)
+    opened = open_motion(tmp_path / "c.npz")
+    np.testing.assert_array_equal(opened.persons[0].vertices, _motion().persons[0].vertices)
