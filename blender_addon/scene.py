@@ -289,8 +289,8 @@ def _shown(
     if settings.matches_scene:
         scene.frame_start, scene.frame_end = first, last
         scene.frame_set(math.floor(min(person.first_frame for person in people)))
-    is_moving = motion.camera is not None
-    return BuiltTake(collection.name, making.stage, camera.name, tuple(people), first, last, clip is not None, is_moving)
+    seen = (clip is not None, motion.camera is not None)
+    return BuiltTake(collection.name, making.stage, camera.name, tuple(people), first, last, *seen)
 
 
 def _show_person(person: BuiltPerson, scene_range: tuple[int, int]) -> None:

@@ -13,10 +13,11 @@ from core.camera import project
 from core.errors import CameraError
 from core.feet import foot_points
 from core.motion import read_motion, write_motion
-from core.moving import in_world, read_camera, sampled, to_camera, to_world, turned_to_camera
+from core.moving import TurnedRows, in_world, read_camera, sampled, to_camera, to_world, turned_to_camera
 from core.rotations import matrices_of
 from core.settings import SolveSettings
 from core.solve import solve
+from core.stored import StoredRows
 from core.take import Take
 from core.types import CameraPath, Float, Motion, PersonMotion
 from core.world_scale import FeetSeen, camera_scale
@@ -278,3 +279,16 @@ def test_still_camera_in_a_file_is_a_still_camera(tmp_path: Path) -> None:
     still, given = (solve(take, SolveSettings(feet="lock", camera=camera)) for camera in (None, file))
     assert np.abs(replace(given.persons[0]).transl - still.persons[0].transl).max() < 0.02
     assert in_world(still) is still
+
+
+def test_stored_vertices_are_turned_when_they_are_read(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    path = tmp_path / "m.npz"
+    np.savez(path, p0_vertices=rng.normal(size=(5, 7, 3)).astype(np.float32))
+    turns = np.tile(np.eye(4), (5, 1, 1))
+    turns[:, :3, :3] = Rotation.random(5, random_state=0).as_matrix()
+    rows = TurnedRows(StoredRows(path, "p0_vertices"), turns)
+    whole = to_world(StoredRows(path, "p0_vertices")[:], turns)
+    np.testing.assert_array_equal(rows[1:4], whole[1:4])
+    np.testing.assert_array_equal(rows[4], whole[4])
+    assert rows.shape == (5, 7, 3) and len(rows) == 5
