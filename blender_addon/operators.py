@@ -7,7 +7,7 @@ import bpy
 from bpy.props import StringProperty
 
 from . import session
-from .asked import RUNNING, full_request, why_not
+from .asked import full_request, why_not
 from .modal import UNDOABLE, StepsEngine, allowed
 from .properties import settings_of
 from .request import Plan
@@ -69,7 +69,7 @@ class MOCAP_OT_choose_motion(bpy.types.Operator):  # noqa: N801
     @classmethod
     def poll(cls, _context: Any) -> bool:
         """Whether nothing else runs."""
-        return allowed(cls, RUNNING if session.is_running() else "")
+        return allowed(cls, session.what_runs())
 
     def invoke(self, context: Any, _event: bpy.types.Event) -> set[Any]:
         """Ask for the file."""
@@ -98,7 +98,7 @@ class MOCAP_OT_build_motion(StepsEngine, bpy.types.Operator):  # noqa: N801
     @classmethod
     def poll(cls, _context: Any) -> bool:
         """Whether nothing else runs."""
-        return allowed(cls, RUNNING if session.is_running() else "")
+        return allowed(cls, session.what_runs())
 
     def begin(self, context: Any) -> session.Session:
         """Nothing for the engine to do."""
@@ -106,7 +106,7 @@ class MOCAP_OT_build_motion(StepsEngine, bpy.types.Operator):  # noqa: N801
         path = Path(bpy.path.abspath(self.filepath))
         outputs = tuple(sorted(settings.outputs))
         build = BuildSettings(path.stem, outputs, settings.matches_scene, settings.storage == "CACHE")
-        return session.begin(Plan([], title="Building", motion=path, build=build))
+        return session.begin(Plan([], title="Building", runs="Building", motion=path, build=build))
 
     def done(self, context: Any, ended: session.Session) -> set[Any]:
         """Show what was built."""

@@ -4,7 +4,7 @@ from typing import Any
 
 import bpy
 
-from . import asked, session
+from . import session
 from .cache_repair import missing_caches, relink
 from .modal import UNDOABLE, StepsEngine, allowed
 from .operators_takes import NO_TAKE, active_record
@@ -30,7 +30,8 @@ class MOCAP_OT_repair_cache(StepsEngine, bpy.types.Operator):  # noqa: N801
         record = active_record(context)
         assert record is not None
         lost = tuple(relink(record.built, record.motion))
-        return session.begin(Plan([], "Rebuilding", motion=record.motion, replaces=record.built.collection, lost=lost))
+        name = record.built.collection
+        return session.begin(Plan([], "Rebuilding", "Rebuilding", motion=record.motion, replaces=name, lost=lost))
 
     def done(self, _context: Any, ended: session.Session) -> set[Any]:
         """Say what became of it."""
@@ -42,7 +43,7 @@ class MOCAP_OT_repair_cache(StepsEngine, bpy.types.Operator):  # noqa: N801
 def why_not_repair(context: Any) -> str:
     """Why there is nothing to repair now; empty when there is."""
     if session.is_running():
-        return asked.RUNNING
+        return session.what_runs()
     record = active_record(context)
     if record is None:
         return NO_TAKE
