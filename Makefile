@@ -5,7 +5,7 @@ BIN := .venv/bin
 # One thread a process: pytest already runs one worker a core.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: venv demo test lint types contracts tests blenders bench quick zip clean
+.PHONY: venv demo test lint types contracts tests blenders real bench quick zip clean
 
 venv: .venv/.done
 demo: .venv-demo/.done
@@ -27,6 +27,9 @@ quick: .venv/.done
 blenders: .venv-bpy42/.done .venv-bpy45/.done  ## the add-on's tests again, on the two long-term Blenders
 	.venv-bpy42/bin/python -m pytest tests/addon
 	.venv-bpy45/bin/python -m pytest tests/addon
+
+real: .venv/.done  ## the zip in a Blender with its window, clicked through; needs root and MOCAP_SHARED
+	$(BIN)/python -m tests.real
 
 bench: .venv/.done
 	$(BIN)/python -m tests.bench

@@ -1,6 +1,6 @@
 """Build the extension's zip: stage, write the manifest, gather wheels, zip, validate.
 
-    python build_addon.py [--platform linux-x64] [--python 3.11,3.13] [-o dist]
+    python build_addon.py [--platform linux-x64] [--python 3.11,3.13] [-o dist]     # 3.14: Debian's Blender 5.2
 
 Same input, same bytes. No tracked file is touched. The zip works offline: `core`, the body, the default
 weights and every wheel but numpy (Blender's own) are inside.
@@ -28,7 +28,8 @@ PLATFORM_TAGS = {
     "macos-arm64": ("macosx_14_0_arm64", "macosx_13_0_arm64", "macosx_12_0_arm64", "macosx_11_0_arm64"),
 }
 PYTHONS = ("3.11", "3.13")
-"""3.11 is Blender 4.2 to 5.0, 3.13 is 5.1 and 5.2; Debian's Blenders follow the distribution."""
+"""3.11 is Blender 4.2 to 5.0, 3.13 is 5.1 and 5.2. A distribution's own Blender runs on the distribution's Python:
+Debian's 5.2 on 3.14, for which all wheels exist too. Without a fitting one Blender says so and doesn't enable it."""
 LEFT_OUT = {"__pycache__", "wheels.txt"}
 ASSETS = ("body", "weights")
 ZIP_TIME = (1980, 1, 1, 0, 0, 0)
