@@ -67,7 +67,15 @@ class Eyes:
         if place is None:
             place = yield from self._over(look, wanted, look.lines())
         if place is None:
-            place = yield from self._from_top(look, wanted)
+            place = yield from self._further_down(look, wanted)
+        if place is None:
+            yield from self._scroll(look, SCREENS * look.region.height)
+            place = yield from self._over(look, wanted, look.lines())
+        if place is None:
+            place = yield from self._further_down(look, wanted)
+        if place is None:
+            seen = [name for key, name in self._seen_at if key == look.key]
+            raise NotFoundError(f"no button {wanted!r}; seen so far: {', '.join(seen)}")
         return place
 
     def _where_it_was(self, look, wanted):
@@ -80,19 +88,17 @@ class Eyes:
         near = [middle + sign * off for off in range(0, 100, LINE_PX) for sign in (1, -1)]
         return (yield from self._over(look, wanted, [y for y in near if look.shows(y)]))
 
-    def _from_top(self, look, wanted):
-        """Screen by screen from the top."""
-        yield from self._scroll(look, 3 * SCREENS * look.region.height)
+    def _further_down(self, look, wanted):
+        """Screen by screen down to the end."""
         for _ in range(SCREENS):
-            place = yield from self._over(look, wanted, look.lines())
-            if place:
-                return place
             before = look.content_y(look.region.y)
             yield from self._scroll(look, -0.8 * look.region.height)
             if abs(look.content_y(look.region.y) - before) < 1:
                 break
-        seen = [name for key, name in self._seen_at if key == look.key]
-        raise NotFoundError(f"no button {wanted!r}; seen so far: {', '.join(seen)}")
+            place = yield from self._over(look, wanted, look.lines())
+            if place:
+                return place
+        return None
 
     def _over(self, look, wanted, lines):
         """The mouse over these lines; the place of the button, or None."""

@@ -19,6 +19,7 @@ class XHands:
     """xdotool: real events of the X server."""
 
     name = "xdotool"
+    can_hold_shift = True
 
     def move(self, window, x, y):
         """Put the mouse there."""
@@ -71,6 +72,8 @@ class SimulatedHands:
     """`window.event_simulate`: one event a step, each at the mouse's last place."""
 
     name = "event simulation"
+    can_hold_shift = False
+    """A simulated event has Shift; the window's own state, which buttons of several choices ask, has not."""
 
     def __init__(self):
         self._at = (0, 0)
