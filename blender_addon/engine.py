@@ -28,7 +28,7 @@ WARNING = "WARNING: "
 SILENCE_S = 60.0
 """A child that says nothing for so long may hang: the panel says so, and the person decides."""
 KILL_AFTER_S = 1.0
-"""A child that ignores `terminate` for so long is killed: a cancel takes effect within two seconds, busy machine or not."""
+"""A child that ignores `terminate` for so long is killed: a cancel takes effect within two seconds, busy or not."""
 
 State = Literal["running", "done", "failed", "cancelled"]
 
