@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 import bpy
-from eyes import Eyes, region_of
+from eyes import Eyes, region_of, under_mouse
 
 NAME = "bl_ext.user_default.footage_mocap"
 TAB = "Footage Mocap"
@@ -67,8 +67,13 @@ class Story:
         return region.x + region.width / 2, region.y + region.height / 2
 
     def press(self, wanted, *, at=0.4, **held):
-        """Find a button of the sidebar and click it."""
-        x, y = yield from self.eyes.find(self.window, self.area, wanted, at=at)
+        """Find a button of the sidebar and click it, once it stands still: a panel that shrinks moves those below."""
+        for _ in range(4):
+            x, y = yield from self.eyes.find(self.window, self.area, wanted, at=at)
+            yield 0.4
+            yield from self.hands.move(self.window, x, y)
+            if wanted in under_mouse(self.window, self.area, region_of(self.area, "UI")):
+                break
         yield from self.hands.click(self.window, x, y, **held)
 
     def until(self, is_so, what, seconds=60.0):
@@ -340,7 +345,7 @@ def export_one(story, key, kind):
     area.spaces.active.params.directory = str(OUT).encode()
     area.spaces.active.params.filename = f"person.{kind}"
     yield 1.0
-    x, y = yield from story.eyes.find(window, area, "file.execute", kind="EXECUTE", at=0.7)
+    x, y = yield from story.eyes.find(window, area, "file.execute", kind="EXECUTE", at=0.93)
     yield from story.hands.click(window, x, y)
     file = OUT / f"person.{kind}"
     yield from story.until(file.is_file, f"{file} is written", 120)
