@@ -1,6 +1,6 @@
 """The add-on in a real window: a Blender in a chroot, the zip with its wheels, and somebody who clicks.
 
-    python -m tests.real [trixie|sid] [--folder FOLDER] [--zip FILE] [--clip FILE] [--shots FOLDER] [--limit S]
+    python -m tests.real [trixie|sid] [--folder FOLDER] [--zip FILE] [--clip FILE] [--shots FOLDER] [--limit S] [--all]
 
 trixie is Blender 4.3 driven by xdotool, sid is Blender 5.2 driven by its own event simulation. Needs Linux,
 root and `real_blender.sh` in the folder that MOCAP_SHARED names; without them it says what it skips, and exits 77,
@@ -41,6 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--folder", type=Path, help="of the chroot, kept; none: a temporary one, deleted")
     parser.add_argument("--zip", type=Path, help="the extension; none: built with wheels for that Blender's Python")
     parser.add_argument("--clip", type=Path, default=ROOT / "assets" / "demo" / "clip.mp4")
+    parser.add_argument("--all", action="store_true", help="also the queue, the bug report, and leaving Blender")
     parser.add_argument("--shots", type=Path, help="where screenshots go, one a step")
     parser.add_argument("--limit", type=float, help="seconds for all of it; what is not done then is skipped, told")
     chosen = parser.parse_args(arguments)
@@ -110,7 +111,7 @@ def tell(chosen: argparse.Namespace, folder: Path, ends_at: float) -> int:
     command = [
         "bash", script(), "gui", chosen.suite, folder, "--zip", zipped, "--seconds", seconds_to(ends_at),
         "--setup", INSIDE / "setup.py", "--driver", INSIDE / "driver.sh",
-        "--", *simulate, "--", f"/tmp/clips/{chosen.clip.name}",
+        "--", *simulate, "--", f"/tmp/clips/{chosen.clip.name}", *(["--all"] if chosen.all else []),
     ]  # fmt: skip
     told = 0
     with subprocess.Popen([*map(str, command)], cwd=ROOT, stdout=subprocess.PIPE, text=True) as running:

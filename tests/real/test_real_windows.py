@@ -24,7 +24,7 @@ def test_whole_way_in_a_real_window(capfd: pytest.CaptureFixture[str]) -> None:
 
 
 def test_story_has_a_step_for_each_that_it_tells() -> None:
-    listed = STORY[STORY.index("STEPS = (") :]
+    listed = STORY[STORY.index("\nSTEPS = (") :]
     steps = re.findall(r"^    (\w+),$", listed, flags=re.MULTILINE)
     assert len(steps) > 10 and [step for step in steps if f"def {step}(story)" not in STORY] == []
 
