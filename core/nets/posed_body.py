@@ -26,7 +26,7 @@ class PosedBody(nn.Module):
     rest_joints: Tensor
     joint_shapes: Tensor
 
-    def __init__(self, body: Any, vertices: NDArray[np.int64]) -> None:
+    def __init__(self, body: Any, vertices: NDArray[np.integer[Any]]) -> None:
         """Take what is needed of a body.
 
         Args:

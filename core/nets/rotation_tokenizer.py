@@ -79,7 +79,8 @@ class ResidualConv(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(B, tokens, width) in and out."""
         hidden = F.relu(self.norm(x)).transpose(1, 2)
-        return x + self.second(F.relu(self.first(hidden))).transpose(1, 2)
+        out: Tensor = x + self.second(F.relu(self.first(hidden))).transpose(1, 2)
+        return out
 
 
 class RotationTokenizer(nn.Module):

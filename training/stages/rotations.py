@@ -118,7 +118,8 @@ class RotationsStage:
     def _joint_error_mm(self, true: Tensor, decoded: Tensor) -> Tensor:
         """(B,) mean distance of the 23 joints below the pelvis."""
         apart = self.module.pose(true)[0] - self.module.pose(decoded)[0]
-        return 1000 * apart[:, 1:].norm(dim=-1).mean(1)
+        error: Tensor = 1000 * apart[:, 1:].norm(dim=-1).mean(1)
+        return error
 
 
 def rotations_of(motions: Path | None, split: str, count: int, seed: int, is_mixed: bool = True) -> Tensor:
