@@ -2,6 +2,7 @@
 
     blender -b --python blender_addon/batch.py -- CLIP... -o OUT/ [--output mesh,armature]
         [--export glb,fbx,bvh,usd,abc,unreal,unity,godot,mixamo] [--report report.json] [--commercial]
+        [--storage keys|cache]
     python blender_addon/batch.py -- CLIP... -o OUT/          with bpy from PyPI
 
 A bad clip gets one sentence and the others go on; the exit code is 1 if any clip failed, 2 for wrong usage,

@@ -18,6 +18,7 @@ from . import bridge
 from .export_presets import PRESETS
 from .exports import check_format, export_take
 from .licences import detector_refusal, refusal
+from .mesh_cache import cache_of
 from .scene import OUTPUTS, BuildSettings, BuiltTake, build_take, counted_people
 from .sheet import write_sheet
 
@@ -46,6 +47,8 @@ def main(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
     if "bvh" in options.export and "armature" not in options.output:
         parser.error("--export bvh needs a skeleton: --output mesh,armature")
+    if options.camera is not None and len(options.clips) > 1:
+        parser.error("--camera is one clip's: give that clip alone")
     names = clip_names(options.clips, options.name)
     try:
         for key in options.export:
@@ -127,12 +130,14 @@ def _make_clip(clip: Path, report: ClipReport, options: argparse.Namespace, stop
         take = _reconstruct(clip, folder / f"{name}.take", options, stop)
     report.notes += list(take.notes)
     with _timed(report, "solve"):
-        motion = bridge.solve(take, bridge.SolveSettings(smooth=options.smooth, feet=options.feet))
+        settings = bridge.SolveSettings(smooth=options.smooth, feet=options.feet, camera=options.camera)
+        motion = bridge.solve(take, settings)
         bridge.write_motion(motion, folder / f"{name}.npz")
     _describe(report, motion, take)
     with _timed(report, "build"):
         bpy.ops.wm.read_factory_settings(use_empty=True)
-        built = build_take(_scene(), motion, BuildSettings(name, options.output))
+        wanted = BuildSettings(name, options.output, is_cached=options.storage == "cache")
+        built = build_take(_scene(), motion, wanted, folder / f"{name}.npz")
         _save(folder / f"{name}.blend")
     report.files |= {"take": str(take.path), "motion": f"{folder / name}.npz", "blend": f"{folder / name}.blend"}
     with _timed(report, "export"):
@@ -193,9 +198,14 @@ def _describe(report: ClipReport, motion: Any, take: Any) -> None:
 
 
 def _save(path: Path) -> None:
-    """Save the scene; the footage is named relative to the .blend, so that both can move together."""
+    """Save the scene; footage and mesh caches are named relative to the .blend, so that all can move together."""
+    folder = str(path.parent.resolve())
     for clip in bpy.data.movieclips:
-        clip.filepath = bpy.path.relpath(clip.filepath, start=str(path.parent.resolve()))
+        clip.filepath = bpy.path.relpath(clip.filepath, start=folder)
+    for body in bpy.data.objects:
+        modifier = cache_of(body)
+        if modifier is not None:
+            modifier.filepath = bpy.path.relpath(str(Path(modifier.filepath).resolve()), start=folder)
     try:
         bpy.ops.wm.save_as_mainfile(filepath=str(path.resolve()), compress=True, relative_remap=False)
     except RuntimeError as error:
@@ -253,6 +263,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("clips", type=Path, nargs="+", metavar="CLIP", help="video file or folder of pictures")
     parser.add_argument("-o", "--output-folder", type=Path, required=True, metavar="OUT")
     parser.add_argument("--output", type=_one_of(OUTPUTS), default=("mesh",), metavar="mesh,armature")
+    parser.add_argument("--storage", choices=["keys", "cache"], default="keys", help="cache: a file beside the .blend")
     parser.add_argument("--export", type=_one_of(tuple(PRESETS)), default=(), metavar=",".join(PRESETS))
     parser.add_argument("--report", type=Path, metavar="FILE", help="OUT/report.json by default")
     parser.add_argument("--name", help="of the results; the clip's own by default")
@@ -267,6 +278,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--end", type=int, metavar="F")
     parser.add_argument("--step", type=int, default=1, metavar="N")
     parser.add_argument("--smooth", type=float, default=0.5, metavar="0..1")
+    parser.add_argument("--camera", type=Path, metavar="camera.npz", help="of one moving shot; see core/moving.py")
     parser.add_argument("--feet", choices=["off", "auto", "lock"], default="auto")
     parser.add_argument("--progress", choices=["auto", "json", "none"], default="auto")
     return parser

@@ -237,7 +237,7 @@ class TurnedRows:
     def __getitem__(self, rows: int | slice) -> Float:
         if isinstance(rows, slice):
             return to_world(self._rows[rows], self._matrices[rows])
-        return to_world(self._rows[rows][None], self._matrices[rows][None])[0]
+        return np.asarray(to_world(self._rows[rows][None], self._matrices[rows][None])[0])
 
 
 def person_in_world(person: PersonMotion, matrices: Float, pelvis: Float | None = None) -> PersonMotion:

@@ -86,6 +86,42 @@ def test_blend_holds_the_take_and_nothing_of_the_sheet(made, tmp_path) -> None:
     assert held["keys"][0] >= 20 and held["clips"] == ["//../läufer 1.mp4"] and held["lights"] == 0
 
 
+MOVED = """
+import sys, json, bpy, numpy
+bpy.ops.wm.open_mainfile(filepath=sys.argv[1])
+body = next(item for item in bpy.data.objects if item.modifiers.get("Mesh cache"))
+def vertices(frame):
+    bpy.context.scene.frame_set(frame)
+    seen = body.evaluated_get(bpy.context.evaluated_depsgraph_get()).data
+    found = numpy.empty(3 * len(seen.vertices), numpy.float32)
+    seen.vertices.foreach_get("co", found)
+    return found
+apart = float(numpy.abs(vertices(bpy.context.scene.frame_start) - vertices(bpy.context.scene.frame_end)).max())
+print(json.dumps({"file": body.modifiers["Mesh cache"].filepath, "keys": len(bpy.data.shape_keys), "apart": apart}))
+"""
+
+
+def test_mesh_cache_goes_beside_the_blend_and_moves_with_it(tmp_path, blob_weights: Path) -> None:
+    write_clip(tmp_path / "a.mp4", 12)
+    done = run_batch(
+        "a.mp4", "-o", "out", "--weights", blob_weights, "--detector", "search", "--storage", "cache", cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    (tmp_path / "out").rename(tmp_path / "moved")
+    looked = subprocess.run(
+        [sys.executable, "-c", MOVED, str(tmp_path / "moved" / "a.blend")],
+        check=False, capture_output=True, text=True, timeout=BLENDER_S,
+    )  # fmt: skip
+    found = json.loads(looked.stdout.splitlines()[-1])
+    assert found["file"] == "//a_person0.pc2" and found["keys"] == 0
+    assert found["apart"] > 1e-4  # the body moves: the cache is read
+
+
+def test_camera_of_one_clip_is_not_given_to_two(tmp_path) -> None:
+    done = run_batch("a.mp4", "b.mp4", "-o", "out", "--camera", "camera.npz", cwd=tmp_path)
+    assert done.returncode == 2 and "one clip" in done.stderr
+
+
 def test_sheet_shows_the_body_over_the_footage(made) -> None:
     picture = cv2.imdecode(__import__("numpy").fromfile(made[0] / "läufer 1.png", "uint8"), cv2.IMREAD_COLOR)
     assert picture.shape == (3 * (240 + sheet.LABEL_PX + sheet.GAP_PX) + 4, 4 * (320 + 4) + 4, 3)

@@ -114,7 +114,7 @@ def test_missing_weights_are_named(addon, scene, tmp_path) -> None:
 
 def test_footage_that_is_gone_is_one_sentence(ready) -> None:
     ready("good").mocap.footage = "/gone/clip.mp4"
-    with pytest.raises(RuntimeError, match=r"/gone/clip.mp4: no such file"):
+    with pytest.raises(RuntimeError, match=r"/gone/clip.mp4 is not there: choose the footage again"):
         bpy.ops.mocap.reconstruct()
 
 
