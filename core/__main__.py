@@ -112,7 +112,7 @@ def _reconstruct(options: argparse.Namespace, printer: ProgressFunction | None, 
     take = reconstruct(options.footage, options.output, settings, printer, stop)
     if isinstance(printer, Bar):
         printer.end()
-    counted = [f"{person.person_id}: {len(person.frame_index)} frames" for person in take.persons()]
+    counted = [f"{name}: {count} frames" for name, count in take.frame_counts().items()]
     print(f"{take.path}: {len(counted)} {'person' if len(counted) == 1 else 'people'} ({'; '.join(counted)})")
     if take.report is not None:
         lost = len(take.report.lost) + take.report.missing_at_end

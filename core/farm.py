@@ -78,14 +78,13 @@ def run_clip(
             progress(said)
 
     try:
-        take = reconstruct(clip, tell, is_cancelled)
+        people = reconstruct(clip, tell, is_cancelled).frame_counts()
     except Cancelled:
         raise
     except TakeBusyError as error:
         return _result(clip, "busy", start, sentence=str(error))
     except (MocapError, OSError, MemoryError) as error:
         return _result(clip, "failed", start, sentence=str(error) or "out of memory; use a shorter or smaller clip")
-    people = {person.person_id: len(person.frame_index) for person in take.persons()}
     return _result(clip, "done" if frames else "was done", start, people=people)
 
 

@@ -46,6 +46,9 @@ class Footage(Protocol):
         Frames that can't be decoded are left out and keep their number.
         """
 
+    def stop(self) -> None:
+        """Let `frames` end at the next picture, skipped ones included; another thread may call it."""
+
 
 def open_footage(path: Path) -> Footage:
     """The clip behind a path: video file, folder of pictures (in natural order) or one picture.
@@ -98,11 +101,16 @@ class VideoFile:
         return FootageReport(self._decoded, lost, missing, self._warnings)
 
     _is_at_end = False
+    _is_stopped = False
+
+    def stop(self) -> None:
+        """Let `frames` end at the next picture."""
+        self._is_stopped = True
 
     def frames(self, start: int = 0, end: int | None = None, step: int = 1) -> Iterator[Frame]:
         """Frames by number; the skipped ones are decoded but not converted."""
         _check_range(start, end, step)
-        self._decoded, self._lost, self._last, self._is_at_end = 0, [], -1, False
+        self._decoded, self._lost, self._last, self._is_at_end, self._is_stopped = 0, [], -1, False, False
         capture = self._open()
         try:
             yield from self._read(capture, start, end, step)
@@ -111,7 +119,7 @@ class VideoFile:
 
     def _read(self, capture: cv2.VideoCapture, start: int, end: int | None, step: int) -> Iterator[Frame]:
         index, failures, time_s = -1, 0, -math.inf
-        while end is None or index < end:
+        while (end is None or index < end) and not self._is_stopped:
             index += 1
             if not capture.grab():
                 failures += 1
@@ -186,6 +194,9 @@ class PictureSequence:
     def report(self) -> FootageReport:
         """What decoding has met so far."""
         return FootageReport(self._decoded, tuple(self._lost), 0, ())
+
+    def stop(self) -> None:
+        """Nothing to do: skipped pictures are not read, so `frames` is never far from its next one."""
 
     def frames(self, start: int = 0, end: int | None = None, step: int = 1) -> Iterator[Frame]:
         """Pictures by number; skipped ones are not read."""

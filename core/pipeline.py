@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from itertools import chain
@@ -13,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from .ahead import frames_ahead
+from .behind import WriteBehind
 from .boxes import boxes_by_frame
 from .camera import default_focal_px
 from .detect import FRAME, SEARCH, UNSURE, Detector, find_detected, is_own_there, open_detector
@@ -70,10 +73,11 @@ def reconstruct(
             return Take.open(writer.path)
         followed = _followed(detector, settings)
         tracker = Tracker(estimate, find, settings.track, followed, given, is_find_cheap=detector is not None)
-        run = _Run(clip, settings, writer, tracker, progress, is_cancelled)
-        run.forwards()
-        report = clip.report
-        run.backwards(given)
+        with WriteBehind(writer) as written:
+            run = _Run(clip, settings, writer, written, tracker, progress, is_cancelled)
+            run.forwards()
+            report = clip.report
+            run.backwards(given)
         if not writer.people:
             writer.discard()
             raise FootageError(
@@ -101,21 +105,21 @@ def chosen(take: Take, most: int) -> list[str]:
     Whoever is never in a picture together with those before them stays: they are of another shot, or may be one of
     those come back after so long that nobody can tell.
     """
-    people = sorted(take.persons(), key=lambda person: -float(person.estimates.box_px[:, 3].sum()))
+    seen = {name: take.columns(name, "frame_index", "box_px") for name in take.people}
     together: Counter[int] = Counter()
     kept = []
-    for person in people:
-        frames = person.frame_index.tolist()
+    for name in sorted(seen, key=lambda name: -float(seen[name]["box_px"][:, 3].sum())):
+        frames = seen[name]["frame_index"].tolist()
         if all(together[frame] < most for frame in frames):
             together.update(frames)
-            kept.append(person.person_id)
+            kept.append(name)
     return kept
 
 
 def _left_out(take: Take, kept: list[str]) -> list[str]:
     return [
-        f"person {name} left out ({len(take.person(name).frame_index)} frames); --people all keeps everybody"
-        for name in take.people
+        f"person {name} left out ({count} frames); --people all keeps everybody"
+        for name, count in take.frame_counts().items()
         if name not in kept
     ]
 
@@ -132,44 +136,51 @@ def _finder(detector: Detector | None, estimate: Estimate, settings: Reconstruct
 
 
 class _Run:
-    """One run over a clip: frames in, sightings to the take, with progress, cancel and resume."""
+    """One run over a clip: frames in, sightings to the take, with progress, cancel and resume.
+
+    Frames are decoded ahead in one thread and the take is written behind in another; people are followed in this one,
+    in the order of the frames, since where somebody is looked for hangs on the frame before.
+    """
 
     def __init__(
         self,
         clip: Footage,
         settings: ReconstructSettings,
         writer: TakeWriter,
+        written: WriteBehind,
         tracker: Tracker,
         progress: ProgressFunction | None,
         is_cancelled: CancelFunction | None,
     ) -> None:
-        self._clip, self._settings, self._writer, self._tracker = clip, settings, writer, tracker
+        self._clip, self._settings, self._tracker = clip, settings, tracker
+        self._writer, self._written = writer, written
         self._progress, self._is_cancelled = progress, is_cancelled
         self._start = settings.start or 0
         self.next_frame = max(writer.next_frame, self._start)
 
     def forwards(self) -> None:
         """Follow people from where the take ends to the end of the clip."""
-        for frame in self._frames():
-            self._stop_if_asked()
-            for sighting in self._tracker.step(frame):
-                self._add(sighting)
-            self.next_frame = frame.frame_index + 1
-            if self._writer.is_commit_due:
-                self._commit()
-            self._tell("estimate", frame.frame_index)
+        state, resume_at = self._writer.tracker_state, self._writer.next_frame
+        first = _first_of(state, resume_at) if state else self._start
+        with closing(frames_ahead(self._clip, first, self._settings.end, self._settings.step)) as decoded:
+            for frame in self._after(state, resume_at, decoded) if state else decoded:
+                self._look_at(frame)
         for sighting in self._tracker.finish():
-            self._add(sighting)
+            self._written.add(sighting)
         self._commit()
+        self._written.settle()
 
-    def _frames(self) -> Iterator[Frame]:
-        """The frames to look at; those that the tracker must remember go to it first."""
-        state, step, end = self._writer.tracker_state, self._settings.step, self._settings.end
-        if not state:
-            yield from self._clip.frames(self._start, end, step)
-            return
-        resume_at = self._writer.next_frame
-        frames = self._clip.frames(_first_of(state, resume_at), end, step)
+    def _look_at(self, frame: Frame) -> None:
+        self._stop_if_asked()
+        for sighting in self._tracker.step(frame):
+            self._written.add(sighting)
+        self.next_frame = frame.frame_index + 1
+        if self._written.is_commit_due:
+            self._commit()
+        self._tell("estimate", frame.frame_index)
+
+    def _after(self, state: dict[str, Any], resume_at: int, frames: Iterator[Frame]) -> Iterator[Frame]:
+        """The frames from where the take ends; those that the tracker must remember go to it first."""
         first_new: list[Frame] = []
 
         def old() -> Iterator[Frame]:
@@ -180,7 +191,7 @@ class _Run:
                 yield frame
 
         self._tracker.restore(state, old())
-        yield from chain(first_new, frames)
+        return chain(first_new, frames)
 
     def backwards(self, given: dict[int, list[PersonBox]]) -> None:
         """Follow people from their first drawn box to the start of the clip."""
@@ -190,9 +201,12 @@ class _Run:
             if seen is None:
                 continue
             for sighting in self._tracker.backwards(seen, self._frames_before(index, box.frames[0] or 0)):
-                self._add(sighting)
+                self._written.add(sighting)
+                if self._written.is_commit_due:
+                    self._commit()
                 self._tell("estimate backwards", index - sighting.frame_index)
         self._commit()
+        self._written.settle()
 
     def _sighting(self, person_id: str, frame_index: int) -> Sighting | None:
         """What the take holds of a person in a frame; None where the frame could not be decoded."""
@@ -219,16 +233,13 @@ class _Run:
                 yield frame
             index = low
 
-    def _add(self, sighting: Sighting) -> None:
-        self._writer.add(sighting.person_id, sighting.frame_index, sighting.time_s, sighting.estimates)
-
     def _commit(self) -> None:
-        next_frame, state = self._tracker.checkpoint()
-        self._writer.commit(next_frame, state)
+        self._written.commit(*self._tracker.checkpoint())
 
     def _stop_if_asked(self) -> None:
         if self._is_cancelled is not None and self._is_cancelled():
             self._commit()
+            self._written.settle()
             raise Cancelled(f"{self._writer.path}: stopped before frame {self.next_frame}; the same command goes on")
 
     def _tell(self, stage: str, frame_index: int) -> None:

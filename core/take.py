@@ -14,28 +14,26 @@ from __future__ import annotations
 import json
 import shutil
 import time
-import zipfile
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from .chunks import ESTIMATE_FIELDS, chunk_name, chunk_of, read_chunk, read_columns
 from .errors import Cancelled, TakeError
 from .output import make_folder, write_arrays, written_whole
 from .take_header import TakeHeader, header_from_json, header_to_json
 from .take_lock import TakeLock
-from .types import Estimates, FootageReport, Int, PersonTake
+from .types import Estimates, FootageReport, PersonTake
 from .upsample import LearnedSampler
 
 FORMAT_VERSION = 2
 """2: people have the number of their chunks beside them and may be in another order; 1: in the order of the numbers."""
 TAKE_FILE = "take.json"
 SAMPLER_FILE = "sampler.npz"
-COMMIT_ROWS = 64
+COMMIT_ROWS = 32
+"""A kill loses what is being written and what has come since: less than twice this."""
 COMMIT_EVERY_S = 5.0
-ESTIMATE_FIELDS = tuple(known.name for known in fields(Estimates))
 
 
 @dataclass(slots=True)
@@ -92,13 +90,23 @@ class Take:
             TakeError: a chunk is missing or damaged.
             ValueError: nobody of that name.
         """
+        stored = self.columns(person_id, "frame_index", "time_s", *ESTIMATE_FIELDS)
+        return PersonTake(person_id, stored.pop("frame_index"), stored.pop("time_s"), Estimates(**stored))
+
+    def columns(self, person_id: str, *names: str) -> dict[str, Any]:
+        """Some arrays of one person, by frame: "frame_index", "time_s" or a field of `Estimates`; no other is read.
+
+        Raises:
+            TakeError: a chunk is missing or damaged.
+            ValueError: nobody of that name.
+        """
         if person_id not in self._chunks:
             raise ValueError(f"expected a person among {', '.join(self.people)}, got {person_id!r}")
-        chunks = [_read_chunk(self.path / name) for name in self._chunks[person_id]]
-        arrays = {key: np.concatenate([chunk[key] for chunk in chunks]) for key in chunks[0]}
-        rows = _last_of_each(arrays["frame_index"])
-        estimates = Estimates(*(arrays[name][rows] for name in ESTIMATE_FIELDS))
-        return PersonTake(person_id, arrays["frame_index"][rows], arrays["time_s"][rows], estimates)
+        return read_columns([self.path / name for name in self._chunks[person_id]], names)
+
+    def frame_counts(self) -> dict[str, int]:
+        """In how many frames each person was seen."""
+        return {name: len(self.columns(name, "frame_index")["frame_index"]) for name in self.people}
 
     def persons(self) -> list[PersonTake]:
         """All people with all their sightings."""
@@ -238,7 +246,7 @@ class TakeWriter:
             number = next((i for i, person in enumerate(people) if person["id"] == person_id), len(people))
             if number == len(people):
                 people.append({"id": person_id, "number": number, "chunks": 0, "rows": 0})
-            write_arrays(self.path / _chunk_name(number, people[number]["chunks"]), _chunk_of(rows))
+            write_arrays(self.path / chunk_name(number, people[number]["chunks"]), chunk_of(rows))
             people[number]["chunks"] += 1
             people[number]["rows"] += len(rows)
         self._write(people, next_frame, self.tracker_state if tracker_state is None else tracker_state)
@@ -338,7 +346,7 @@ def _read(path: Path) -> tuple[TakeHeader, _Content]:
 def _read_sampler(path: Path) -> LearnedSampler | None:
     if not (path / SAMPLER_FILE).is_file():
         return None
-    stored = _read_chunk(path / SAMPLER_FILE)
+    stored = read_chunk(path / SAMPLER_FILE)
     return LearnedSampler(stored["matrix"], stored["bias"])
 
 
@@ -361,36 +369,7 @@ def _report_of(stored: dict[str, Any] | None) -> FootageReport | None:
 
 def _chunks_of(person: dict[str, Any], row: int) -> list[str]:
     """Files of a person of `take.json`; format 1 numbers people by their row."""
-    return [_chunk_name(int(person.get("number", row)), chunk) for chunk in range(int(person["chunks"]))]
-
-
-def _chunk_name(person: int, chunk: int) -> str:
-    return f"person{person}_{chunk:04d}.npz"
-
-
-def _chunk_of(rows: Sequence[tuple[int, float, Estimates]]) -> dict[str, Any]:
-    arrays: dict[str, Any] = {
-        "frame_index": np.array([row[0] for row in rows], np.int64),
-        "time_s": np.array([row[1] for row in rows], np.float64),
-    }
-    for name in ESTIMATE_FIELDS:
-        joined = np.concatenate([getattr(row[2], name) for row in rows])
-        arrays[name] = joined.astype(np.int32 if name == "pose_token_ids" else np.float32)
-    return arrays
-
-
-def _read_chunk(path: Path) -> dict[str, Any]:
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as chunk:
-            return {key: chunk[key] for key in chunk.files}
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
-        raise TakeError(f"{path}: missing or damaged; delete the take and reconstruct the clip again") from error
-
-
-def _last_of_each(frame_index: Int) -> Int:
-    """Rows in frame order; of rows with the same frame the one that was written last."""
-    _, from_the_end = np.unique(frame_index[::-1], return_index=True)
-    return np.asarray(len(frame_index) - 1 - from_the_end)
+    return [chunk_name(int(person.get("number", row)), chunk) for chunk in range(int(person["chunks"]))]
 
 
 def _is_empty(path: Path) -> bool:

@@ -1,14 +1,19 @@
 """Footage to take to motion, with a network that finds bright figures."""
 
 import json
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from core import behind, pipeline
+from core import take as take_module
+from core.behind import WriteBehind
 from core.camera import project
-from core.errors import BoxesError, Cancelled, FootageError
+from core.errors import BoxesError, Cancelled, FootageError, OutputError
+from core.output import write_arrays
 from core.pipeline import reconstruct
 from core.settings import ReconstructSettings, SolveSettings
 from core.solve import solve
@@ -152,3 +157,53 @@ def test_cut_track_is_two_people_of_their_own_frames(tmp_path: Path, weights: st
     frames = {name: set(cut.person(name).frame_index.tolist()) for name in cut.people}
     assert max(frames["1"]) < 20 <= min(frames["1b"])
     assert frames["1"] | frames["1b"] == set(boxes)
+
+
+def in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let one thread do all stages in turn."""
+
+    class AtOnce(WriteBehind):
+        def commit(self, next_frame: int, tracker_state: dict[str, object]) -> None:
+            super().commit(next_frame, tracker_state)
+            self.settle()
+
+    monkeypatch.setattr(pipeline, "frames_ahead", lambda clip, *chosen: clip.frames(*chosen))
+    monkeypatch.setattr(pipeline, "WriteBehind", AtOnce)
+
+
+def test_overlapped_run_writes_the_bytes_of_one_in_turn(
+    tmp_path: Path, weights: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(behind, "COMMIT_ROWS", 8)
+    monkeypatch.setattr(behind, "COMMIT_EVERY_S", 1e9)
+    clip = write_clip(tmp_path / "clip.mp4", 60, lambda i: blob([(70 + i, 125), (250, 120)] if i < 40 else []))
+    settings = ReconstructSettings(weights=weights, detector="search", threads=1, people="all")
+    reconstruct(clip, tmp_path / "overlapped.take", settings)
+    in_turn(monkeypatch)
+    reconstruct(clip, tmp_path / "in_turn.take", settings)
+    files = [sorted(path.name for path in (tmp_path / f"{name}.take").iterdir()) for name in ("overlapped", "in_turn")]
+    assert files[0] == files[1] and len(files[0]) > 10
+    for name in files[0]:
+        assert (tmp_path / "overlapped.take" / name).read_bytes() == (tmp_path / "in_turn.take" / name).read_bytes()
+
+
+def test_disk_that_fills_up_ends_the_run_with_its_sentence_and_no_thread(
+    tmp_path: Path, weights: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(behind, "COMMIT_ROWS", 8)
+    wrote: list[Path] = []
+
+    def full(path: Path, arrays: object) -> None:
+        wrote.append(path)
+        if len(wrote) == 3:
+            raise OutputError(f"{path}: the disk is full; free some space and run the same command again")
+        write_arrays(path, arrays)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(take_module, "write_arrays", full)
+    with pytest.raises(OutputError, match="the disk is full; free some space"):
+        run(tmp_path, weights, walking_blob)
+    assert {thread.name for thread in threading.enumerate()} & {"decode", "write_0"} == set()
+    monkeypatch.undo()
+    settings = ReconstructSettings(weights=weights, detector="search", threads=1)
+    again = reconstruct(tmp_path / "clip.mp4", tmp_path / "clip.take", settings)
+    assert again.person("1").frame_index.tolist() == list(range(40))

@@ -15,7 +15,7 @@ from core.manifest import Clip, Shard
 from core.settings import ReconstructSettings
 from core.types import Progress
 
-DONE = SimpleNamespace(persons=lambda: [SimpleNamespace(person_id="1", frame_index=range(7))])
+DONE = SimpleNamespace(frame_counts=lambda: {"1": 7})
 
 
 def clips(folder: Path, *names: str) -> list[Clip]:

@@ -10,8 +10,6 @@ import pytest
 
 from core.pipeline import chosen
 from core.take import Take
-from core.types import Estimates, PersonTake
-from tests.fake_people import _estimates
 
 ALL = 10**6
 
@@ -22,18 +20,15 @@ class People:
 
     known: tuple[tuple[str, float, int, int], ...]
 
-    def persons(self) -> list[PersonTake]:
-        return [
-            PersonTake(
-                name, np.arange(first, last + 1), np.arange(first, last + 1) / 25.0, boxes(height, last - first + 1)
-            )
-            for name, height, first, last in self.known
-        ]
+    @property
+    def people(self) -> list[str]:
+        return [name for name, *_ in self.known]
 
-
-def boxes(height: float, count: int) -> Estimates:
-    box = np.tile([10.0, 10, height / 2, height], (count, 1))
-    return _estimates(box, np.zeros((count, 14, 2)), np.ones(count))
+    def columns(self, person_id: str, *names: str) -> dict[str, np.ndarray]:
+        ((height, first, last),) = [rest for name, *rest in self.known if name == person_id]
+        frames = np.arange(first, last + 1)
+        boxes = np.tile([10.0, 10, height / 2, height], (len(frames), 1))
+        return {name: {"frame_index": frames, "box_px": boxes}[name] for name in names}
 
 
 def kept(most: int, *known: tuple[str, float, int, int]) -> list[str]:
