@@ -10,10 +10,11 @@ from tempfile import mkdtemp
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from tests.training.people import made_up_people
 from tests.training.picture_store import small_store
-from training import export
+from training import checkpoint, export
 from training.datasets import DatasetError, writers
 from training.datasets.mix import open_mix, read_mix
 from training.datasets.mixed import MixSettings
@@ -100,7 +101,7 @@ def test_losses_ignore_what_a_set_lacks() -> None:
     assert all(
         float(other[name]) != float(terms[name]) for name in ("joints", "vertices", "token_joints", "regressed_joints")
     )
-    assert float(terms["parts"]) == float(terms["facing"]) == float(terms["rest"]) == 0
+    assert all(float(terms[name]) == 0 for name in ("parts", "facing", "rest", "person"))
 
 
 def test_batch_with_no_mesh_and_no_joints_has_finite_losses() -> None:
@@ -134,6 +135,25 @@ def test_stage_trains_and_its_weights_say_research_only(tmp_path: Path) -> None:
     assert export.learned_photographs(run) and export.body_of(run).name == "open"
     data = [entry["name"] for entry in export.research_data(run)]
     assert len(data) == 3 and data[1] == "COCO 2014 with EFT's fits"
+
+
+def test_resumed_run_equals_one_that_never_stopped(tmp_path: Path) -> None:
+    arguments = [
+        "--batch",
+        "2",
+        "--size",
+        str(SIZE),
+        "--mix",
+        str(mix_file()),
+        "--schedule",
+        "constant",
+        "--precision",
+        "fp32",
+    ]
+    for name, samples in (("whole", "8"), ("parts", "4"), ("parts", "8")):
+        assert main(["mixed", "--output", str(tmp_path / name), *arguments, "--samples", samples, "--resume"]) == 0
+    whole, parts = (load_file(checkpoint.latest(tmp_path / name) / "model.safetensors") for name in ("whole", "parts"))
+    assert whole.keys() == parts.keys() and all(torch.equal(value, parts[name]) for name, value in whole.items())
 
 
 def test_fault_of_a_set_ends_a_run_in_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

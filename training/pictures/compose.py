@@ -57,6 +57,7 @@ class PictureBatch:
         has_person: (B,) bool.
         has_mesh: (B,) bool, whether both kinds of vertices are known.
         has_dense: (B,) bool, whether parts, rest coordinates and facing are known; of a picture of nobody they are.
+            Presence is learned from these rows alone: published sets show somebody in every picture.
         person_index: (B,) row in the store.
         transl: (B, 3) the root in the camera's frame.
         focal: (B,) crop units; u = focal * (x + tx) / (z + tz) + principal.

@@ -108,8 +108,14 @@ class PicturedModule(nn.Module):
                 (batch.parts > 0) * dense[:, None, None],
             ),
             "facing": 0.25 * _facing_loss(said.facing, batch.facing, person * dense),
-            "person": 0.2 * functional.binary_cross_entropy_with_logits(reading.person_logit, person),
+            "person": 0.2 * _presence_loss(reading.person_logit, person, dense),
         }
+
+
+def _presence_loss(logits: Tensor, person: Tensor, dense: Tensor) -> Tensor:
+    """Mean cross-entropy of "is there a person" (B,) over the pictures among which some show nobody, (B,)."""
+    each = functional.binary_cross_entropy_with_logits(logits, person, reduction="none")
+    return (dense * each).sum() / dense.sum().clamp_min(1)
 
 
 def _part_loss(logits: Tensor, parts: Tensor, dense: Tensor) -> Tensor:
