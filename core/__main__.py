@@ -93,7 +93,14 @@ def _reconstruct_manifest(options: argparse.Namespace, printer: ProgressFunction
     from .manifest import read_manifest
 
     clips = options.shard.of(read_manifest(options.manifest, _settings(options), options.output))
-    results = run_shard(clips, options.shard, options.report, printer, stop)
+    if options.executor == "ray":
+        from .farm_ray import connected, run_on_ray
+
+        with connected(options.ray_address) as ray:
+            stop.listen()  # Ray takes SIGTERM over
+            results = run_on_ray(ray, clips, options.shard, options.report, printer, stop)
+    else:
+        results = run_shard(clips, options.shard, options.report, printer, stop)
     if isinstance(printer, Bar):
         printer.end()
     for result in results:
@@ -229,7 +236,11 @@ def _check_reconstruct(parser: argparse.ArgumentParser, options: argparse.Namesp
             parser.error("reconstruct wants footage and -o NAME.take, or --manifest clips.jsonl")
         if options.shard is not None or options.report is not None:
             parser.error("--shard and --report go with --manifest")
+        if options.executor != "here":
+            parser.error("--executor goes with --manifest")
         return
+    if options.ray_address is not None and options.executor != "ray":
+        parser.error("--ray-address goes with --executor ray")
     if options.footage is not None:
         parser.error("give footage or --manifest, not both")
     if options.check:
@@ -252,6 +263,8 @@ def _parser() -> argparse.ArgumentParser:
         "--shard", metavar="i/N", help="every N-th clip from number i on, from 0; a Slurm array's task"
     )
     command.add_argument("--report", type=Path, metavar="report.json", help="what became of each clip of the manifest")
+    command.add_argument("--executor", choices=["here", "ray"], default="here", help="clips in turn, or as Ray tasks")
+    command.add_argument("--ray-address", metavar="HOST:PORT", help="default: RAY_ADDRESS, or this machine's cluster")
     _add_network_options(command)
     command.add_argument("--people", type=_people, default="main", metavar="all|main|N")
     command.add_argument("--detector", metavar="NAME|FILE|search|frame", help=DETECTOR_HELP)

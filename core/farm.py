@@ -110,8 +110,8 @@ def run_shard(
         Cancelled: the clip at hand can be resumed; the report says which clips wait.
         OutputError: the report can't be written.
     """
-    results = [_result(clip, "waiting", time.monotonic()) for clip in clips]
-    _write(report, shard, results)
+    results = [waiting(clip) for clip in clips]
+    write_report(report, shard, results)
     for row, clip in enumerate(clips):
         try:
             if is_cancelled is not None and is_cancelled():
@@ -120,9 +120,9 @@ def run_shard(
             results[row] = run_clip(clip, told, is_cancelled, reconstruct)
         except Cancelled as error:
             results[row] = replace(results[row], state="cancelled", sentence=str(error))
-            _write(report, shard, results)
+            write_report(report, shard, results)
             raise
-        _write(report, shard, results)
+        write_report(report, shard, results)
     return results
 
 
@@ -143,6 +143,11 @@ def raise_failures(results: Sequence[ClipResult]) -> None:
         raise ManifestError(f"{len(left)} of {len(results)} clips are not done, the first since: {one}")
 
 
+def waiting(clip: Clip) -> ClipResult:
+    """The result of a clip that nothing has been done about yet."""
+    return _result(clip, "waiting", time.monotonic())
+
+
 def _result(
     clip: Clip, state: State, start_s: float, sentence: str = "", people: dict[str, int] | None = None
 ) -> ClipResult:
@@ -160,7 +165,12 @@ def _numbered(progress: ProgressFunction | None, name: str) -> ProgressFunction 
     return tell
 
 
-def _write(report: Path | None, shard: Shard, results: Sequence[ClipResult]) -> None:
+def write_report(report: Path | None, shard: Shard, results: Sequence[ClipResult]) -> None:
+    """Write what became of each clip, whole or not at all; None writes nothing.
+
+    Raises:
+        OutputError: the place can't be written to.
+    """
     if report is None:
         return
     document = {

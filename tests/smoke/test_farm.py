@@ -87,6 +87,8 @@ def test_slurm_array_tells_the_shard(manifest: Path, blob_weights: Path, monkeyp
         (["--manifest", "clips.jsonl", "--shard", "2/2"], "from 0 to N - 1"),
         (["--manifest", "clips.jsonl", "--check"], "one clip"),
         (["a.mp4"], "-o NAME.take"),
+        (["a.mp4", "-o", "a.take", "--executor", "ray"], "--manifest"),
+        (["--manifest", "clips.jsonl", "--ray-address", "127.0.0.1:6379"], "--executor ray"),
     ],
 )
 def test_wrong_usage_is_told_and_ends_with_2(arguments: list[str], words: str) -> None:

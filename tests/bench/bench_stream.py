@@ -1,0 +1,78 @@
+"""What overlapping decode, network and write brings: the same clip in turn and overlapped, one after the other.
+
+Wall-clock ratios of one run, the median of several pairs; on a busy machine they spread. CPU seconds say that nothing
+is done twice. The stages alone say how much there is to gain.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from contextlib import nullcontext
+from pathlib import Path
+
+import numpy as np
+
+from core.detect import open_detector
+from core.estimate import Estimator
+from core.footage import open_footage
+from core.pipeline import reconstruct
+from core.runtimes import open_runtime
+from core.settings import ReconstructSettings
+from core.weights import find_weights
+
+from . import Row
+from .long_clips import in_turn, moving_clip
+
+FRAMES, PAIRS, REPEATS = 120, 5, 20
+
+
+def measure() -> Iterable[Row]:
+    """Rows of the table."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        clip = moving_clip(folder / "clip.mp4", FRAMES)
+        yield from _stages(clip)
+        for threads in (None, 1):
+            yield from _overlap(clip, folder, threads)
+
+
+def _stages(clip: Path) -> Iterable[Row]:
+    """CPU milliseconds of each stage alone, one thread."""
+    footage = open_footage(clip)
+    start = time.process_time()
+    frames = list(footage.frames())
+    yield Row("decode, a frame of 1920 x 1080", 1e3 * (time.process_time() - start) / len(frames), "CPU ms")
+    picture, box = frames[0].image, np.array([[700.0, 100, 500, 900]])
+    bundle = find_weights()
+    estimator = Estimator(open_runtime(bundle, "onnx", "cpu", 1), bundle)
+    detector = open_detector(None, threads=1)
+    yield Row(f"crop and {bundle.name}, one person", _cpu_ms(lambda: estimator.estimate(picture, box)), "CPU ms")
+    yield Row("the detector, once in 6 frames at 30 a second", _cpu_ms(lambda: detector(picture)), "CPU ms")
+
+
+def _cpu_ms(work: Callable[[], object]) -> float:
+    work()
+    start = time.process_time()
+    for _ in range(REPEATS):
+        work()
+    return 1e3 * (time.process_time() - start) / REPEATS
+
+
+def _overlap(clip: Path, folder: Path, threads: int | None) -> Iterable[Row]:
+    said = "the runtime's own threads" if threads is None else f"{threads} thread"
+    settings = ReconstructSettings(threads=threads)
+    spent = []
+    for pair in range(PAIRS):
+        for way in ("in turn", "overlapped"):
+            wall, cpu = time.perf_counter(), time.process_time()
+            with in_turn() if way == "in turn" else nullcontext():
+                reconstruct(clip, folder / f"{threads} {pair} {way}.take", settings)
+            spent.append((time.perf_counter() - wall, time.process_time() - cpu))
+    walls, cpus = np.array(spent).reshape(PAIRS, 2, 2).transpose(2, 1, 0)
+    yield Row(f"{said}: wall, in turn / overlapped", float(np.median(walls[0] / walls[1])), "x", "> 1")
+    yield Row(f"{said}: the same, least of the pairs", float((walls[0] / walls[1]).min()), "x")
+    yield Row(f"{said}: the same, most of the pairs", float((walls[0] / walls[1]).max()), "x")
+    yield Row(f"{said}: CPU, in turn / overlapped", float(np.median(cpus[0] / cpus[1])), "x")
+    yield Row(f"{said}: CPU of a frame, overlapped", float(1e3 * np.median(cpus[1]) / FRAMES), "CPU ms")
