@@ -136,7 +136,7 @@ def _reconstruct(options: argparse.Namespace, printer: ProgressFunction | None, 
 def _solve(options: argparse.Namespace, printer: ProgressFunction | None, _stop: StopRequest) -> None:
     from .motion import write_motion
     from .report import table, write_report
-    from .solve import solve
+    from .solve import solve_rows
     from .take import Take
     from .types import Progress
 
@@ -156,7 +156,7 @@ def _solve(options: argparse.Namespace, printer: ProgressFunction | None, _stop:
         contacts=options.contacts,
         camera=options.camera,
     )
-    motion = solve(take, settings)
+    motion = solve_rows(take, settings)
     write_motion(motion, options.output)
     if options.report is not None:
         write_report(motion, options.report)

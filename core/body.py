@@ -90,13 +90,16 @@ class Body:
         vertices = self.v_template + (betas.astype(np.float32) @ dirs.T).reshape(-1, *self.v_template.shape)
         return vertices, np.asarray(self.joint_regressor @ vertices)
 
-    def pose(self, rotations: Float, betas: Float | None = None, transl: Float | None = None) -> Posed:
+    def pose(
+        self, rotations: Float, betas: Float | None = None, transl: Float | None = None, only: Int | None = None
+    ) -> Posed:
         """The body in T poses.
 
         Args:
             rotations: (T, 24, 3) rotation vectors or (T, 24, 3, 3) matrices, local; the root's turns all.
             betas: (T, 10), (1, 10) or None for the mean shape.
             transl: (T, 3) metres, added to everything.
+            only: (N,) the vertices to pose, for (T, N, 3); None for all.
 
         Raises:
             ValueError: a shape does not fit.
@@ -108,9 +111,10 @@ class Body:
             raise ValueError(f"expected betas ({frames} or 1, {self.shapedirs.shape[2]}), got {betas.shape}")
         vertices, joints = self.shape(_padded(betas, self.shapedirs.shape[2]))
         world, posed = forward_kinematics(matrices, joints, self.parents)
-        dirs = self.posedirs.reshape(-1, self.posedirs.shape[2])
-        corrected = vertices + (pose_features(matrices) @ dirs.T).reshape(frames, -1, 3)
-        moved = skin(corrected, joints, world, posed, csr_matrix(self.skin_weights))
+        chosen = slice(None) if only is None else only
+        dirs = self.posedirs[chosen].reshape(-1, self.posedirs.shape[2])
+        corrected = vertices[:, chosen] + (pose_features(matrices) @ dirs.T).reshape(frames, -1, 3)
+        moved = skin(corrected, joints, world, posed, csr_matrix(self.skin_weights[chosen]))
         if transl is not None:
             moved, posed = (
                 moved + transl[:, None].astype(np.float32),

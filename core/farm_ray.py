@@ -8,6 +8,8 @@ have this package in its Python. Ray is an extra: it is imported here alone.
 from __future__ import annotations
 
 import logging
+import os
+import socket
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -26,6 +28,8 @@ RETRIES = 3
 BUSY_S, BUSY_PAUSE_S = 30.0, 1.0
 """How long a task waits for a take that another run writes: a worker of a lost node lives on for some seconds."""
 POLL_S = 0.2
+ANSWER_S = 10.0
+"""For a cluster to answer."""
 LAST_S = 30.0
 """For workers to leave the frame at hand when the run is stopped."""
 
@@ -47,8 +51,9 @@ def connected(address: str | None) -> Iterator[Any]:
             "ray is not installed in this Python; install the package's extra [ray], or leave out --executor ray"
         ) from error
     try:
+        _look_for(address or os.environ.get("RAY_ADDRESS"))
         ray.init(address=address or "auto", log_to_driver=False, logging_level=logging.CRITICAL)
-    except (ConnectionError, ValueError, RuntimeError, TimeoutError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
         raise MocapError(
             f"no Ray cluster answers at {address or 'RAY_ADDRESS or on this machine'}; start one with ray start, "
             "or give --ray-address HOST:PORT"
@@ -57,6 +62,14 @@ def connected(address: str | None) -> Iterator[Any]:
         yield ray
     finally:
         ray.shutdown()
+
+
+def _look_for(address: str | None) -> None:
+    """Raises OSError or ValueError where nobody listens, since Ray itself goes on asking for minutes."""
+    if address is None or address == "auto":
+        return
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    socket.create_connection((host, int(port)), ANSWER_S).close()
 
 
 def run_on_ray(

@@ -8,13 +8,14 @@ surface speaks for (spine, collars) carry a weak prior towards rest, which only 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.sparse import csr_matrix
 from scipy.spatial.transform import Rotation
 
 from .body import Body
+from .rotations import matrices_of
 from .skinning import forward_kinematics, pose_features, rotation_matrices
 from .types import Float, Int
 
@@ -64,27 +65,43 @@ def fit_bones(vertices: Float, body: Body, betas: Float | None = None) -> BoneFi
         raise ValueError(f"expected vertices (T >= 1, {len(body.v_template)}, 3), got {vertices.shape}")
     if not np.isfinite(vertices).all():
         raise ValueError("the vertices hold numbers that are not finite")
-    coarse = _Coarse.of(body)
-    target = vertices[:, body.index_431].astype(np.float64)
-    centre = target.mean(1)  # near the origin float32 is enough for the big products
-    target -= centre[:, None]
-    if betas is None:
-        chosen = np.unique(np.linspace(0, len(vertices) - 1, SHAPE_FRAMES).round().astype(int))
-        betas = _fit_shape(coarse, target[chosen])
-    matrices = np.empty((len(vertices), 24, 3, 3))
-    transl = np.empty((len(vertices), 3))
+    fit = fit_coarse(vertices[:, body.index_431], body, betas)
     error_mm = np.empty(len(vertices))
     for start in range(0, len(vertices), FRAMES_AT_ONCE):
         part = slice(start, start + FRAMES_AT_ONCE)
-        pose = _start(coarse, target[part], betas)
-        for _ in range(STEPS):
-            pose = _step(coarse, target[part], betas, pose)
-        matrices[part], transl[part] = _local(pose.world, body.parents), pose.transl + centre[part]
-        fitted = body.pose(matrices[part], betas[None], transl[part]).vertices
+        fitted = body.pose(matrices_of(fit.rotations[part]), fit.betas[None], fit.transl[part]).vertices
         error_mm[part] = 1e3 * np.linalg.norm(fitted - vertices[part], axis=2).mean(1)
-    return BoneFit(
-        betas.astype(np.float32), continuous_quaternions(matrices), transl.astype(np.float32), error_mm
-    )
+    return replace(fit, error_mm=error_mm)
+
+
+def fit_coarse(surface: Float, body: Body, betas: Float | None = None) -> BoneFit:
+    """As `fit_bones`, from the 431 vertices that it looks at, and with no error told.
+
+    Args:
+        surface: (T, 431, 3) of the 6890 vertices those of `body.index_431`.
+        body: the body whose vertices these are.
+        betas: (10,) a shape that is known already, or None.
+
+    Raises:
+        ValueError: a number that is not finite.
+    """
+    if not np.isfinite(surface).all():
+        raise ValueError("the vertices hold numbers that are not finite")
+    coarse = _Coarse.of(body)
+    centre = surface.astype(np.float64).mean(1)  # near the origin float32 is enough for the big products
+    if betas is None:
+        chosen = np.unique(np.linspace(0, len(surface) - 1, SHAPE_FRAMES).round().astype(int))
+        betas = _fit_shape(coarse, surface[chosen].astype(np.float64) - centre[chosen, None])
+    matrices, transl = np.empty((len(surface), 24, 3, 3)), np.empty((len(surface), 3))
+    for start in range(0, len(surface), FRAMES_AT_ONCE):
+        part = slice(start, start + FRAMES_AT_ONCE)
+        target = surface[part].astype(np.float64) - centre[part, None]
+        pose = _start(coarse, target, betas)
+        for _ in range(STEPS):
+            pose = _step(coarse, target, betas, pose)
+        matrices[part], transl[part] = _local(pose.world, body.parents), pose.transl + centre[part]
+    nothing = np.zeros(len(surface))
+    return BoneFit(betas.astype(np.float32), continuous_quaternions(matrices), transl.astype(np.float32), nothing)
 
 
 def continuous_quaternions(matrices: Float) -> Float:

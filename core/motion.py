@@ -23,7 +23,7 @@ import numpy as np
 from .errors import MocapError
 from .output import write_arrays
 from .report import from_json, to_json
-from .stored import StoredRows
+from .stored import MadeRows, StoredRows
 from .types import CameraPath, Motion, PersonCheck, PersonMotion
 
 FORMAT_VERSION = 1
@@ -56,7 +56,9 @@ def write_motion(motion: Motion, path: Path) -> None:
         arrays |= {_camera_key(name): np.asarray(getattr(motion.camera, name)) for name in CAMERA_FIELDS}
     for index, person in enumerate(motion.persons):
         for name in PERSON_FIELDS:
-            arrays[f"p{index}_{name}"] = np.asarray(getattr(person, name), KINDS.get(name, np.float32))
+            value = getattr(person, name)
+            is_made = isinstance(value, MadeRows)
+            arrays[f"p{index}_{name}"] = value if is_made else np.asarray(value, KINDS.get(name, np.float32))
     write_arrays(Path(path), arrays)
 
 

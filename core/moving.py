@@ -24,7 +24,7 @@ from .body import load_body
 from .contacts import runs
 from .errors import CameraError
 from .rotations import at_times
-from .stored import StoredRows
+from .stored import MadeRows, StoredRows
 from .trajectory import interpolated, whole_frames
 from .types import CameraPath, Float, Int, Motion, PersonMotion
 
@@ -226,7 +226,7 @@ def in_world(motion: Motion) -> Motion:
 
 
 class TurnedRows:
-    """Rows that lie in a file, turned by matrices (T, 4, 4) when they are read: `rows[5]`, `rows[10:20]`."""
+    """Rows in a file, or made when read, turned by matrices (T, 4, 4) when they are read: `rows[5]`, `rows[10:20]`."""
 
     def __init__(self, rows: Any, matrices: Float) -> None:
         self._rows, self._matrices, self.shape = rows, matrices, rows.shape
@@ -246,10 +246,10 @@ def person_in_world(person: PersonMotion, matrices: Float, pelvis: Float | None 
         pelvis = load_body().shape(np.asarray(person.betas)[None])[1][0, 0]
     turns = np.tile(np.eye(4), (len(matrices), 1, 1))
     turns[:, :3, :3] = matrices[:, :3, :3]
-    is_stored = isinstance(person.vertices, StoredRows)
+    is_lazy = isinstance(person.vertices, StoredRows | MadeRows)
     return replace(
         person,
-        vertices=cast(Float, TurnedRows(person.vertices, turns)) if is_stored else to_world(person.vertices, turns),
+        vertices=cast(Float, TurnedRows(person.vertices, turns)) if is_lazy else to_world(person.vertices, turns),
         joints=to_world(person.joints, turns),
         transl=to_world(person.transl.astype(np.float64), matrices),
         bone_rotations=turned_to_world(person.bone_rotations, matrices).astype(np.float32),

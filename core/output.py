@@ -13,6 +13,7 @@ from typing import IO, Any
 import numpy as np
 
 from .errors import OutputError
+from .stored import MadeRows, windows
 
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
@@ -50,7 +51,19 @@ def write_arrays(path: Path, arrays: Mapping[str, Any]) -> None:
     with written_whole(path) as file, zipfile.ZipFile(file, "w") as archive:
         for name, value in arrays.items():
             with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as member:
-                np.save(member, np.asanyarray(value), allow_pickle=False)
+                _save(member, value)
+
+
+def _save(member: IO[bytes], value: Any) -> None:
+    """As `np.save`; rows that are made when read are written a window at a time."""
+    if not isinstance(value, MadeRows):
+        np.save(member, np.asanyarray(value), allow_pickle=False)
+        return
+    form: Any = np.lib.format
+    described = {"descr": form.dtype_to_descr(value.dtype), "fortran_order": False, "shape": value.shape}
+    form.write_array_header_1_0(member, described)
+    for window in windows(value):
+        member.write(window.tobytes())
 
 
 def _remove(temporary: Path) -> None:

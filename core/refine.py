@@ -16,6 +16,7 @@ from scipy.ndimage import median_filter
 from scipy.spatial.transform import Rotation
 
 from .skinning import forward_kinematics, rotation_matrices
+from .stored import window_slices
 from .types import Float, Int
 
 CARRIERS = np.array([5, 2, 0, 0, 1, 4, 19, 17, 14, 13, 16, 18, 9, 15])
@@ -61,6 +62,11 @@ class Seen:
     focal_px: float | Float
     centre_px: Float
 
+    def at(self, rows: slice) -> Seen:
+        """Some of the frames."""
+        focal_px = self.focal_px[rows] if isinstance(self.focal_px, np.ndarray) else self.focal_px
+        return Seen(self.joints_px[rows], self.weights[rows], self.size_px[rows], focal_px, self.centre_px)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Rig:
@@ -101,6 +107,14 @@ def refine(
     start, first = np.asarray(rotations, np.float64), np.asarray(pelvis, np.float64)
     rotations, pelvis = start.copy(), first.copy()
     seen = _cleaned(seen, _project(_posed(rotations, pelvis, rig)[2], seen))
+    for rows in window_slices(len(pelvis)):  # 100 kB a frame in between
+        rotations[rows], pelvis[rows] = _refined(start[rows], first[rows], rig, seen.at(rows))
+    return rotations, pelvis
+
+
+def _refined(start: Float, first: Float, rig: _Rig, seen: Seen) -> tuple[Float, Float]:
+    """As `refine`, of a window of frames: each is solved by itself."""
+    rotations, pelvis = start.copy(), first.copy()
     freedom = np.array([FREEDOM_RAD[int(bone)] for bone in rig.free])
     for trusted in np.geomspace(*TRUSTED, ROUNDS):
         world, bones, joints = _posed(rotations, pelvis, rig)

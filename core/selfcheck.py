@@ -17,6 +17,7 @@ from .body import Body
 from .camera import Size, project
 from .feet import foot_points
 from .smooth import savitzky_golay
+from .stored import window_slices, windows
 from .types import Check, Float, PersonCheck, PersonMotion, PersonTake
 
 SLIDE_CM_S = (4.0, 10.0)
@@ -104,19 +105,25 @@ def _floor(person: PersonMotion, body: Body) -> float | None:
     normal = sides.T @ sides + np.eye(2) * (SOLE_M / TILT_RAD) ** 2
     tilt = np.linalg.solve(normal, sides.T @ (soles - middle)[:, 1])
     down = np.array([-tilt[0], 1.0, -tilt[1]]) / np.sqrt(1 + tilt @ tilt)
-    depth = (person.vertices @ down.astype(np.float32)).max(1) + (person.transl - middle) @ down
+    lowest = np.concatenate([(window @ down.astype(np.float32)).max(1) for window in windows(person.vertices)])
+    depth = lowest + (person.transl - middle) @ down
     return float(100 * max(0.0, np.percentile(depth, 95)))
 
 
 def _soles(person: PersonMotion, body: Body) -> Float:
     """(N, 3) metres, the frame's camera: the lowest point of each standing foot in each frame."""
-    lowest = []
-    for foot, bones in enumerate(FOOT_BONES):
-        rows = np.flatnonzero(person.contacts[:, foot])
-        surface = np.flatnonzero(body.skin_weights[:, list(bones)].sum(1) > 0.5)
-        sole = person.vertices[np.ix_(rows, surface)]
-        lowest.append(sole[np.arange(len(rows)), sole[..., 1].argmax(1)] + person.transl[rows])
-    return np.concatenate(lowest, dtype=np.float64)
+    surfaces = [np.flatnonzero(body.skin_weights[:, list(bones)].sum(1) > 0.5) for bones in FOOT_BONES]
+    lowest: list[list[Float]] = [[], []]
+    for part in window_slices(len(person.vertices)):
+        contacts = person.contacts[part]
+        if not contacts.any():
+            continue
+        vertices, transl = person.vertices[part], person.transl[part]
+        for foot, surface in enumerate(surfaces):
+            rows = np.flatnonzero(contacts[:, foot])
+            sole = vertices[np.ix_(rows, surface)]
+            lowest[foot].append(sole[np.arange(len(rows)), sole[..., 1].argmax(1)] + transl[rows])
+    return np.concatenate([np.zeros((0, 3)), *lowest[0], *lowest[1]], dtype=np.float64)
 
 
 def _limb_change(bones: Float) -> float:

@@ -16,6 +16,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
@@ -25,7 +26,7 @@ from .contacts import ContactRanges, read_contacts, with_given
 from .crop import BOX_FACTOR
 from .errors import BodyError, TakeError
 from .feet import AHEAD, MOST_M, find_contacts, foot_points, planted
-from .fit import continuous_quaternions, fit_bones
+from .fit import continuous_quaternions, fit_coarse
 from .moving import (
     at_rate,
     covering,
@@ -45,6 +46,7 @@ from .selfcheck import check_person
 from .settings import SolveSettings
 from .skinning import forward_kinematics
 from .steady import smoothed_pose, smoothed_root
+from .stored import window_slices, windows
 from .take import Take
 from .trajectory import LockedBody, Posed, Trajectory, every_frame, interpolated, posed, resampled, root_between
 from .types import CameraPath, Estimates, Float, Motion, PersonCheck, PersonMotion, PersonTake
@@ -62,7 +64,13 @@ ANKLES, HEAD = (7, 8), 15
 
 
 def solve(take: Take | Path, settings: SolveSettings | None = None) -> Motion:
-    """All people of a take, solved; runs no network.
+    """All people of a take, solved; runs no network. The arguments and errors are those of `solve_rows`."""
+    motion = solve_rows(take, settings)
+    return replace(motion, persons=[replace(one, vertices=np.asarray(one.vertices)) for one in motion.persons])
+
+
+def solve_rows(take: Take | Path, settings: SolveSettings | None = None) -> Motion:
+    """As `solve`, but `vertices` are `stored.MadeRows`: posed a window at a time when they are read or written.
 
     Args:
         take: a take, or its folder.
@@ -226,7 +234,12 @@ def _steady_root(path: Trajectory, settings: SolveSettings, view: _View) -> Traj
 
 def _locked(person: PersonTake, body: Body, learned: LearnedSampler | None) -> tuple[LockedBody, Float]:
     """One shape for the clip, and local rotations (T, 24, 4) of the frames in which the person was seen."""
-    bones = fit_bones(upsample(_same_size(person.estimates.coarse_vertices, body), body, learned), body)
+    coarse, size = person.estimates.coarse_vertices, _size(person.estimates.coarse_vertices, body)
+    surface = [
+        upsample(np.asarray(coarse[rows] / size[rows, None, None]), body, learned)[:, body.index_431]
+        for rows in window_slices(len(coarse))
+    ]
+    bones = fit_coarse(np.concatenate(surface), body)
     _, rest = body.shape(bones.betas[None])
     return LockedBody(bones.betas, rest[0].astype(np.float64), body), np.asarray(bones.rotations, np.float64)
 
@@ -292,15 +305,17 @@ def _root(joints: Float, seen: Estimates, focal_px: float | Float, size_px: Size
     return root
 
 
-def _same_size(coarse: Float, body: Body) -> Float:
-    """The coarse meshes (T, 431, 3), each scaled to the clip's usual size.
+def _size(coarse: Float, body: Body) -> Float:
+    """(T,) sizes of the coarse meshes (T, 431, 3) against the clip's usual one.
 
     A body that is drawn too small would else be fitted by one that crouches. Edges don't change with the pose.
     """
     a, b = np.nonzero(np.triu(body.adjacency_431, 1))
-    lengths = np.linalg.norm(coarse[:, a] - coarse[:, b], axis=2)
-    size = np.median(lengths / np.maximum(np.median(lengths, axis=0), 1e-6), axis=1)
-    return np.asarray(coarse / np.maximum(size, 1e-3)[:, None, None])
+    parts = window_slices(len(coarse))
+    lengths = np.concatenate([np.linalg.norm(coarse[rows][:, a] - coarse[rows][:, b], axis=2) for rows in parts])
+    lengths /= np.maximum([np.median(edge) for edge in lengths.T], 1e-6).astype(lengths.dtype)
+    size = np.concatenate([np.median(window, axis=1) for window in windows(lengths)])
+    return np.asarray(np.maximum(size, 1e-3))
 
 
 def _on_its_feet(
@@ -321,7 +336,7 @@ def _finished(person_id: str, path: Trajectory, shape: LockedBody, whole: Posed)
         person_id=person_id,
         frame_index=path.frame_index,
         time_s=path.time_s,
-        vertices=whole.vertices,
+        vertices=cast(Float, whole.vertices),
         joints=whole.joints,
         transl=path.root.astype(np.float32),
         bone_rotations=continuous(path.rotations).astype(np.float32),

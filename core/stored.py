@@ -1,10 +1,11 @@
-"""Arrays that stay in their .npz file: a long motion's vertices are read a window at a time, never all at once."""
+"""Long arrays a window at a time, never all at once: those that stay in their .npz file, and those made when read."""
 
 from __future__ import annotations
 
 import math
 import struct
 import zipfile
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -88,10 +89,53 @@ class StoredRows:
         return flat.reshape(count, *self.shape[1:])
 
 
-Rows: TypeAlias = Float | StoredRows
+class MadeRows(ABC):
+    """An array (T, ...) of which rows are made when they are read, in whole windows, so that all readers get the same.
+
+    Attributes:
+        shape: of the whole array.
+        dtype: of it.
+    """
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any] = np.dtype(np.float32)
+
+    @abstractmethod
+    def made(self, rows: slice) -> Float:
+        """The rows of a window."""
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, rows: int | slice) -> Any:
+        """One row, or those of a slice of step 1."""
+        if not isinstance(rows, slice):
+            row = rows + len(self) if rows < 0 else rows
+            if not 0 <= row < len(self):
+                raise IndexError(f"expected a row below {len(self)}, got {rows}")
+            return self[row : row + 1][0]
+        first, last, step = rows.indices(len(self))
+        if step != 1:
+            raise ValueError(f"expected a slice of step 1, got {step}")
+        out = np.empty((max(0, last - first), *self.shape[1:]), self.dtype)
+        for start in range(first - first % WINDOW, last, WINDOW):
+            begin, end = max(start, first), min(start + WINDOW, last)
+            window = self.made(slice(start, min(start + WINDOW, len(self))))
+            out[begin - first : end - first] = window[begin - start : end - start]
+        return out
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        return self[:] if dtype is None else self[:].astype(dtype)
+
+
+Rows: TypeAlias = Float | StoredRows | MadeRows
+
+
+def window_slices(count: int) -> Iterator[slice]:
+    """Slices over `count` rows, `WINDOW` at a time."""
+    return (slice(first, min(first + WINDOW, count)) for first in range(0, count, WINDOW))
 
 
 def windows(rows: Rows) -> Iterator[Float]:
     """An array's rows, `WINDOW` at a time."""
-    for first in range(0, len(rows), WINDOW):
-        yield rows[first : first + WINDOW]
+    return (rows[part] for part in window_slices(len(rows)))

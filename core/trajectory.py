@@ -9,6 +9,7 @@ from scipy.sparse import csr_matrix
 
 from .body import Body
 from .rotations import at_times, matrices_of
+from .stored import MadeRows, window_slices
 from .types import LSP_JOINTS, ROOT_LSP, Bool, Float, Int, PersonTake
 
 
@@ -49,25 +50,44 @@ class Posed:
     """The locked body in T poses, metres, camera axes, relative to the mid-hip.
 
     Attributes:
-        vertices: (T, 6890, 3).
+        vertices: (T, 6890, 3), posed when rows of them are read.
         joints: (T, 14, 3) LSP.
         bones: (T, 24, 3) SMPL's joints.
         bone_transl: (T, 3) with which `Body.pose` lands on `vertices`.
     """
 
-    vertices: Float
+    vertices: PosedRows
     joints: Float
     bones: Float
     bone_transl: Float
 
 
+class PosedRows(MadeRows):
+    """The vertices (T, 6890, 3) of a locked body in T poses, moved by (T, 3)."""
+
+    def __init__(self, rotations: Float, shape: LockedBody, transl: Float) -> None:
+        """The poses as local rotations (T, 24, 4)."""
+        self._rotations, self._shape, self._transl = rotations, shape, transl
+        self.shape = (len(rotations), *shape.body.v_template.shape)
+
+    def made(self, rows: slice) -> Float:
+        """The body in the poses of a window."""
+        whole = self._shape.body.pose(matrices_of(self._rotations[rows]), self._shape.betas[None])
+        return np.asarray(whole.vertices + self._transl[rows, None])
+
+
 def posed(rotations: Float, shape: LockedBody) -> Posed:
-    """The body in the poses of local rotations (T, 24, 4)."""
-    whole = shape.body.pose(matrices_of(rotations), shape.betas[None])
-    flat = whole.vertices.transpose(1, 0, 2).reshape(whole.vertices.shape[1], -1)
-    joints = (csr_matrix(shape.body.lsp_regressor) @ flat).reshape(len(LSP_JOINTS), -1, 3).transpose(1, 0, 2)
+    """The body in the poses of local rotations (T, 24, 4); of its surface only what tells the joints is posed here."""
+    used = np.flatnonzero(shape.body.lsp_regressor.any(0))
+    regressor = csr_matrix(shape.body.lsp_regressor[:, used])
+    parts = []
+    for rows in window_slices(len(rotations)):
+        part = shape.body.pose(matrices_of(rotations[rows]), shape.betas[None], only=used)
+        flat = part.vertices.transpose(1, 0, 2).reshape(len(used), -1)
+        parts.append(((regressor @ flat).reshape(len(LSP_JOINTS), -1, 3).transpose(1, 0, 2), part.joints))
+    joints, bones = (np.concatenate(column) for column in zip(*parts, strict=True))
     root = joints[:, list(ROOT_LSP)].mean(1)
-    return Posed(whole.vertices - root[:, None], joints - root[:, None], whole.joints - root[:, None], -root)
+    return Posed(PosedRows(rotations, shape, -root), joints - root[:, None], bones - root[:, None], -root)
 
 
 def every_frame(person: PersonTake, rotations: Float, step: int) -> Trajectory:

@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
+from core import stored
 from core.body import load_body
 from core.camera import project
 from core.errors import BodyError, TakeError
 from core.rotations import matrices_of
 from core.settings import SolveSettings
-from core.solve import solve
+from core.solve import solve, solve_rows
 from core.take import Take
 from tests.known_takes import BETAS, FPS, HEIGHT, WIDTH, estimates, write_take
 
@@ -20,6 +21,8 @@ FRAMES = 24
 RAW = SolveSettings(smooth=0.0, feet="off")
 SURFACE_M = 0.012
 """What 431 vertices and one fit of the bones leave of a true surface."""
+SAME_M = 2e-6
+"""Sums in float32 of other lengths."""
 DEPTH_SHARE = 0.02
 """Weak perspective against the pinhole that the take was made with, at 5 m."""
 
@@ -202,3 +205,24 @@ def test_root_s_strength_leaves_the_pose_alone(clean: Take) -> None:
     raw, rooted = (solve(clean, replace(RAW, smooth_root=s)).persons[0] for s in (None, 1.0))
     np.testing.assert_allclose(rooted.bone_rotations, raw.bone_rotations, atol=1e-6)
     assert np.abs(rooted.transl - raw.transl).max() > 1e-4
+
+
+def test_solve_in_windows_is_that_of_the_whole(clean: Take, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = SolveSettings(fps=40.0)
+    motions = []
+    for window in (7, 10**6):
+        monkeypatch.setattr(stored, "WINDOW", window)
+        motions.append(solve(clean, settings))
+    (windowed,), (whole,) = (motion.persons for motion in motions)
+    assert len(windowed.frame_index) > len(clean.person("1").frame_index)
+    for name in ("vertices", "joints", "transl", "bone_rotations", "bone_transl"):
+        np.testing.assert_allclose(getattr(windowed, name), getattr(whole, name), atol=SAME_M, err_msg=name)
+    for one, other in zip(motions[0].self_check[0].checks, motions[1].self_check[0].checks, strict=True):
+        assert (one.value is None) == (other.value is None)
+        assert one.value is None or one.value == pytest.approx(other.value, rel=1e-3, abs=1e-3)
+
+
+def test_vertices_posed_when_read_are_those_of_the_solve(clean: Take) -> None:
+    (later,), (at_once,) = solve_rows(clean).persons, solve(clean).persons
+    assert isinstance(later.vertices, stored.MadeRows)
+    np.testing.assert_array_equal(later.vertices[3:9], at_once.vertices[3:9])
