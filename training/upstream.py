@@ -11,7 +11,6 @@ from core.nets.config import LAYERS_OF_DEPTH, NetConfig, QuantiserConfig, Tokeni
 from core.nets.network import build_backbone
 from core.nets.pose_classifier import FlattenClassifier
 from core.nets.pose_tokenizer import PoseTokenizer
-from core.nets.swin_v2 import SwinV2Base
 
 UPSTREAM_CODEBOOK = QuantiserConfig(start="upstream", restart_after=0)
 Shapes = Mapping[str, tuple[int, ...]]
@@ -63,5 +62,5 @@ class PctParts(nn.Module):
         super().__init__()
         if has_backbone:
             self.pose_backbone, _ = build_backbone("swin_v2_base", config)
-        self.classifier = FlattenClassifier(SwinV2Base.channels, config.classifier, config.tokenizer)
+        self.classifier = FlattenClassifier(8 * config.swin_width, config.classifier, config.tokenizer)
         self.tokenizer = PoseTokenizer(config.tokenizer)

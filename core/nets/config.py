@@ -1,7 +1,7 @@
 """Every size and every switch of the networks, as plain data.
 
 Presets: `tiny` (one shared backbone, ships with the project), `resnet50` and `hrnet_w48` (the paper's, with
-PCT's own SwinV2-B for the pose tokens). Depths S, M, L are 1, 2, 3 encoder and decoder layers in each of the
+PCT's own SwinV2-B for the pose tokens), `resnet50-debug` (the same parts, small enough for two CPU cores). Depths S, M, L are 1, 2, 3 encoder and decoder layers in each of the
 two transformers. The switches cover the places where PostoMETRO's text and its released code differ, and the
 variants of its Tables 5, 6 and 7; the defaults of the big presets are those of the released code.
 """
@@ -136,6 +136,8 @@ class NetConfig:
         template_queries: queries also see the template's coordinates, and xyz is a residual to them.
         modulator_width: of the mixers between tokens and transformers; the next three are theirs too.
         small_width: of the small backbone's first stage.
+        resnet_width: of ResNet-50's stem; the next is the blocks in its four stages.
+        swin_width: of SwinV2-B's first stage; the next is the blocks in its four stages.
         neck_width: of the feature under the heatmaps.
     """
 
@@ -160,6 +162,10 @@ class NetConfig:
     modulator_channel_hidden: int = 512
     small_width: int = 32
     neck_width: int = 64
+    resnet_width: int = 64
+    resnet_depths: tuple[int, ...] = (3, 4, 6, 3)
+    swin_width: int = 128
+    swin_depths: tuple[int, ...] = (2, 2, 18, 2)
     tokenizer: TokenizerConfig = field(default_factory=TokenizerConfig)
     classifier: ClassifierConfig = field(default_factory=ClassifierConfig)
     first: TransformerConfig = field(default_factory=lambda: TransformerConfig(512, 2048))
@@ -189,12 +195,15 @@ class NetConfig:
         """The configuration that `to_dict` wrote; unknown fields are an error."""
         tokenizer = dict(values["tokenizer"])
         tokenizer["quantiser"] = QuantiserConfig(**tokenizer["quantiser"])
-        parts = {
+        parts: dict[str, Any] = {
             "tokenizer": TokenizerConfig(**tokenizer),
             "classifier": ClassifierConfig(**values["classifier"]),
             "first": TransformerConfig(**values["first"]),
             "second": TransformerConfig(**values["second"]),
         }
+        for name in ("resnet_depths", "swin_depths"):
+            if name in values:
+                parts[name] = tuple(values[name])
         unknown = set(values) - {known.name for known in fields(cls)}
         if unknown:
             raise ValueError(f"unknown network fields: {', '.join(sorted(unknown))}")
@@ -228,10 +237,33 @@ def _tiny() -> NetConfig:
     )
 
 
+def _debug() -> NetConfig:
+    return NetConfig(
+        preset="resnet50-debug",
+        resnet_width=16,
+        resnet_depths=(1, 1, 2, 1),
+        swin_width=32,
+        swin_depths=(2, 2, 2, 2),
+        modulator_width=128,
+        modulator_layers=2,
+        modulator_channel_hidden=128,
+        tokenizer=TokenizerConfig(
+            width=128,
+            encoder_layers=2,
+            channel_hidden=128,
+            quantiser=QuantiserConfig(codes=256, code_dim=128),
+        ),
+        classifier=ClassifierConfig(width=32, layers=2, channel_hidden=64, conv_width=32),
+        first=TransformerConfig(128, 256, heads=4, encoder_layers=1, decoder_layers=1),
+        second=TransformerConfig(64, 128, heads=2, encoder_layers=1, decoder_layers=1),
+    )
+
+
 PRESETS: dict[str, NetConfig] = {
     "tiny": _tiny(),
     "resnet50": NetConfig(),
     "hrnet_w48": NetConfig(preset="hrnet_w48", backbone="hrnet_w48"),
+    "resnet50-debug": _debug(),
 }
 
 

@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -238,15 +238,15 @@ def build_backbone(name: str, config: NetConfig) -> tuple[nn.Module, int]:
     if name == "small":
         small = SmallBackbone(config.small_width, config.neck_width)
         return small, small.channels
-    makers: dict[str, type[ResNet50 | HRNetW48 | SwinV2Base]] = {
-        "resnet50": ResNet50,
+    makers: dict[str, Callable[[], ResNet50 | HRNetW48 | SwinV2Base]] = {
+        "resnet50": lambda: ResNet50(config.resnet_width, config.resnet_depths),
         "hrnet_w48": HRNetW48,
-        "swin_v2_base": SwinV2Base,
+        "swin_v2_base": lambda: SwinV2Base(width=config.swin_width, depths=config.swin_depths),
     }
     if name not in makers:
         raise ValueError(f"expected a backbone among small, {', '.join(makers)}, got {name!r}")
     backbone = makers[name]()
-    return backbone, makers[name].channels
+    return backbone, backbone.channels
 
 
 def _pose_parts(config: NetConfig, channels: int) -> dict[str, Any]:

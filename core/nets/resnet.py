@@ -7,28 +7,33 @@ from torch import Tensor, nn
 
 from .blocks import Bottleneck
 
-CHANNELS = 2048
+DEPTHS = (3, 4, 6, 3)
 
 
 class ResNet50(nn.Module):
     """Stem and four stages; deconvolutions and classifier of the public networks are left out."""
 
-    channels = CHANNELS
+    def __init__(self, width: int = 64, depths: tuple[int, ...] = DEPTHS) -> None:
+        """Build the network.
 
-    def __init__(self) -> None:
+        Args:
+            width: of the stem; the features are 32 times as wide.
+            depths: blocks in each of the four stages.
+        """
         super().__init__()
-        self.conv1 = nn.Conv2d(3, 64, 7, 2, 3, bias=False)
-        self.bn1 = nn.BatchNorm2d(64)
-        self.layer1 = _stage(64, 64, 3, 1)
-        self.layer2 = _stage(256, 128, 4, 2)
-        self.layer3 = _stage(512, 256, 6, 2)
-        self.layer4 = _stage(1024, 512, 3, 2)
+        self.channels = 32 * width
+        self.conv1 = nn.Conv2d(3, width, 7, 2, 3, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.layer1 = _stage(width, width, depths[0], 1)
+        self.layer2 = _stage(4 * width, 2 * width, depths[1], 2)
+        self.layer3 = _stage(8 * width, 4 * width, depths[2], 2)
+        self.layer4 = _stage(16 * width, 8 * width, depths[3], 2)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
     def forward(self, image: Tensor) -> Tensor:
-        """(B, 3, S, S) to (B, 2048, S / 32, S / 32)."""
+        """(B, 3, S, S) to (B, 32 width, S / 32, S / 32)."""
         x = F.relu(self.bn1(self.conv1(image)), inplace=True)
         x = F.max_pool2d(x, 3, 2, 1)
         out: Tensor = self.layer4(self.layer3(self.layer2(self.layer1(x))))

@@ -30,27 +30,39 @@ class Stage(NamedTuple):
     has_shift: bool
 
 
-STAGES = (
-    Stage(128, 2, 4, 16, 12, True),
-    Stage(256, 2, 8, 16, 12, True),
-    Stage(512, 18, 16, 16, 12, False),
-    Stage(1024, 2, 32, 8, 6, False),
-)
+DEPTHS = (2, 2, 18, 2)
+HEAD_WIDTH = 32
+
+
+def swin_stages(width: int, depths: tuple[int, ...]) -> tuple[Stage, ...]:
+    """The four stages; Swin-B's have the width 128."""
+    places = ((16, 12, True), (16, 12, True), (16, 12, False), (8, 6, False))
+    widths = [width * 2**number for number in range(4)]
+    return tuple(
+        Stage(wide, depth, wide // HEAD_WIDTH, *place) for wide, depth, place in zip(widths, depths, places, strict=True)
+    )
 
 
 class SwinV2Base(nn.Module):
     """Patches of 4 pixels, four stages; the last one's map is what PCT's head reads."""
 
-    channels = STAGES[-1].width
+    def __init__(self, drop_path: float = 0.3, width: int = 128, depths: tuple[int, ...] = DEPTHS) -> None:
+        """Build the network.
 
-    def __init__(self, drop_path: float = 0.3) -> None:
+        Args:
+            drop_path: of the last block; it rises linearly from none.
+            width: of the first stage, a multiple of 32; the features are 8 times as wide.
+            depths: blocks in each of the four stages.
+        """
         super().__init__()
-        self.patch_embed = PatchEmbed(STAGES[0].width)
-        depth = sum(stage.depth for stage in STAGES)
+        stages = swin_stages(width, depths)
+        self.channels = stages[-1].width
+        self.patch_embed = PatchEmbed(stages[0].width)
+        depth = sum(depths)
         rates = [drop_path * index / (depth - 1) for index in range(depth)]
         layers = []
-        for index, stage in enumerate(STAGES):
-            is_last = index == len(STAGES) - 1
+        for index, stage in enumerate(stages):
+            is_last = index == len(stages) - 1
             layers.append(SwinStage(stage, rates[: stage.depth], None if is_last else 2 * stage.width))
             rates = rates[stage.depth :]
         self.layers = nn.ModuleList(layers)
@@ -58,7 +70,7 @@ class SwinV2Base(nn.Module):
         self._initialise()
 
     def forward(self, image: Tensor) -> Tensor:
-        """(B, 3, S, S) to (B, 1024, S / 32, S / 32); S / 4, 8, 16, 32 are multiples of 16, 16, 16, 8.
+        """(B, 3, S, S) to (B, 8 width, S / 32, S / 32); S / 4, 8, 16, 32 are multiples of 16, 16, 16, 8.
 
         Raises:
             ValueError: S does not fit the windows.
