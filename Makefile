@@ -5,7 +5,7 @@ BIN := .venv/bin
 # One thread a process: pytest already runs one worker a core.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: venv demo test lint types contracts tests blenders real bench quick zip clean
+.PHONY: venv demo test lint types contracts tests blenders real bench quick paper-smoke zip clean
 
 venv: .venv/.done
 demo: .venv-demo/.done
@@ -33,6 +33,11 @@ real: .venv/.done  ## the zip in a Blender with its window, clicked through; nee
 
 bench: .venv/.done
 	$(BIN)/python -m tests.bench
+
+N ?= 2000
+ROUNDS ?= 1
+paper-smoke: .venv/.done  ## the paper's protocol on N rendered people in the published formats
+	$(BIN)/python -m training.paper_smoke -o out/paper-smoke --people $(N) --rounds $(ROUNDS)
 
 PLATFORM ?= linux-x64
 zip: .venv/.done  ## the extension for one platform, in dist/

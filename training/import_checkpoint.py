@@ -1,6 +1,9 @@
 """Public PCT, FastMETRO and PostoMETRO checkpoints in our names, as safetensors.
 
-    python -m training.import_checkpoint --from pct|fastmetro|postometro FILE -o DIR
+    python -m training.import_checkpoint --from pct|fastmetro|postometro|resnet50|hrnet_w48|swin FILE -o DIR
+
+The last three are backbones alone, pretrained on COCO's keypoints: SimpleBaseline's pose_resnet_50_256x192.pth.tar and
+HRNet's pose_hrnet_w48_256x192.pth (or files of the same networks from ImageNet), PCT's swin_base.pth.
 
 FILE is a .pt, .pth or .bin of torch, read with `weights_only=True` (no code in it runs), or a .safetensors.
 DIR gets model.safetensors (give it to `training.train --init`), network.json (the `NetConfig`) and
@@ -27,23 +30,30 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from core.errors import MocapError, OutputError, WeightsError
-from core.nets.config import NetConfig
+from core.nets.config import NetConfig, preset
 from core.nets.keymap import Translated, translate
 from core.nets.network import build_network
 
-from .upstream import PctParts, body_config, tokenizer_config
+from .upstream import BackboneAlone, PctParts, body_config, tokenizer_config
 
-KINDS = ("pct", "fastmetro", "postometro")
+BACKBONES = ("resnet50", "hrnet_w48", "swin")
+KINDS = ("pct", "fastmetro", "postometro", *BACKBONES)
 WRAPPERS = ("state_dict", "model", "model_state_dict")
 TELLTALE = {
     "pct": "keypoint_head.cls_pred_layer.weight",
     "fastmetro": "backbone.0.weight",
     "postometro": "conv_1x1.weight",
+    "resnet50": "layer4.2.conv3.weight",
+    "hrnet_w48": "stage4.0.branches.3.0.conv1.weight",
+    "swin": "layers.2.blocks.17.attn.logit_scale",
 }
 TERMS = {
     "pct": "MIT code; weights trained on COCO keypoints",
     "fastmetro": "MIT code; weights trained on research-only data (SMPL pseudo-truth, H36M): non-commercial",
     "postometro": "weights trained on research-only data (SMPL pseudo-truth, H36M): non-commercial",
+    "resnet50": "MIT code; weights trained on COCO keypoints",
+    "hrnet_w48": "MIT code; weights trained on COCO keypoints",
+    "swin": "MIT code; weights trained on COCO keypoints",
 }
 NAMES_SHOWN = 5
 
@@ -95,6 +105,10 @@ def network_for(kind: str, weights: Mapping[str, Tensor]) -> tuple[NetConfig, nn
         config = NetConfig(tokenizer=tokenizer_config(shapes, "keypoint_head.tokenizer."))
         with torch.device("meta"):
             return config, PctParts(config)
+    if kind in BACKBONES:
+        config = preset("resnet50" if kind == "swin" else kind)
+        with torch.device("meta"):
+            return config, BackboneAlone(kind, config)
     config = body_config(shapes)
     with torch.device("meta"):
         return config, build_network(config, np.eye(431, dtype=bool))
@@ -107,7 +121,7 @@ def import_weights(kind: str, file: Path) -> tuple[NetConfig, Translated]:
         WeightsError: it is another network's, or incomplete.
     """
     weights = read_weights(file)
-    if TELLTALE[kind] not in weights:
+    if TELLTALE[kind] not in weights and f"backbone.{TELLTALE[kind]}" not in weights:
         raise WeightsError(f"{file}: no {TELLTALE[kind]} in it, so not a {kind} checkpoint; check --from.")
     try:
         config, network = network_for(kind, weights)

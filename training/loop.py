@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -35,6 +35,9 @@ class LoopConfig:
     """End after this many samples in all; 0 leaves it to --minutes."""
     minutes: float = 0.0
     """End after this much wall-clock time, resumed time included; 0 leaves it to --samples."""
+    epochs: float = 0.0
+    """End after so many rounds, each of as many samples as the published sets hold people; 0 leaves it to the others.
+    Only stages on published sets know how many that is."""
     processes: int = 1
     """Single-thread processes to start, one a core (or a GPU each); torchrun's numbers win."""
     batch: int = 16
@@ -70,6 +73,22 @@ class LoopConfig:
     """Minutes between evaluations."""
     resume: bool = False
     """Continue from the run's latest checkpoint where there is one."""
+
+
+Config = TypeVar("Config", bound=LoopConfig)
+
+
+def in_samples(config: Config, people: int) -> Config:
+    """The configuration with its epochs as samples, or fewer where --samples says so.
+
+    Args:
+        config: of a stage on published sets.
+        people: in its sets.
+    """
+    if config.epochs <= 0:
+        return config
+    samples = max(1, round(config.epochs * people))
+    return replace(config, samples=min(samples, config.samples) if config.samples > 0 else samples)
 
 
 class Stage(Protocol):
@@ -126,7 +145,8 @@ class Trainer:
 
     def __init__(self, stage: Stage, config: LoopConfig, world: World) -> None:
         if config.samples <= 0 and config.minutes <= 0:
-            raise ValueError("expected --samples or --minutes, got neither")
+            lacks = " (this stage knows no --epochs)" if config.epochs else ""
+            raise ValueError(f"expected --samples or --minutes, got neither{lacks}")
         self.stage, self.config, self.world = stage, config, world
         self.log = RunLog(config.output, world.is_first)
         self.stop = StopRequest()

@@ -19,6 +19,9 @@ from training.stages.classifier import ClassifierConfig, ClassifierStage
 from training.stages.detector import DetectorStage, DetectorTraining
 from training.stages.mesh import MeshConfig, MeshStage
 from training.stages.mixed import MixedConfig, MixedStage
+from training.stages.paper_classifier import PaperClassifierConfig, PaperClassifierStage
+from training.stages.paper_mesh import Finetune3dohConfig, Finetune3dpwConfig, PaperMeshConfig, PaperMeshStage
+from training.stages.paper_tokenizer import PaperTokenizerConfig, PaperTokenizerStage
 from training.stages.research import ResearchConfig, ResearchStage
 from training.stages.rotations import RotationsConfig, RotationsStage
 from training.stages.tokenizer import TokenizerConfig, TokenizerStage
@@ -31,6 +34,11 @@ StageConfig = (
     | Annotated[ResearchConfig, tyro.conf.subcommand("research")]
     | Annotated[RotationsConfig, tyro.conf.subcommand("rotations")]
     | Annotated[MixedConfig, tyro.conf.subcommand("mixed")]
+    | Annotated[PaperTokenizerConfig, tyro.conf.subcommand("paper-tokenizer")]
+    | Annotated[PaperClassifierConfig, tyro.conf.subcommand("paper-classifier")]
+    | Annotated[PaperMeshConfig, tyro.conf.subcommand("paper-mesh")]
+    | Annotated[Finetune3dpwConfig, tyro.conf.subcommand("paper-3dpw")]
+    | Annotated[Finetune3dohConfig, tyro.conf.subcommand("paper-3doh")]
     | Annotated[DetectorTraining, tyro.conf.subcommand("detector")]
 )
 
@@ -42,6 +50,11 @@ STAGES = {
     ResearchConfig: ResearchStage,
     RotationsConfig: RotationsStage,
     MixedConfig: MixedStage,
+    PaperTokenizerConfig: PaperTokenizerStage,
+    PaperClassifierConfig: PaperClassifierStage,
+    PaperMeshConfig: PaperMeshStage,
+    Finetune3dpwConfig: PaperMeshStage,
+    Finetune3dohConfig: PaperMeshStage,
     DetectorTraining: DetectorStage,
 }
 

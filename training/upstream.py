@@ -50,6 +50,17 @@ def body_config(shapes: Shapes) -> NetConfig:
     return replace(config, preset=preset).with_depth(depths[0])
 
 
+class BackboneAlone(nn.Module):
+    """A backbone under the name that a whole `Network` gives it; "swin" is the one of the pose tokens."""
+
+    def __init__(self, kind: str, config: NetConfig) -> None:
+        super().__init__()
+        if kind == "swin":
+            self.pose_backbone, _ = build_backbone("swin_v2_base", config)
+        else:
+            self.backbone, _ = build_backbone(kind, config)
+
+
 class PctParts(nn.Module):
     """PCT's network under the names that a whole `Network` gives its parts.
 

@@ -1,9 +1,10 @@
 """Every size and every switch of the networks, as plain data.
 
 Presets: `tiny` (one shared backbone, ships with the project), `resnet50` and `hrnet_w48` (the paper's, with
-PCT's own SwinV2-B for the pose tokens), `resnet50-debug` (the same parts, small enough for two CPU cores). Depths S, M, L are 1, 2, 3 encoder and decoder layers in each of the
-two transformers. The switches cover the places where PostoMETRO's text and its released code differ, and the
-variants of its Tables 5, 6 and 7; the defaults of the big presets are those of the released code.
+PCT's own SwinV2-B for the pose tokens), `resnet50-debug` (the same parts, small enough for two CPU cores). Depths
+S, M, L are 1, 2, 3 encoder and decoder layers in each of the two transformers. The switches cover the places
+where PostoMETRO's text and its released code differ, and the variants of its Tables 5, 6 and 7; the defaults of
+the big presets are those of the released code.
 """
 
 from __future__ import annotations

@@ -116,6 +116,8 @@ FASTMETRO: tuple[Rule, ...] = (
 )
 
 BACKBONE: tuple[Rule, ...] = ((r"^", ""),)
+IMAGE_BACKBONE: tuple[Rule, ...] = ((r"^(?:backbone\.)?", "backbone."),)
+POSE_BACKBONE: tuple[Rule, ...] = ((r"^(?:backbone\.)?", "pose_backbone."),)
 
 RULES: dict[str, tuple[Rule, ...]] = {
     "pct": PCT,
@@ -124,6 +126,9 @@ RULES: dict[str, tuple[Rule, ...]] = {
     "tokenizer": TOKENIZER,
     "head": (*nested(r"tokenizer\.", "tokenizer.", TOKENIZER), *nested("", "classifier.", HEAD)),
     "backbone": BACKBONE,
+    "resnet50": IMAGE_BACKBONE,
+    "hrnet_w48": IMAGE_BACKBONE,
+    "swin": POSE_BACKBONE,
 }
 
 # Upstream weights that no output depends on, or that our constructors compute.

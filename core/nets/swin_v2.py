@@ -39,7 +39,8 @@ def swin_stages(width: int, depths: tuple[int, ...]) -> tuple[Stage, ...]:
     places = ((16, 12, True), (16, 12, True), (16, 12, False), (8, 6, False))
     widths = [width * 2**number for number in range(4)]
     return tuple(
-        Stage(wide, depth, wide // HEAD_WIDTH, *place) for wide, depth, place in zip(widths, depths, places, strict=True)
+        Stage(wide, depth, wide // HEAD_WIDTH, *place)
+        for wide, depth, place in zip(widths, depths, places, strict=True)
     )
 
 

@@ -138,3 +138,31 @@ def test_present_output_folder_is_left_alone(work: Path, capsys: pytest.CaptureF
     file = _save(_hollow(SMALLEST), work / "net.pt")
     said = _complaint(["--from", "fastmetro", str(file), "-o", str(work / "ours")], capsys)
     assert "is there already" in said and list((work / "ours").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "fixture", "own"),
+    [
+        ("resnet50", "resnet50", "backbone"),
+        ("hrnet_w48", "hrnet_w48", "backbone"),
+        ("swin", "swinv2_base", "pose_backbone"),
+    ],
+)
+@pytest.mark.parametrize("prefix", ["", "backbone."])
+def test_backbone_goes_where_a_whole_network_has_it(work: Path, kind: str, fixture: str, own: str, prefix: str) -> None:
+    weights = {f"{prefix}{name}": value for name, value in _hollow(fixture).items()}
+    weights["deconv_layers.0.weight"] = torch.zeros(1)  # the public files end in a head for heatmaps
+    config, found = import_weights(kind, _save({"state_dict": weights}, work / "weights.pth"))
+    with torch.device("meta"):
+        network = build_network(config, np.eye(431, dtype=bool))
+    wanted = {name for name in network.state_dict() if name.startswith(f"{own}.")}
+    assert {name for name in found.state if not name.endswith("num_batches_tracked")} == {
+        name for name in wanted if not name.endswith("num_batches_tracked")
+    }
+    assert found.unknown == ["deconv_layers.0.weight"]
+
+
+def test_another_backbone_is_refused(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = _save(_hollow("resnet50"), work / "weights.pth")
+    said = _complaint(["--from", "hrnet_w48", str(file), "-o", str(work / "ours")], capsys)
+    assert "not a hrnet_w48 checkpoint; check --from" in said

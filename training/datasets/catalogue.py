@@ -115,6 +115,8 @@ def _bedlam(folder: Path, name: str) -> Reader:
 
 
 METRO_PAGE = "github.com/microsoft/MeshTransformer, docs/DOWNLOAD.md (pictures of Human3.6M: vision.imar.ro/human3.6m)"
+METRO_STEMS = ("human3.6m/train", "coco_smpl/train", "muco/train", "up3d/trainval", "mpii/train")
+"""Of METRO's mixed training set."""
 METRO_TERMS = "research only: those of each set inside, and of SMPL"
 PW_PAGE, PW_TERMS = "virtualhumans.mpi-inf.mpg.de/3DPW (accept the licence there)", "research only, registration"
 PW_FILES = (*(f"sequenceFiles/{split}/*.pkl" for split in SPLITS), "imageFiles/*/*.jpg")
@@ -137,8 +139,7 @@ ENTRIES = (
     Entry(
         "metro-mixed", "Human3.6M, COCO, MuCo-3DHP, UP-3D and MPII as METRO mixes them",
         ("Tax-H36m-coco40k-Muco-UP-Mpii/train.yaml", "Tax-H36m-coco40k-Muco-UP-Mpii/train.linelist.tsv",
-         "human3.6m/train.img.tsv", "coco_smpl/train.img.tsv", "muco/train.img.tsv", "up3d/trainval.img.tsv",
-         "mpii/train.img.tsv"),
+         *(f"{stem}.img.tsv" for stem in METRO_STEMS)),
         METRO_PAGE, METRO_TERMS, _metro("Tax-H36m-coco40k-Muco-UP-Mpii/train.yaml"),
     ),
     Entry("h36m-valid", "Human3.6M, protocol 2 of METRO's validation", ("human3.6m/valid.protocol2.yaml",),

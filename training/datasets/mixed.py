@@ -9,7 +9,7 @@ process draws it or eight do.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -125,9 +125,22 @@ class MixedDataset:
         Raises:
             DatasetError: damaged labels, or too many broken pictures.
         """
+        return to_batch(*self.drawn(count, step), self.bodies)
+
+    @property
+    def people(self) -> int:
+        """How many people the sets hold."""
+        return sum(len(reader) for reader in self.readers)
+
+    def drawn(self, count: int, step: int) -> tuple[list[Sample], list[Cropped]]:
+        """The people of one step of this process, with their crops.
+
+        Raises:
+            DatasetError: damaged labels, or too many broken pictures.
+        """
         first = (step * self.settings.world + self.settings.rank) * count
         drawn = [self.draw(first + n) for n in range(count)]
-        return to_batch([sample for sample, _ in drawn], [cropped for _, cropped in drawn], self.bodies)
+        return [sample for sample, _ in drawn], [cropped for _, cropped in drawn]
 
 
 class StepDataset(Dataset[PictureBatch | DatasetError]):
@@ -144,7 +157,9 @@ class StepDataset(Dataset[PictureBatch | DatasetError]):
             return error
 
 
-def to_batch(samples: Sequence[Sample], cropped: Sequence[Cropped], bodies: Bodies) -> PictureBatch:
+def to_batch(
+    samples: Sequence[Sample], cropped: Sequence[Cropped], bodies: Bodies, meshes: Mapping[int, Float] | None = None
+) -> PictureBatch:
     """What the losses read, with masks for what each sample lacks.
 
     Joints in 3D are the set's own where it has all 14; else, where there is a mesh, they are regressed from it.
@@ -153,6 +168,7 @@ def to_batch(samples: Sequence[Sample], cropped: Sequence[Cropped], bodies: Bodi
         samples: B samples.
         cropped: their crops.
         bodies: what their parameters belong to.
+        meshes: as `meshes_of` makes them, where they are known already.
 
     Raises:
         DatasetError: a gender has no body.
@@ -162,7 +178,7 @@ def to_batch(samples: Sequence[Sample], cropped: Sequence[Cropped], bodies: Bodi
     points = np.stack([each.joints_2d for each in cropped])
     out["coco_2d"][:], out["lsp_2d"][:] = points[:, COCO_FROM_SUPERSET], points[:, LSP_FROM_SUPERSET]
     out["has_person"][:] = True
-    _add_meshes(out, samples, cropped, bodies)
+    _add_meshes(out, samples, meshes_of(samples, cropped, bodies) if meshes is None else meshes, bodies)
     for row, each in enumerate(cropped):
         _add_joints(out, row, each.joints_3d[LSP_FROM_SUPERSET])
     return PictureBatch(**{name: torch.from_numpy(values) for name, values in out.items()})
@@ -178,9 +194,12 @@ def _add_joints(out: dict[str, npt.NDArray[Any]], row: int, joints: Float) -> No
     out["lsp_3d_weight"][row] = np.clip(weight, 0, 1)
 
 
-def _add_meshes(
-    out: dict[str, npt.NDArray[Any]], samples: Sequence[Sample], cropped: Sequence[Cropped], bodies: Bodies
-) -> None:
+def meshes_of(samples: Sequence[Sample], cropped: Sequence[Cropped], bodies: Bodies) -> dict[int, Float]:
+    """Meshes (6890, 3) about their mid-hip, metres, turned and mirrored with the crops, by row; not of all.
+
+    Raises:
+        DatasetError: a gender has no body.
+    """
     posed = [row for row, each in enumerate(cropped) if each.pose is not None and samples[row].vertices is None]
     meshes = {
         row: _own_mesh(sample, cropped[row], bodies)
@@ -191,6 +210,12 @@ def _add_meshes(
         pose = np.stack([np.asarray(cropped[row].pose) for row in posed])
         betas = np.stack([np.asarray(samples[row].betas) for row in posed])
         meshes |= dict(zip(posed, bodies.vertices(pose, betas, [samples[row].gender for row in posed]), strict=True))
+    return meshes
+
+
+def _add_meshes(
+    out: dict[str, npt.NDArray[Any]], samples: Sequence[Sample], meshes: Mapping[int, Float], bodies: Bodies
+) -> None:
     for row, vertices in meshes.items():
         body = bodies.body(samples[row].gender)
         out["coarse_vertices"][row] = vertices[bodies.neutral.index_431]

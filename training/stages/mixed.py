@@ -6,17 +6,14 @@ people alone, of which every `rendered_every`-th step may be made.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import torch
-
-from core.errors import MocapError
+from training.datasets.ahead import ReadAhead
 from training.datasets.mix import open_mix, read_mix
 from training.datasets.mixed import MixSettings, StepDataset
 from training.datasets.pictures import MOST_BROKEN
-from training.datasets.sample import DatasetError
+from training.loop import in_samples
 from training.parallel import World
 from training.pictures import PictureBatch
 from training.stages.mesh import MeshConfig, MeshStage
@@ -50,8 +47,9 @@ class MixedStage(MeshStage):
         settings = MixSettings(
             config.size, config.seed, world.rank, world.size, quirks=mix.quirks, most_broken=config.most_broken
         )
-        self.steps = StepDataset(open_mix(mix, settings), config.batch)
-        self.ahead: tuple[int, Iterator[PictureBatch | DatasetError]] | None = None
+        mixed = open_mix(mix, settings)
+        config = in_samples(config, mixed.people)
+        self.ahead = ReadAhead(StepDataset(mixed, config.batch), config.loaders, config.rendered_every)
         super().__init__(config, world)
 
     def open_pictures(self) -> None:
@@ -64,40 +62,4 @@ class MixedStage(MeshStage):
         every = self.config.rendered_every
         if every and step % every == 0:
             return super().batch(step, progress)
-        found = self._read(step)
-        if isinstance(found, MocapError):
-            raise found
-        return to_device(found, self.world.device)
-
-    def _read(self, step: int) -> PictureBatch | DatasetError:
-        """A step's pictures, read ahead where there are loaders."""
-        if self.config.loaders == 0:
-            return self.steps[step]
-        if self.ahead is None or self.ahead[0] != step:
-            self.ahead = (step, self._from(step))
-        iterator = self.ahead[1]
-        every = self.config.rendered_every
-        self.ahead = (step + (2 if every and (step + 1) % every == 0 else 1), iterator)
-        return next(iterator)
-
-    def _from(self, step: int) -> Iterator[PictureBatch | DatasetError]:
-        """Steps without end, from one on, without those of rendered people."""
-        loader = torch.utils.data.DataLoader(
-            self.steps,
-            batch_size=None,
-            sampler=_Steps(step, self.config.rendered_every),
-            num_workers=self.config.loaders,
-        )
-        return iter(loader)
-
-
-class _Steps(torch.utils.data.Sampler[int]):
-    def __init__(self, first: int, left_out: int) -> None:
-        self.first, self.left_out = first, left_out
-
-    def __iter__(self) -> Iterator[int]:
-        step = self.first
-        while True:
-            if not self.left_out or step % self.left_out:
-                yield step
-            step += 1
+        return to_device(self.ahead.batch(step), self.world.device)

@@ -130,13 +130,14 @@ def _facing_loss(logits: Tensor, facing: Tensor, person: Tensor) -> Tensor:
     return (person * each).sum() / person.sum().clamp_min(1)
 
 
-def _start_from(module: nn.Module, source: Path) -> None:
-    """Copies what fits of a run or a bundle, in which the tokenizer or the network stands alone."""
+def start_from(module: nn.Module, source: Path) -> set[str]:
+    """Copies what fits of a run or a bundle, in which the tokenizer or the network stands alone; returns its names."""
     own = set(module.state_dict())
     tensors = checkpoint.averaged_weights(source)
     named = {name if name in own else f"net.{name}": value for name, value in tensors.items()}
     missing = checkpoint.initialise(module, named)
     logger.info("%s: %d of %d tensors start from it", source, len(own) - len(missing), len(own))
+    return own - set(missing)
 
 
 class PicturedStage:
@@ -149,7 +150,7 @@ class PicturedStage:
         self.config, self.world = config, world
         self.module = self.make_module().to(world.device)
         for source in config.init:
-            _start_from(self.module, source)
+            start_from(self.module, source)
         self.is_hard = 0.0
         self.open_pictures()
         is_scored = world.is_first and config.test_store is not None

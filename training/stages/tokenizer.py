@@ -15,7 +15,7 @@ from core.nets.config import preset
 from core.nets.pose_tokenizer import PoseTokenizer, joint_loss
 from training.datasets.keypoint_bank import KeypointBank
 from training.datasets.mix import open_readers, read_mix
-from training.loop import LoopConfig
+from training.loop import LoopConfig, in_samples
 from training.motions import MotionLibrary, PoseSampler
 from training.parallel import World
 from training.pose_bank import PoseBank, sample_poses
@@ -79,6 +79,9 @@ class TokenizerStage:
 
         self.bank: PoseBank | KeypointBank
         self.bank = _labelled(config) if config.keypoints else bank("train", config.bank, config.seed)
+        if isinstance(self.bank, KeypointBank):
+            self.config = in_samples(config, len(self.bank.points))
+        self.test: PoseBank | KeypointBank | None
         self.test = bank("test", config.test_bank, 10_000) if world.is_first else None
 
     def batch(self, step: int, progress: float) -> Tensor:
