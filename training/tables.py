@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import MocapError
+from core.nets import preset as sizes
 from training.paper_tables import TABLES, Row, Table, commands
 
 NOT_RUN, SEE = "not run", "see the paper"
 PROTOCOLS = ("METRO", "SPIN")
+MIXERS = 4
 SETS_BESIDE = {"3dpw-test": ("3dpw-test", "metro-3dpw-test")}
 """The same people in another file: METRO's TSV."""
 
@@ -48,14 +50,12 @@ def is_of(row: Row, result: dict[str, Any], stand_in: str | None) -> bool:
     Args:
         row: of a table.
         result: of `read_results`.
-        stand_in: preset that fills the rows of "resnet50", with its own count of mixers in the place of four.
+        stand_in: preset that fills the rows of "resnet50"; its own count of mixers is what four are there.
     """
     preset, mixers = row.preset, row.mixers
     if stand_in and preset == "resnet50":
-        from core.nets import preset as sizes
-
         preset = stand_in
-        mixers = sizes(stand_in).modulator_layers if mixers == 4 else mixers
+        mixers = mixers * sizes(stand_in).modulator_layers // MIXERS
     has_mixers = row.tokens in ("both", "pose", "true") and row.modulator == "mixer"
     learned = result["learned_from"]
     tuned = "3dpw" if any("3dpw" in name for name in learned) else None
