@@ -13,6 +13,7 @@ from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 
 from core.detect import open_detector
 from core.estimate import Estimator
@@ -26,6 +27,7 @@ from . import Row
 from .long_clips import in_turn, moving_clip
 
 FRAMES, PAIRS, REPEATS = 120, 5, 20
+PAUSE_S = 0.004
 
 
 def measure() -> Iterable[Row]:
@@ -49,7 +51,29 @@ def _stages(clip: Path) -> Iterable[Row]:
     estimator = Estimator(open_runtime(bundle, "onnx", "cpu", 1), bundle)
     detector = open_detector(None, threads=1)
     yield Row(f"crop and {bundle.name}, one person", _cpu_ms(lambda: estimator.estimate(picture, box)), "CPU ms")
+    for spin, said in (("1", "spin"), ("0", "sleep")):
+        cpu_ms, wall_ms = _crop_ms(str(bundle.onnx_file), bundle.input_size, spin)
+        yield Row(f"{bundle.name} alone, 2 threads that {said} when idle", cpu_ms, "CPU ms")
+        yield Row("the same by wall clock, best of the rounds", wall_ms, "ms")
     yield Row("the detector, once in 6 frames at 30 a second", _cpu_ms(lambda: detector(picture)), "CPU ms")
+
+
+def _crop_ms(file: str, size: int, spin: str) -> tuple[float, float]:
+    """Median CPU and best wall milliseconds of a crop, a pause after each, as a run has it while it decodes."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 2
+    options.add_session_config_entry("session.intra_op.allow_spinning", spin)
+    session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
+    crop = np.random.default_rng(0).normal(size=(1, 3, size, size)).astype(np.float32)
+    session.run(None, {"image": crop})
+    cpu, wall = [], []
+    for _ in range(PAIRS * REPEATS):
+        start = time.process_time(), time.perf_counter()
+        session.run(None, {"image": crop})
+        wall.append(time.perf_counter() - start[1])
+        time.sleep(PAUSE_S)
+        cpu.append(time.process_time() - start[0])
+    return 1e3 * float(np.median(cpu)), 1e3 * min(wall)
 
 
 def _cpu_ms(work: Callable[[], object]) -> float:
