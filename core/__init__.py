@@ -23,6 +23,7 @@ Public names are loaded when they are first used, so that `import core` costs no
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 from types import ModuleType
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
     from .solve import solve
     from .take import Take
     from .types import Motion, PersonMotion, Progress
+
+os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(2**27))
+"""OpenCV reads it when it is first imported and refuses larger pictures before it gives them memory: 16384 x 8192."""
 
 __all__ = [
     "MocapError",

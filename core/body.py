@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import coo_matrix, csr_matrix
 
+from .bounded import MALFORMED, shortened
 from .errors import BodyError
 from .skinning import forward_kinematics, pose_features, rotation_matrices, skin
 from .types import Float, Int
@@ -140,7 +141,10 @@ def _load(path: Path | None) -> Body:
 
         arrays = read_smpl(path)
         is_complete = all(key in arrays for key in EXTRA_KEYS)
-        return _assemble(path.stem, arrays if is_complete else complete_smpl(path, arrays))
+        try:
+            return _assemble(path.stem, arrays if is_complete else complete_smpl(path, arrays))
+        except MALFORMED as error:
+            raise BodyError(f"{path.name}: its samplers don't fit ({shortened(str(error))}); get it again") from error
     if not OPEN_BODY.is_file():
         raise BodyError(
             f"the open body is missing: {OPEN_BODY}; build it: python -m training.build_body -o assets/body"

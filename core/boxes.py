@@ -11,15 +11,18 @@ video's own name for its first frame. A number also works for pictures.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from .bounded import MALFORMED, read_json, shortened, told
 from .errors import BoxesError
 from .footage import Footage, PictureSequence
 from .types import PersonBox
+
+LARGEST_PX = 1e6
+"""Of a box's numbers: far beyond any picture."""
 
 
 def read_boxes(path: Path) -> dict[str, list[PersonBox]]:
@@ -29,12 +32,12 @@ def read_boxes(path: Path) -> dict[str, list[PersonBox]]:
         BoxesError: missing, not JSON, or not of the form above.
     """
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = read_json(path)
     except OSError as error:
         raise BoxesError(f"{path}: can't be read ({error.strerror}); check the path") from error
     except ValueError as error:
         raise BoxesError(
-            f"{path}: not JSON ({error}); write it as in `python -m core stills --help`"
+            f"{path}: not JSON ({shortened(str(error))}); write it as in `python -m core stills --help`"
         ) from error
     if not isinstance(document, dict) or not document:
         raise BoxesError(f'{path}: expected {{"file.jpg": [{{"id": "a", "box_xywh": [x, y, w, h]}}]}}')
@@ -56,10 +59,10 @@ def boxes_by_frame(path: Path, footage: Footage) -> dict[int, list[PersonBox]]:
         names = {file.name: index for index, file in enumerate(footage.files)}
     found: dict[int, list[PersonBox]] = {}
     for key, boxes in read_boxes(path).items():
-        index = names.get(key, int(key) if key.isdecimal() else -1)
+        index = names.get(key, int(key) if key.isdecimal() and len(key) < 10 else -1)
         if index < 0 or (clip.announced_frames is not None and index >= clip.announced_frames):
             raise BoxesError(
-                f"{path}: {clip.path.name} has no frame {key!r}; use a picture's name or a number from 0"
+                f"{path}: {clip.path.name} has no frame {told(key)}; use a picture's name or a number from 0"
             )
         for box in boxes:
             check_inside(path, key, box, clip.width, clip.height)
@@ -78,14 +81,14 @@ def check_inside(path: Path, key: str, box: PersonBox, width: int, height: int) 
     x, y, w, h = box.box_px
     if x >= width or y >= height or x + w <= 0 or y + h <= 0:
         raise BoxesError(
-            f"{path}: the box of {box.person_id!r} in {key!r} lies outside the frame "
+            f"{path}: the box of {told(box.person_id)} in {told(key)} lies outside the frame "
             f"({width} x {height}); boxes are x, y, width, height in pixels"
         )
 
 
 def _entries(path: Path, key: str, value: Any) -> list[Any]:
     if not isinstance(value, list):
-        raise BoxesError(f"{path}: expected a list of boxes for {key!r}, got {value!r}")
+        raise BoxesError(f"{path}: expected a list of boxes for {told(key)}, got {told(value)}")
     return value
 
 
@@ -93,17 +96,20 @@ def _person_box(path: Path, key: str, entry: Any) -> PersonBox:
     try:
         box = np.asarray(entry["box_xywh"], np.float64)
         person_id = str(entry["id"])
-    except (KeyError, TypeError, ValueError) as error:
+    except MALFORMED as error:
         raise BoxesError(
-            f'{path}: expected {{"id": "a", "box_xywh": [x, y, w, h]}} for {key!r}, got {entry!r}'
+            f'{path}: expected {{"id": "a", "box_xywh": [x, y, w, h]}} for {told(key)}, got {told(entry)}'
         ) from error
-    if box.shape != (4,) or not np.isfinite(box).all() or not (box[2:] > 0).all():
-        raise BoxesError(f"{path}: the box of {person_id!r} in {key!r} has no size; give x, y, width, height")
+    is_right = box.shape == (4,) and bool((np.abs(box) <= LARGEST_PX).all())  # NaN is not
+    if not is_right or not (box[2:] > 0).all():
+        raise BoxesError(f"{path}: the box of {told(person_id)} in {told(key)} has no size; give x, y, width, height")
     return PersonBox(person_id, box, _frames(path, key, entry.get("frames", [None, None])))
 
 
 def _frames(path: Path, key: str, value: Any) -> tuple[int | None, int | None]:
     is_pair = isinstance(value, list) and len(value) == 2
     if not is_pair or any(end is not None and (type(end) is not int or end < 0) for end in value):
-        raise BoxesError(f'{path}: expected "frames": [first, last] in {key!r}, numbers from 0 or null, got {value!r}')
+        raise BoxesError(
+            f'{path}: expected "frames": [first, last] in {told(key)}, numbers from 0 or null, got {told(value)}'
+        )
     return value[0], value[1]

@@ -2,18 +2,36 @@
 
 from __future__ import annotations
 
-import zipfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from .bounded import read_arrays, shortened
 from .errors import TakeError
 from .types import Estimates, Int
 
 ESTIMATE_FIELDS = tuple(known.name for known in fields(Estimates))
+ROW_SHAPES: dict[str, tuple[int, ...]] = {
+    "frame_index": (),
+    "time_s": (),
+    "box_px": (4,),
+    "crop_side_px": (),
+    "coarse_vertices": (431, 3),
+    "joints": (14, 3),
+    "weak_camera": (3,),
+    "keypoints_px": (17, 2),
+    "joints_px": (14, 2),
+    "joint_confidence": (14,),
+    "token_confidence": (34,),
+    "pose_token_ids": (34,),
+    "person_score": (),
+}
+"""Of one sighting."""
+WHOLE_NUMBERS = {"frame_index", "pose_token_ids"}
+CHUNK_PATTERN = "person*_*.npz"
 
 
 def chunk_name(person: int, chunk: int) -> str:
@@ -37,13 +55,30 @@ def read_chunk(path: Path, names: Sequence[str] | None = None) -> dict[str, Any]
     """Some arrays of a chunk, or all.
 
     Raises:
-        TakeError: missing or damaged.
+        TakeError: missing, damaged, or of another form.
     """
+    wanted = list(ROW_SHAPES) if names is None else list(names)
+    chunk = stored_arrays(path, {"frame_index", *wanted})
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as chunk:
-            return {key: chunk[key] for key in (chunk.files if names is None else names)}
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise TakeError(f"{path}: missing or damaged; delete the take and reconstruct the clip again") from error
+        count = len(chunk["frame_index"])
+        for name in wanted:
+            array, kinds = chunk[name], "iu" if name in WHOLE_NUMBERS else "f"
+            is_right = array.shape == (count, *ROW_SHAPES[name]) and array.dtype.kind in kinds
+            if not is_right or not np.isfinite(array).all():
+                raise ValueError(f"{name} is {array.dtype} {array.shape}, or not finite")
+        if not count or chunk["frame_index"].min() < 0:
+            raise ValueError("it is empty, or has a frame before the first")
+    except (KeyError, ValueError, TypeError) as error:
+        raise _damaged(path, error) from error
+    return {name: chunk[name] for name in wanted}
+
+
+def stored_arrays(path: Path, names: Collection[str] | None = None) -> dict[str, Any]:
+    """Any arrays that a take keeps. Raises a TakeError where they are missing or damaged."""
+    try:
+        return read_arrays(path, names)
+    except (OSError, ValueError) as error:
+        raise _damaged(path, error) from error
 
 
 def read_columns(paths: Sequence[Path], names: Sequence[str]) -> dict[str, Any]:
@@ -75,3 +110,8 @@ def _places(frame_index: Int) -> Int:
     place_of = np.full(len(frame_index), -1)
     place_of[len(frame_index) - 1 - from_the_end] = np.arange(len(from_the_end))
     return place_of
+
+
+def _damaged(path: Path, error: Exception) -> TakeError:
+    reason = "" if isinstance(error, OSError) else f" ({shortened(str(error), 120)})"
+    return TakeError(f"{path}: missing or damaged{reason}; delete the take and reconstruct the clip again")

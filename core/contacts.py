@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from .bounded import read_json, shortened, told
 from .errors import ContactsError
 from .types import Bool, Int, PersonMotion
 
@@ -38,15 +39,15 @@ def read_contacts(path: Path, people: Sequence[str], fps: float) -> dict[str, Co
         ContactsError: unreadable, of another form or rate, or about somebody who is not in the take.
     """
     try:
-        document = json.loads(Path(path).read_text(encoding="utf-8"))
+        document = read_json(Path(path))
     except OSError as error:
         raise ContactsError(f"{path}: can't be read ({error.strerror}); give a file of contacts") from error
     except ValueError as error:
-        raise ContactsError(f"{path}: not JSON ({error}); {FORM}") from error
+        raise ContactsError(f"{path}: not JSON ({shortened(str(error))}); {FORM}") from error
     if isinstance(document, dict) and "format_version" in document:  # a report
         if document.get("fps") != fps:
             raise ContactsError(
-                f"{path}: counts frames at {document.get('fps')} a second, the footage has {fps:g}; "
+                f"{path}: counts frames at {told(document.get('fps'))} a second, the footage has {fps:g}; "
                 "give the report of a solve without --fps"
             )
         document = document.get("contacts")
@@ -54,7 +55,7 @@ def read_contacts(path: Path, people: Sequence[str], fps: float) -> dict[str, Co
         raise ContactsError(f"{path}: {FORM}, got a {type(document).__name__}")
     for person_id in document:
         if person_id not in people:
-            raise ContactsError(f"{path}: nobody is called {person_id!r} in this take, but {', '.join(people)}")
+            raise ContactsError(f"{path}: nobody is called {told(person_id)} in this take, but {', '.join(people)}")
     return {person_id: _ranges(path, person_id, feet) for person_id, feet in document.items()}
 
 
@@ -69,7 +70,7 @@ def _ranges(path: Path, person_id: str, feet: Any) -> ContactRanges:
             is_pair = isinstance(pair, list) and [type(frame) for frame in pair] == [int, int]
             if not is_pair or pair[0] > pair[1]:
                 raise ContactsError(
-                    f"{path}: person {person_id!r}, {foot}: {json.dumps(pair)} is no range; "
+                    f"{path}: person {person_id!r}, {foot}: {shortened(json.dumps(pair))} is no range; "
                     "write [first frame, last frame], both included"
                 )
         ranges[foot] = [(first, last) for first, last in listed]

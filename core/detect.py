@@ -9,7 +9,6 @@ there, and where exactly.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from .bounded import MALFORMED, is_plain_name, read_json, shortened
 from .crop import xyxy_to_xywh
 from .downloads import CONFIG
 from .errors import WeightsError
@@ -229,18 +229,18 @@ def open_detector(name_or_path: str | Path | None = None, threads: int | None = 
 def _from_folder(folder: Path, threads: int | None, least: float) -> Detector:
     file = folder / CONFIG
     try:
-        config = json.loads(file.read_text(encoding="utf-8"))
+        config = read_json(file)
         version, adapter = int(config["format_version"]), str(config["adapter"])
         ((name, known),) = config["files"].items()
         expected = str(known["sha256"])
     except OSError as error:
         raise WeightsError(f"{folder}: no detector in it (no config.json); choose another folder") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise WeightsError(f"{file}: damaged, or of no detector ({error}); get the detector again") from error
+    except MALFORMED as error:
+        raise WeightsError(f"{file}: damaged, or of no detector ({shortened(str(error))}); get it again") from error
     if version > FORMAT_VERSION:
         raise WeightsError(f"{folder}: a detector of a newer version (format {version}); update this program")
-    if Path(name).name != name:
-        raise WeightsError(f"{file}: names a file outside its folder ({name}); don't use it")
+    if not is_plain_name(name):
+        raise WeightsError(f"{file}: names a file outside its folder ({shortened(name)}); don't use it")
     found = _sha256(folder / name)
     if found != expected:
         raise WeightsError(
@@ -251,8 +251,8 @@ def _from_folder(folder: Path, threads: int | None, least: float) -> Detector:
     try:
         options = {**config, LEAST: least}
         return _adapted(adapter, Graph(folder / name, threads), options, str(config.get("name", folder.name)), found)
-    except (KeyError, TypeError, ValueError) as error:
-        raise WeightsError(f"{file}: damaged ({error} missing or wrong); get the detector again") from error
+    except MALFORMED as error:
+        raise WeightsError(f"{file}: damaged ({shortened(str(error))} missing or wrong); get it again") from error
 
 
 def _sha256(file: Path) -> str:

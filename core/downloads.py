@@ -8,7 +8,6 @@ A bundle appears by one rename, after everything in it was checked: what has no 
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import sys
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from . import hub
+from .bounded import read_json
 from .errors import WeightsError
 from .output import output_error
 
@@ -131,7 +131,7 @@ def remove(name: str, folder: Path | None = None) -> list[Downloaded]:
 def json_in(file: Path) -> dict[str, Any]:
     """A JSON object; {} where there is none that can be read."""
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
+        content = read_json(file)
     except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}

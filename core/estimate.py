@@ -55,10 +55,8 @@ class Estimator:
         bundle, size = self.bundle, self.bundle.input_size
         crops = make_crops(images, boxes_px, size, bundle.box_factor, bundle.mean, bundle.std)
         out = self.runtime.run(crops.images)
-        if not np.isfinite(out.coarse_vertices).all():
-            raise WeightsError(f"{bundle.folder}: the network's answer is not finite; get the weights again")
         matrix = crops.crop_to_frame
-        return Estimates(
+        estimates = Estimates(
             box_px=crops.boxes_px,
             crop_side_px=crop_side_px(matrix, size),
             coarse_vertices=out.coarse_vertices,
@@ -71,6 +69,11 @@ class Estimator:
             pose_token_ids=out.pose_token_ids,
             person_score=out.person_score,
         )
+        with np.errstate(over="ignore"):
+            kept = [np.asarray(getattr(estimates, name), np.float32) for name in Estimates.__dataclass_fields__]
+        if not all(np.isfinite(array).all() for array in kept):
+            raise WeightsError(f"{bundle.folder}: the network's answer is not finite; get the weights again")
+        return estimates
 
 
 def whole_pixels(boxes_px: Float) -> Float:

@@ -21,12 +21,17 @@ import numpy as np
 
 from .errors import FootageError
 from .types import FootageInfo, FootageReport, Frame, Image
-from .unreadable import why_unreadable
+from .unreadable import PLAYLIST_BYTES, is_playlist, why_unreadable
 
 PICTURE_SUFFIXES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp"}
 SEQUENCE_FPS = 24.0
 """Pictures carry no rate: Blender's default."""
 FALLBACK_FPS = 25.0
+FILES_ONLY = "protocol_whitelist;file"
+"""For FFmpeg: whatever a container names, nothing is fetched from a network."""
+LARGEST_PIXELS = 2**27
+"""Of a frame, 16384 x 8192; for pictures see `core/__init__.py`."""
+LARGEST_PICTURE_BYTES = 2**30
 FAILURES_IN_A_ROW = 64
 """After so many failed reads the file is taken to be over; a damaged stretch is one to a few frames."""
 
@@ -57,6 +62,10 @@ def open_footage(path: Path) -> Footage:
         FootageError: nothing there, nothing that can be decoded, or pictures of different sizes.
     """
     path = Path(path)
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        raise FootageError(f"{path}: its name is not in UTF-8; rename the file or its folder") from error
     if not path.exists():
         raise FootageError(f"{path}: no such file or folder; check the path")
     if path.is_dir() or path.suffix.lower() in PICTURE_SUFFIXES:
@@ -78,6 +87,7 @@ class VideoFile:
             fps = capture.get(cv2.CAP_PROP_FPS)
             announced = capture.get(cv2.CAP_PROP_FRAME_COUNT)
             self._warnings = _pixel_aspect_warnings(capture)
+            _check_size(path, capture)
             first = _first_frame(capture)
         finally:
             capture.release()
@@ -137,12 +147,12 @@ class VideoFile:
                 yield from self._retrieved(capture, index, time_s)
 
     def _retrieved(self, capture: cv2.VideoCapture, index: int, time_s: float) -> Iterator[Frame]:
-        has_image, image = capture.retrieve()
-        if not has_image:
+        image = _retrieved(capture)
+        if image is None:
             self._lost.append(index)
             self._decoded -= 1
             return
-        yield Frame(index, time_s, _same_size(np.asarray(image, np.uint8), self.info))
+        yield Frame(index, time_s, _same_size(image, self.info))
 
     def _is_over(self, index: int, failures: int) -> bool:
         announced = self.info.announced_frames
@@ -156,11 +166,14 @@ class VideoFile:
 
     def _open(self) -> cv2.VideoCapture:
         os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # its complaints are told in our words
+        os.environ.setdefault("OPENCV_FFMPEG_CAPTURE_OPTIONS", FILES_ONLY)
         try:
             if self._path.stat().st_size == 0:
                 raise FootageError(f"{self._path}: the file is empty; copy or export it again")
-            with self._path.open("rb"):
-                capture = cv2.VideoCapture(str(self._path), cv2.CAP_FFMPEG)
+            with self._path.open("rb") as file:
+                if is_playlist(file.read(PLAYLIST_BYTES)):
+                    raise FootageError(f"{self._path}: is a list of other files; choose the video itself")
+            capture = cv2.VideoCapture(str(self._path.absolute()), cv2.CAP_FFMPEG)  # else "a:b" may be an address
         except OSError as error:
             raise FootageError(f"{self._path}: can't be opened ({error.strerror}); check the file") from error
         if not capture.isOpened():
@@ -224,19 +237,36 @@ def read_picture(file: Path) -> Image | None:
     The bytes go through Python, since OpenCV's own reading of names with other letters fails on Windows.
     """
     try:
+        if not file.is_file() or file.stat().st_size > LARGEST_PICTURE_BYTES:
+            return None
         encoded = np.fromfile(file, np.uint8)
-    except OSError:
+        image = cv2.imdecode(encoded, cv2.IMREAD_COLOR) if len(encoded) else None
+    except (OSError, cv2.error):  # the second where a header claims more pixels than are allowed
         return None
-    image = cv2.imdecode(encoded, cv2.IMREAD_COLOR) if len(encoded) else None
-    return None if image is None else np.asarray(image, np.uint8)
+    return None if image is None or not image.size else np.asarray(image, np.uint8)
 
 
 def _first_frame(capture: cv2.VideoCapture) -> Image | None:
     for _ in range(FAILURES_IN_A_ROW):
-        has_image, image = capture.read()
-        if has_image:
-            return np.asarray(image, np.uint8)
+        image = _retrieved(capture) if capture.grab() else None
+        if image is not None:
+            return image
     return None
+
+
+def _retrieved(capture: cv2.VideoCapture) -> Image | None:
+    """The grabbed frame, where it can be decoded and has a size."""
+    try:
+        has_image, image = capture.retrieve()
+    except cv2.error:
+        return None
+    return np.asarray(image, np.uint8) if has_image and image.size else None
+
+
+def _check_size(path: Path, capture: cv2.VideoCapture) -> None:
+    width, height = (capture.get(key) for key in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
+    if width * height > LARGEST_PIXELS:
+        raise FootageError(f"{path}: frames of {width:.0f} x {height:.0f} pixels are too large; export it smaller")
 
 
 def _same_size(image: Image, clip: FootageInfo) -> Image:
@@ -265,5 +295,5 @@ def _check_start(path: Path, start: int, frame_count: int) -> None:
 
 def _natural_order(file: Path) -> list[tuple[int, str]]:
     """2 before 10: numbers by value, the rest by letters."""
-    parts = re.split(r"(\d+)", file.name.lower())
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in parts]
+    parts = re.split(r"([0-9]+)", file.name.lower())
+    return [(int(part), "") if part.isdecimal() and part.isascii() else (-1, part) for part in parts]

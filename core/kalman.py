@@ -21,6 +21,8 @@ PUSH = np.array([4.0, 4.0, 0.5, 0.0])
 """How much a rate, per second, changes in a second: a player turns round within a third of one."""
 LASTS_S = np.array([1.0, 1.0, 0.3, 0.3])
 """How long a rate lasts: after that time a third of it is left."""
+LARGEST = 1e6
+"""Of a stored value, far beyond any picture."""
 FIRST_RATE = np.array([2.0, 2.0, 0.3, 0.1])
 """Deviation of the rates before anything is known of them."""
 
@@ -70,7 +72,12 @@ class BoxFilter:
     def from_json(cls, stored: list[Any]) -> BoxFilter:
         """What `to_json` gave."""
         made = cls(np.ones(4))
-        made.mean, made.covariance = np.array(stored[0]), np.array(stored[1])
+        mean, covariance = np.array(stored[0], np.float64), np.array(stored[1], np.float64)
+        if mean.shape != (4, 2) or covariance.shape != (4, 2, 2) or not np.isfinite(covariance).all():
+            raise ValueError(f"expected (4, 2) and (4, 2, 2), got {mean.shape} and {covariance.shape}")
+        if not (np.abs(mean) < LARGEST).all():
+            raise ValueError("a box that is nowhere")
+        made.mean, made.covariance = mean, covariance
         return made
 
     @property

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from .bounded import parsed_json, shortened
 from .errors import ManifestError
 from .settings import ReconstructSettings
 
@@ -127,10 +128,10 @@ def _lines(path: Path) -> list[tuple[int, str]]:
 
 def _object(text: str, where: str) -> dict[str, Any]:
     try:
-        said = json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as error:
+        said = parsed_json(text)
+    except ValueError as error:
         raise ManifestError(f'{where}: is not JSON; write it as {{"footage": "a.mp4"}}') from error
-    if not isinstance(said, dict) or not isinstance(said.get("footage"), str) or not said["footage"].strip():
+    if not isinstance(said, dict) or not _is_name(said.get("footage")):
         raise ManifestError(f'{where}: names no footage; write it as {{"footage": "a.mp4"}}')
     return said
 
@@ -140,14 +141,17 @@ def _clip(
 ) -> Clip:
     footage = folder / said.pop("footage")
     output = said.pop("output", None)
-    if output is not None and (not isinstance(output, str) or not output.strip()):
-        raise ManifestError(f'{where}: "output" is no path but {json.dumps(output)}; name a take, as "a.take"')
+    if output is not None and not _is_name(output):
+        text = shortened(json.dumps(output))
+        raise ManifestError(f'{where}: "output" is no path but {text}; name a take, as "a.take"')
     for name, value in said.items():
         if name not in OPTIONS:
-            raise ManifestError(f'{where}: has no option "{name}"; there are {", ".join(OPTIONS)}')
+            text = shortened(name)
+            raise ManifestError(f'{where}: has no option "{text}"; there are {", ".join(OPTIONS)}')
         is_right, expected = OPTIONS[name]
         if not is_right(value):
-            raise ManifestError(f'{where}: expected "{name}" to be {expected}, got {json.dumps(value)}')
+            got = shortened(json.dumps(value))
+            raise ManifestError(f'{where}: expected "{name}" to be {expected}, got {got}')
     chosen: dict[str, Any] = dict(said)
     if "people" in said:
         chosen["people"] = str(said["people"])
@@ -160,7 +164,7 @@ def _clip(
 
 
 def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**31
 
 
 def _is_positive(value: Any) -> bool:
@@ -168,16 +172,16 @@ def _is_positive(value: Any) -> bool:
 
 
 def _is_name(value: Any) -> bool:
-    return isinstance(value, str) and bool(value.strip())
+    return isinstance(value, str) and bool(value.strip()) and "\0" not in value and value.isprintable()
 
 
 def _is_length(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < float("inf")
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= 1e7
 
 
 def _is_people(value: Any) -> bool:
     if isinstance(value, str):
-        return value in ("all", "main") or (value.isdecimal() and int(value) > 0)
+        return value in ("all", "main") or (value.isdecimal() and len(value) < 10 and int(value) > 0)
     return _is_positive(value)
 
 

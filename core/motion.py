@@ -12,14 +12,13 @@ the vertices and the first rotation stay in the frame's own camera, which these 
 from __future__ import annotations
 
 import json
-import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from .bounded import MALFORMED, parsed_json, read_arrays, shortened, uncompressed
 from .errors import MocapError
 from .output import write_arrays
 from .report import from_json, to_json
@@ -31,6 +30,7 @@ KINDS = {"frame_index": np.int64, "time_s": np.float64, "is_filled": np.bool_, "
 """All other arrays are float32."""
 LATER_FIELDS = {"contacts"}
 """Not in the files of the first versions."""
+ANY_LENGTH = {"betas", *LATER_FIELDS}
 PERSON_FIELDS = tuple(name for name in PersonMotion.__dataclass_fields__ if name != "person_id")
 CAMERA_FIELDS = tuple(CameraPath.__dataclass_fields__)
 
@@ -68,8 +68,12 @@ def read_motion(path: Path) -> Motion:
     Raises:
         MocapError: missing, damaged, or of a newer version.
     """
-    with _opened(path) as arrays:
+    path = Path(path)
+    arrays = _arrays(path)
+    try:
         return _motion(arrays)
+    except MALFORMED as error:
+        raise _damaged(path, error) from error
 
 
 def open_motion(path: Path) -> Motion:
@@ -78,8 +82,14 @@ def open_motion(path: Path) -> Motion:
     Raises:
         MocapError: as `read_motion`; later, when rows are read, that the file is gone or another one.
     """
-    with _opened(path) as arrays:
-        return _motion(_Lazy(arrays, Path(path)))
+    path = Path(path)
+    if not path.is_file():
+        return read_motion(path)
+    try:
+        rows = {name for name in uncompressed(path) if name.endswith("_vertices")}
+        return _motion({**_arrays(path, left_out=rows), **{name: StoredRows(path, name) for name in rows}})
+    except (OSError, *MALFORMED) as error:
+        raise _damaged(path, error) from error
 
 
 def read_checks(path: Path) -> tuple[PersonCheck, ...]:
@@ -88,42 +98,32 @@ def read_checks(path: Path) -> tuple[PersonCheck, ...]:
     Raises:
         MocapError: as `read_motion`.
     """
-    with _opened(path) as arrays:
-        return _checks(arrays)
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[Any]:
     path = Path(path)
+    arrays = _arrays(path, {"format_version", "self_check"})
+    try:
+        return _checks(arrays)
+    except MALFORMED as error:
+        raise _damaged(path, error) from error
+
+
+def _arrays(path: Path, names: Collection[str] | None = None, left_out: Collection[str] = ()) -> dict[str, Any]:
     if not path.is_file():
         raise MocapError(f"{path}: no such motion; make one: python -m core solve clip.take -o {path.name}")
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            if int(arrays["format_version"]) > FORMAT_VERSION:
-                raise MocapError(f"{path}: made by a newer version; update, or solve the take again")
-            yield arrays
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile, EOFError, TypeError) as error:
-        raise MocapError(f"{path}: damaged or no motion ({error}); solve the take again") from error
+        arrays = read_arrays(path, names, left_out=left_out)
+        if int(arrays["format_version"]) > FORMAT_VERSION:
+            raise MocapError(f"{path}: made by a newer version; update, or solve the take again")
+    except (OSError, *MALFORMED) as error:
+        raise _damaged(path, error) from error
+    return arrays
 
 
-class _Lazy:
-    """An open .npz file that gives vertices as rows on disk, and all else as arrays."""
-
-    def __init__(self, arrays: Any, path: Path) -> None:
-        self._arrays, self._path = arrays, path
-
-    def __contains__(self, name: str) -> bool:
-        return name in self._arrays
-
-    def __getitem__(self, name: str) -> Any:
-        is_long = name.endswith("_vertices")
-        if is_long and self._arrays.zip.getinfo(f"{name}.npy").compress_type == zipfile.ZIP_STORED:
-            return StoredRows(self._path, name)
-        return self._arrays[name]
+def _damaged(path: Path, error: Exception) -> MocapError:
+    return MocapError(f"{path}: damaged or no motion ({shortened(str(error), 120)}); solve the take again")
 
 
 def _checks(arrays: Any) -> tuple[PersonCheck, ...]:
-    return from_json(json.loads(str(arrays["self_check"]))) if "self_check" in arrays else ()
+    return from_json(parsed_json(str(arrays["self_check"]))) if "self_check" in arrays else ()
 
 
 def _motion(arrays: Any) -> Motion:
@@ -156,4 +156,7 @@ def _camera_key(name: str) -> str:
 def _person(arrays: Any, index: int, person_id: str) -> PersonMotion:
     keys = {name: f"p{index}_{name}" for name in PERSON_FIELDS}
     stored = {name: arrays[key] for name, key in keys.items() if name not in LATER_FIELDS or key in arrays}
+    frames = len(stored["frame_index"])
+    if any(value.shape[:1] != (frames,) for name, value in stored.items() if name not in ANY_LENGTH):
+        raise ValueError(f"person {person_id} has arrays of other lengths than {frames}")
     return PersonMotion(person_id=person_id, **stored)

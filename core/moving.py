@@ -11,7 +11,6 @@ walk and stand as before a camera that stands, and back, so that they lie on the
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +20,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from .body import load_body
+from .bounded import read_arrays, shortened
 from .contacts import runs
 from .errors import CameraError
 from .rotations import at_times
@@ -29,6 +29,8 @@ from .trajectory import interpolated, whole_frames
 from .types import CameraPath, Float, Int, Motion, PersonMotion
 
 KEYS = ("frame_index", "camera_to_world", "focal_px")
+LAST_FRAME = 10**7
+"""Nearly two days at 60 frames a second."""
 SQUARE = 1e-3
 """By which a rotation may miss to be one: float32, and a scale that was taken off."""
 LEVEL_RAD = np.radians(30.0)
@@ -53,6 +55,8 @@ def read_camera(path: Path, size_px: tuple[int, int], fps: float) -> CameraPath:
     focal, centre = np.asarray(held["focal_px"], np.float64), held.get("centre_px", np.array(size_px) / 2)
     if frames.ndim != 1 or not len(frames) or frames.dtype.kind not in "iu" or (np.diff(frames) <= 0).any():
         _refuse(path, f"frame_index must be whole numbers that rise, got {frames.dtype} {frames.shape}")
+    if frames[0] < 0 or frames[-1] > LAST_FRAME:
+        _refuse(path, f"frames from {frames[0]} to {frames[-1]}, not within 0 to {LAST_FRAME}")
     if matrices.shape != (len(frames), 4, 4):
         _refuse(path, f"camera_to_world must be ({len(frames)}, 4, 4), got {matrices.shape}")
     if focal.size not in (1, len(frames)) or np.shape(centre) != (2,):
@@ -74,10 +78,10 @@ def _arrays(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise CameraError(f"{path}: no such file; solve the camera in Blender and give its file, or leave --camera out")
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            held = {name: np.asarray(arrays[name]) for name in arrays.files}
-    except (OSError, ValueError, zipfile.BadZipFile, EOFError, TypeError) as error:
-        raise CameraError(f"{path}: damaged or no camera ({error}); write the camera's file again") from error
+        held = read_arrays(path)
+    except (OSError, ValueError) as error:
+        reason = shortened(str(error), 120)
+        raise CameraError(f"{path}: damaged or no camera ({reason}); write the camera's file again") from error
     missing = [key for key in KEYS if key not in held]
     if missing:
         _refuse(path, f"it lacks {', '.join(missing)}")

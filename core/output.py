@@ -17,6 +17,7 @@ from .stored import MadeRows, windows
 
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
+GONE = {errno.ENOENT, errno.ESTALE}
 
 
 @contextmanager
@@ -26,7 +27,7 @@ def written_whole(path: Path) -> Iterator[IO[bytes]]:
     Raises:
         OutputError: the disk is full, or the place can't be written to; `path` is as it was before.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(temporary_of(path.name, str(os.getpid())))
     try:
         with temporary.open("wb") as file:
             yield file
@@ -36,7 +37,12 @@ def written_whole(path: Path) -> Iterator[IO[bytes]]:
     except OSError as error:
         raise output_error(path, error) from error
     finally:
-        _remove(temporary)
+        remove_if_possible(temporary)
+
+
+def temporary_of(name: str, process: str) -> str:
+    """The name under which a process writes a file until it is whole; with "*" the pattern of such names."""
+    return f".{name}.{process}.tmp"
 
 
 def write_arrays(path: Path, arrays: Mapping[str, Any]) -> None:
@@ -66,10 +72,10 @@ def _save(member: IO[bytes], value: Any) -> None:
         member.write(window.tobytes())
 
 
-def _remove(temporary: Path) -> None:
-    """Remove a temporary file, if it is there and the file system lets us."""
+def remove_if_possible(file: Path) -> None:
+    """Remove a file that nobody needs, if it is there and the file system lets us."""
     try:
-        temporary.unlink(missing_ok=True)
+        file.unlink(missing_ok=True)
     except OSError:
         return
 
@@ -92,5 +98,7 @@ def output_error(path: Path, error: OSError) -> OutputError:
         return OutputError(f"{path}: the disk is full; free some space and run the same command again")
     if error.errno in FORBIDDEN:
         return OutputError(f"{path}: the folder is read-only for you; choose another place for the output")
+    if error.errno in GONE:
+        return OutputError(f"{path}: its folder is not there (any more); make it, or choose another place")
     reason = error.strerror or str(error)
     return OutputError(f"{path}: can't be written ({reason}); choose another place for the output")

@@ -16,10 +16,11 @@ import numpy as np
 
 from .ahead import frames_ahead
 from .behind import WriteBehind
+from .bounded import MALFORMED, shortened
 from .boxes import boxes_by_frame
 from .camera import default_focal_px
 from .detect import FRAME, SEARCH, UNSURE, Detector, find_detected, is_own_there, open_detector
-from .errors import BoxesError, Cancelled, FootageError
+from .errors import BoxesError, Cancelled, FootageError, TakeError
 from .estimate import Estimator
 from .footage import Footage, open_footage
 from .reading import Estimate, Found
@@ -161,7 +162,10 @@ class _Run:
     def forwards(self) -> None:
         """Follow people from where the take ends to the end of the clip."""
         state, resume_at = self._writer.tracker_state, self._writer.next_frame
-        first = _first_of(state, resume_at) if state else self._start
+        try:
+            first = _first_of(state, resume_at) if state else self._start
+        except MALFORMED as error:
+            raise self._damaged(error) from error
         with closing(frames_ahead(self._clip, first, self._settings.end, self._settings.step)) as decoded:
             for frame in self._after(state, resume_at, decoded) if state else decoded:
                 self._look_at(frame)
@@ -190,8 +194,17 @@ class _Run:
                     return
                 yield frame
 
-        self._tracker.restore(state, old())
+        try:
+            self._tracker.restore(state, old(), resume_at)
+        except MALFORMED as error:
+            raise self._damaged(error) from error
         return chain(first_new, frames)
+
+    def _damaged(self, error: Exception) -> TakeError:
+        return TakeError(
+            f"{self._writer.path}: what the last run knew of its people is damaged ({shortened(str(error))}); "
+            "delete the take and reconstruct the clip again"
+        )
 
     def backwards(self, given: dict[int, list[PersonBox]]) -> None:
         """Follow people from their first drawn box to the start of the clip."""
@@ -256,7 +269,10 @@ class _Run:
 
 def _first_of(state: dict[str, Any], resume_at: int) -> int:
     """The first frame that a resumed tracker must remember."""
-    return int(state["past"][0][0]) if state["past"] else resume_at
+    first = int(state["past"][0][0]) if state["past"] else resume_at
+    if not 0 <= first <= resume_at:
+        raise ValueError(f"a past from frame {first}")
+    return first
 
 
 def _on_the_steps(given: dict[int, list[PersonBox]], settings: ReconstructSettings) -> dict[int, list[PersonBox]]:

@@ -8,13 +8,14 @@ other name in the pickle is refused before it is imported.
 from __future__ import annotations
 
 import codecs
+import math
 import pickle
-import zipfile
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
+from .bounded import read_arrays, shortened
 from .errors import BodyError
 
 SMPL_KEYS = ("v_template", "f", "shapedirs", "posedirs", "weights", "J_regressor", "kintree_table")
@@ -27,6 +28,8 @@ EXPECTED = {
     "kintree_table": (2, 24),
 }
 SHAPE_COMPONENTS = 10
+MOST_DENSE = 10_000_000
+"""Numbers of a sparse matrix when it is filled up; SMPL's largest has 24 x 6890."""
 
 
 def read_smpl(path: Path) -> dict[str, Any]:
@@ -50,37 +53,39 @@ def read_smpl(path: Path) -> dict[str, Any]:
                 "SMPL-X, SMPL+H and STAR files do not fit"
             )
     shapes = arrays["shapedirs"].shape
-    if shapes[:2] != (6890, 3) or shapes[2] < SHAPE_COMPONENTS:
+    if len(shapes) != 3 or shapes[:2] != (6890, 3) or shapes[2] < SHAPE_COMPONENTS:
         raise BodyError(f"{path.name} has shapedirs {shapes}, expected (6890, 3, 10 or more)")
+    _check_numbers(path, arrays)
     return arrays
+
+
+def _check_numbers(path: Path, arrays: dict[str, Any]) -> None:
+    for key in SMPL_KEYS:
+        if arrays[key].dtype.kind not in "fiu" or not np.isfinite(arrays[key]).all():
+            raise BodyError(f"{path.name} is damaged: {key} holds something else than numbers; is it whole?")
+    faces, parents = arrays["f"].astype(np.int64), arrays["kintree_table"][0, 1:].astype(np.int64)
+    if faces.min() < 0 or faces.max() >= 6890 or (parents < 0).any() or (parents >= np.arange(1, 24)).any():
+        raise BodyError(f"{path.name} is damaged: its faces or its joints point outside the body; is it whole?")
 
 
 def _read_npz(path: Path) -> dict[str, Any]:
-    arrays: dict[str, Any] = {}
     try:
-        # numpy leaves a path that it opened itself open when the zip is damaged.
-        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
-            for key in file.files:
-                try:
-                    arrays[key] = file[key]
-                except ValueError:  # an object array: a pickle inside; what we need is never one
-                    continue
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
-        raise BodyError(f"{path.name} cannot be read as .npz ({error}); is the download complete?") from error
-    return arrays
+        return read_arrays(path, are_objects_left_out=True)
+    except (OSError, ValueError) as error:
+        raise BodyError(f"{path.name} cannot be read as .npz ({shortened(str(error), 120)}); is it whole?") from error
 
 
 def _read_pickle(path: Path) -> dict[str, Any]:
     try:
         with path.open("rb") as file:
             content = ArraysOnlyUnpickler(file, path.name).load()
+        if not isinstance(content, dict):
+            raise BodyError(f"{path.name} is no body in SMPL's format: its pickle holds no dictionary")
+        named = {str(key): _as_array(value) for key, value in content.items()}
     except BodyError:
         raise
     except Exception as error:  # a damaged pickle can raise nearly anything; nothing of it was run
-        raise BodyError(f"{path.name} is a damaged pickle ({error}); is the download complete?") from error
-    if not isinstance(content, dict):
-        raise BodyError(f"{path.name} is no body in SMPL's format: its pickle holds no dictionary")
-    named = {str(key): _as_array(value) for key, value in content.items()}
+        raise BodyError(f"{path.name} is a damaged pickle ({shortened(str(error), 120)}); is it whole?") from error
     return {key: value for key, value in named.items() if value is not None}
 
 
@@ -106,7 +111,15 @@ class _Record:
 
 
 def _new_array(_subtype: Any, shape: Any, kind: Any) -> Any:
+    if math.prod(shape) != 0:  # numpy's own pickles begin empty and get their numbers afterwards
+        raise pickle.UnpicklingError("an array that claims memory before it has numbers")
     return np.ndarray.__new__(np.ndarray, shape, np.dtype(kind))
+
+
+def _encode(text: str, encoding: str = "latin1") -> bytes:
+    if encoding not in ("latin1", "latin-1"):
+        raise pickle.UnpicklingError("bytes in another encoding than numpy's")
+    return codecs.encode(text, "latin1")
 
 
 def _new_record(*_: Any) -> _Record:
@@ -123,7 +136,7 @@ _ARRAY_MODULES = ("numpy.core.multiarray", "numpy._core.multiarray")
 _ALLOWED: dict[tuple[str, str], Any] = {
     ("numpy", "ndarray"): np.ndarray,
     ("numpy", "dtype"): np.dtype,
-    ("_codecs", "encode"): codecs.encode,
+    ("_codecs", "encode"): _encode,
     ("copy_reg", "_reconstructor"): _new_record,
     ("copyreg", "_reconstructor"): _new_record,
     ("copyreg", "__newobj__"): _new_record,
@@ -186,6 +199,8 @@ def _dense(state: dict[str, Any]) -> Any:
     """(rows, columns) of a compressed matrix; the pointers' length tells which way it is compressed."""
     rows, columns = (int(n) for n in state.get("_shape", state.get("shape", (0, 0))))
     pointers, indices, values = (np.asarray(state[key]) for key in ("indptr", "indices", "data"))
+    if not 0 <= rows * columns <= MOST_DENSE:
+        raise ValueError(f"a sparse matrix of {rows} x {columns}")
     dense = np.zeros((rows, columns))
     along = np.repeat(np.arange(len(pointers) - 1), np.diff(pointers))
     if len(pointers) == columns + 1:

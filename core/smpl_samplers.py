@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from scipy.sparse import csr_matrix
 
+from .bounded import MALFORMED, read_arrays
 from .decimate import Decimated, decimate, mirror_map
 from .errors import BodyError
 from .sampling import adjacency_with_self, ridge_upsampler, symmetric_rows
@@ -47,7 +47,7 @@ def complete_smpl(path: Path, arrays: dict[str, Any]) -> dict[str, Any]:
     if extra is None:
         try:
             extra = compute_extras(arrays)
-        except ValueError as error:
+        except MALFORMED as error:
             raise BodyError(f"{path.name} has not SMPL's mesh: {error}") from error
         _store(cache, extra, stamp.hexdigest())
     return {**arrays, **extra}
@@ -57,9 +57,9 @@ def _cached(cache: Path, stamp: str) -> dict[str, Any] | None:
     if not cache.is_file():
         return None
     try:
-        with cache.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
-            return dict(file) if str(file["stamp"]) == stamp else None
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        held = read_arrays(cache)
+        return held if str(held["stamp"]) == stamp else None
+    except (OSError, ValueError, KeyError) as error:
         log.warning("%s is damaged (%s): computing it again", cache, error)
         return None
 

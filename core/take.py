@@ -14,15 +14,23 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from .chunks import ESTIMATE_FIELDS, chunk_name, chunk_of, read_chunk, read_columns
+from .bounded import MALFORMED, read_json, shortened
+from .chunks import CHUNK_PATTERN, ESTIMATE_FIELDS, chunk_name, chunk_of, read_columns, stored_arrays
 from .errors import Cancelled, TakeError
-from .output import make_folder, write_arrays, written_whole
-from .take_header import TakeHeader, header_from_json, header_to_json
+from .output import make_folder, remove_if_possible, temporary_of, write_arrays, written_whole
+from .take_header import (
+    TakeHeader,
+    count_from_json,
+    header_from_json,
+    header_to_json,
+    person_from_json,
+    report_from_json,
+)
 from .take_lock import TakeLock
 from .types import Estimates, FootageReport, PersonTake
 from .upsample import LearnedSampler
@@ -31,6 +39,7 @@ FORMAT_VERSION = 2
 """2: people have the number of their chunks beside them and may be in another order; 1: in the order of the numbers."""
 TAKE_FILE = "take.json"
 SAMPLER_FILE = "sampler.npz"
+LOCK_FILE = "lock"
 COMMIT_ROWS = 32
 """A kill loses what is being written and what has come since: less than twice this."""
 COMMIT_EVERY_S = 5.0
@@ -44,7 +53,7 @@ class _Content:
     next_frame: int = 0
     tracker_state: dict[str, Any] = field(default_factory=dict)
     is_complete: bool = False
-    report: dict[str, Any] | None = None
+    report: FootageReport | None = None
     notes: list[str] = field(default_factory=list)
 
 
@@ -67,12 +76,9 @@ class Take:
         self.people: list[str] = [str(person["id"]) for person in content.people]
         self.next_frame = content.next_frame
         self.is_complete = content.is_complete
-        self.report = _report_of(content.report)
+        self.report = content.report
         self.notes = list(content.notes)
-        self._chunks = {
-            name: _chunks_of(person, row)
-            for row, (name, person) in enumerate(zip(self.people, content.people, strict=True))
-        }
+        self._stored = dict(zip(self.people, content.people, strict=True))
 
     @classmethod
     def open(cls, path: Path) -> Take:
@@ -100,9 +106,9 @@ class Take:
             TakeError: a chunk is missing or damaged.
             ValueError: nobody of that name.
         """
-        if person_id not in self._chunks:
+        if person_id not in self._stored:
             raise ValueError(f"expected a person among {', '.join(self.people)}, got {person_id!r}")
-        return read_columns([self.path / name for name in self._chunks[person_id]], names)
+        return read_columns([self.path / name for name in _chunks_of(self._stored[person_id])], names)
 
     def frame_counts(self) -> dict[str, int]:
         """In how many frames each person was seen."""
@@ -142,14 +148,15 @@ class TakeWriter:
             OutputError: the place can't be written to, or holds something that is no take.
         """
         path = Path(path)
-        is_new = not (path / TAKE_FILE).is_file()
-        if is_new and path.exists() and not _is_empty(path):
+        if not (path / TAKE_FILE).is_file() and path.exists() and not _is_ours(path):
             raise TakeError(f"{path}: exists and is no take; choose another name for the take")
         make_folder(path)
-        lock = TakeLock(path / "lock")
+        lock = TakeLock(path / LOCK_FILE)
+        is_new = not (path / TAKE_FILE).is_file()
         try:
             content = _Content() if is_new else _resumed(path, header)
             writer = cls(path, header, content, lock)
+            writer._remove_what_does_notcount_from_json()
             if is_new:
                 writer._start()
             elif Take.open(path).header.footage.path != header.footage.path.absolute():
@@ -175,7 +182,7 @@ class TakeWriter:
             OutputError: the take can't be written to.
         """
         old, content = _read(path)
-        lock = TakeLock(path / "lock")
+        lock = TakeLock(path / LOCK_FILE)
         try:
             header = replace(old, footage=replace(old.footage, path=footage), footage_bytes=footage_bytes)
             cls(path, header, content, lock)._rewrite()
@@ -246,9 +253,10 @@ class TakeWriter:
             number = next((i for i, person in enumerate(people) if person["id"] == person_id), len(people))
             if number == len(people):
                 people.append({"id": person_id, "number": number, "chunks": 0, "rows": 0})
-            write_arrays(self.path / chunk_name(number, people[number]["chunks"]), chunk_of(rows))
-            people[number]["chunks"] += 1
-            people[number]["rows"] += len(rows)
+            person = people[number]
+            write_arrays(self.path / chunk_name(person["number"], person["chunks"]), chunk_of(rows))
+            person["chunks"] += 1
+            person["rows"] += len(rows)
         self._write(people, next_frame, self.tracker_state if tracker_state is None else tracker_state)
         self._pending.clear()
         self._committed_at = time.monotonic()
@@ -265,15 +273,13 @@ class TakeWriter:
             kept: the people to keep, in their order; None for all as they came.
         """
         self.commit(next_frame)
-        self._content.report = asdict(report)
+        self._content.report = report
         self._content.notes = list(notes)
         self._content.is_complete = True
         known = {str(person["id"]): person for person in self._content.people}
         people = [known.pop(name) for name in (list(known) if kept is None else kept)]
         self._write(people, next_frame, self.tracker_state)
-        for row, person in enumerate(known.values()):
-            for name in _chunks_of(person, row):
-                (self.path / name).unlink(missing_ok=True)
+        self._remove_what_does_notcount_from_json()
         return Take.open(self.path)
 
     def discard(self) -> None:
@@ -286,10 +292,18 @@ class TakeWriter:
         self._lock.release()
 
     def _start(self) -> None:
+        remove_if_possible(self.path / SAMPLER_FILE)  # of a run with other weights that was killed at once
         if self.header.learned_sampler is not None:
             sampler = self.header.learned_sampler
             write_arrays(self.path / SAMPLER_FILE, {"matrix": sampler.matrix, "bias": sampler.bias})
         self._write([], 0, {})
+
+    def _remove_what_does_notcount_from_json(self) -> None:
+        """Chunks that no commit counts, and files that a killed run has left unfinished."""
+        counted = {name for person in self._content.people for name in _chunks_of(person)}
+        chunks = [file for file in self.path.glob(CHUNK_PATTERN) if file.name not in counted]
+        for file in [*chunks, *self.path.glob(temporary_of("*", "*"))]:
+            remove_if_possible(file)
 
     def _rewrite(self) -> None:
         self._write(self._content.people, self._content.next_frame, self._content.tracker_state)
@@ -302,7 +316,7 @@ class TakeWriter:
             "next_frame": next_frame,
             "people": people,
             **header_to_json(self.header),
-            "report": content.report,
+            "report": None if content.report is None else asdict(content.report),
             "notes": content.notes,
             "tracker_state": tracker_state,
         }
@@ -331,7 +345,7 @@ def _read(path: Path) -> tuple[TakeHeader, _Content]:
     if not file.is_file():
         raise TakeError(f"{path}: no take there; make one: python -m core reconstruct CLIP -o {path.name}")
     try:
-        document = json.loads(file.read_text(encoding="utf-8"))
+        document = read_json(file)
         version = int(document["format_version"])
         if version > FORMAT_VERSION:
             raise TakeError(
@@ -339,38 +353,45 @@ def _read(path: Path) -> tuple[TakeHeader, _Content]:
                 "update, or reconstruct the clip again"
             )
         return header_from_json(document, _read_sampler(path)), _content_of(document)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise TakeError(f"{file}: damaged ({error}); delete the take and reconstruct the clip again") from error
+    except OSError as error:
+        raise TakeError(f"{file}: can't be read ({error.strerror}); check the folder") from error
+    except MALFORMED as error:
+        reason = shortened(str(error), 120)
+        raise TakeError(f"{file}: damaged ({reason}); delete the take and reconstruct the clip again") from error
 
 
 def _read_sampler(path: Path) -> LearnedSampler | None:
     if not (path / SAMPLER_FILE).is_file():
         return None
-    stored = read_chunk(path / SAMPLER_FILE)
-    return LearnedSampler(stored["matrix"], stored["bias"])
+    stored = stored_arrays(path / SAMPLER_FILE)
+    matrix, bias = stored["matrix"], stored["bias"]
+    if matrix.shape != (1723, 431) or bias.shape != (1723,) or {matrix.dtype.kind, bias.dtype.kind} != {"f"}:
+        raise ValueError(f"{SAMPLER_FILE} has {matrix.shape} and {bias.shape}")
+    return LearnedSampler(matrix, bias)
 
 
 def _content_of(document: dict[str, Any]) -> _Content:
+    people = [person_from_json(dict(person), row) for row, person in enumerate(document["people"])]
+    if len({person["id"] for person in people}) < len(people):
+        raise ValueError("two people of one name")
     return _Content(
-        people=list(document["people"]),
-        next_frame=int(document["next_frame"]),
+        people=people,
+        next_frame=count_from_json(document["next_frame"]),
         tracker_state=dict(document["tracker_state"]),
         is_complete=bool(document["complete"]),
-        report=document["report"],
-        notes=list(document["notes"]),
+        report=report_from_json(document["report"]),
+        notes=[str(note) for note in document["notes"]],
     )
 
 
-def _report_of(stored: dict[str, Any] | None) -> FootageReport | None:
-    if stored is None:
-        return None
-    return FootageReport(stored["decoded"], tuple(stored["lost"]), stored["missing_at_end"], tuple(stored["warnings"]))
+def _chunks_of(person: dict[str, Any]) -> Iterator[str]:
+    return (chunk_name(person["number"], chunk) for chunk in range(person["chunks"]))
 
 
-def _chunks_of(person: dict[str, Any], row: int) -> list[str]:
-    """Files of a person of `take.json`; format 1 numbers people by their row."""
-    return [chunk_name(int(person.get("number", row)), chunk) for chunk in range(int(person["chunks"]))]
-
-
-def _is_empty(path: Path) -> bool:
-    return path.is_dir() and not any(path.iterdir())
+def _is_ours(path: Path) -> bool:
+    """Whether a folder holds nothing, or what a run leaves that was killed before its first commit."""
+    left = {LOCK_FILE, SAMPLER_FILE}
+    unfinished = tuple(temporary_of(name, "*") for name in (TAKE_FILE, SAMPLER_FILE))
+    return path.is_dir() and all(
+        file.name in left or any(file.match(pattern) for pattern in unfinished) for file in path.iterdir()
+    )

@@ -7,8 +7,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .bounded import told
 from .settings import ReconstructSettings
-from .types import FootageInfo
+from .types import FootageInfo, FootageReport
 from .upsample import LearnedSampler
 
 if TYPE_CHECKING:
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
 
 NOT_IN_THE_QUESTION = ("weights", "device", "runtime", "threads", "focal_px", "boxes", "track")
 """Settings that don't change the result, or that are kept in another form."""
+
+
+SMALLEST, LARGEST = 1e-3, 1e7
+"""Of frames a second and of a focal length in pixels: beyond them are no cameras."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,19 +98,70 @@ def header_to_json(header: TakeHeader) -> dict[str, Any]:
 
 
 def header_from_json(document: dict[str, Any], learned_sampler: LearnedSampler | None) -> TakeHeader:
-    """The header that `header_to_json` wrote."""
+    """The header that `header_to_json` wrote.
+
+    Raises:
+        ValueError, KeyError, TypeError, AttributeError, OverflowError: it is another one's.
+    """
     footage = dict(document["footage"])
     footage_bytes = int(footage.pop("bytes"))
-    footage["path"] = Path(footage["path"])
-    weights, body = document["weights"], document["body"]
+    weights, body, settings = document["weights"], document["body"], dict(document["settings"])
+    _check_whole("step", settings.get("step", 1), 1)
     return TakeHeader(
-        footage=FootageInfo(**footage),
+        footage=_footage_from_json(footage),
         footage_bytes=footage_bytes,
-        settings=dict(document["settings"]),
-        weights_name=weights["name"],
-        weights_digest=weights["digest"],
-        body_name=body["name"],
-        body_digest=body["digest"],
-        focal_px=float(document["focal_px"]),
+        settings=settings,
+        weights_name=str(weights["name"]),
+        weights_digest=str(weights["digest"]),
+        body_name=str(body["name"]),
+        body_digest=str(body["digest"]),
+        focal_px=_positive("focal_px", document["focal_px"]),
         learned_sampler=learned_sampler,
     )
+
+
+def _footage_from_json(stored: dict[str, Any]) -> FootageInfo:
+    footage = FootageInfo(**{**stored, "path": Path(stored["path"]), "fps": _positive("fps", stored["fps"])})
+    if footage.kind not in ("video", "images") or "\0" in str(footage.path):
+        raise ValueError("footage of no kind or without a path")
+    for name in ("width", "height"):
+        _check_whole(name, getattr(footage, name), 1)
+    if footage.announced_frames is not None:
+        _check_whole("announced_frames", footage.announced_frames, 0)
+    return footage
+
+
+def _check_whole(name: str, value: Any, least: int) -> None:
+    if type(value) is not int or not least <= value < 2**31:
+        raise ValueError(f"{name} is {told(value)}")
+
+
+def _positive(name: str, value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not SMALLEST < value < LARGEST:
+        raise ValueError(f"{name} is {told(value)}")
+    return float(value)
+
+
+def person_from_json(stored: dict[str, Any], row: int) -> dict[str, Any]:
+    """A person of `take.json`, checked; format 1 numbers people by their row."""
+    person = {**stored, "id": str(stored["id"]), "number": count_from_json(stored.get("number", row))}
+    person |= {"chunks": count_from_json(stored["chunks"]), "rows": count_from_json(stored["rows"])}
+    if not 0 < person["chunks"] <= max(person["rows"], 1):  # a chunk without a row is never written
+        raise ValueError(f"{person['chunks']} chunks of {person['rows']} rows")
+    return person
+
+
+def count_from_json(value: Any) -> int:
+    """A whole number from 0 on, and nothing else."""
+    if type(value) is not int or not 0 <= value < 2**31:
+        raise ValueError(f"expected a number from 0, got {told(value)}")
+    return value
+
+
+def report_from_json(stored: dict[str, Any] | None) -> FootageReport | None:
+    """How decoding went; None while it goes."""
+    if stored is None:
+        return None
+    lost = tuple(count_from_json(index) for index in stored["lost"])
+    warnings = tuple(str(warning) for warning in stored["warnings"])
+    return FootageReport(count_from_json(stored["decoded"]), lost, count_from_json(stored["missing_at_end"]), warnings)

@@ -149,14 +149,13 @@ class Tracker:
         """The first frame that a resumed run has to look at, and the state for it, in plain JSON types."""
         return self._safe
 
-    def restore(self, state: dict[str, Any], frames: Iterable[Frame]) -> None:
-        """Go on from a checkpoint's state; `frames` are those just before it, in order."""
-        if not state:
-            return
+    def restore(self, state: dict[str, Any], frames: Iterable[Frame], next_frame: int) -> None:
+        """Go on from a checkpoint: its first frame and its state; `frames` are those just before it, in order."""
+        self._safe = (next_frame, state)
         self._active = [Tracklet.from_json(stored) for stored in state["active"]]
         self._lost = [Tracklet.from_json(stored) for stored in state["lost"]]
-        self._named, self.notes = state["named"], list(state["notes"])
-        self._searched_s = -np.inf if state["searched_s"] is None else state["searched_s"]
+        self._named, self.notes = int(state["named"]), [str(note) for note in state["notes"]]
+        self._searched_s = -np.inf if state["searched_s"] is None else float(state["searched_s"])
         boxes = {int(index): [(name, box) for name, box in kept] for index, kept in state["past"]}
         for frame in frames:
             self._look = look_of(frame.image)

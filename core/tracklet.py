@@ -92,6 +92,11 @@ class Tracklet:
     def from_json(cls, stored: dict[str, Any]) -> Tracklet:
         """What `to_json` gave."""
         colours = np.array(stored["colours"], np.float64)
+        whole, seen_s = [stored[name] for name in ("first_frame", "last_frame", "sightings")], stored["seen_s"]
+        if colours.shape != NOTHING.shape or not np.isfinite(colours).all():
+            raise ValueError(f"expected colours {NOTHING.shape}, got {colours.shape}")
+        if any(type(value) is not int for value in whole) or not isinstance(seen_s, int | float):
+            raise ValueError("a track that was never seen")
         return cls(**{**stored, "motion": BoxFilter.from_json(stored["motion"]), "colours": colours})
 
 

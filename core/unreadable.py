@@ -5,7 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 
 HEAD_BYTES = 12
+PLAYLIST_BYTES = 4096
+PLAYLISTS = (b"#EXTM3U", b"ffconcat", b"v=0")
+"""HLS, FFmpeg's own, SDP; DASH is XML."""
+MOST_ATOMS = 10_000
+"""A whole file has a handful; a damaged one may claim any number."""
 SOUND_MAGIC = (b"ID3", b"OggS", b"fLaC", b"\xff\xfb", b"\xff\xf3", b"\xff\xf1")
+
+
+def is_playlist(head: bytes) -> bool:
+    """Whether a file's first bytes are those of a list of other files, which a reader would go and open."""
+    text = head.lstrip(b"\xef\xbb\xbf \t\r\n")
+    return text.startswith(PLAYLISTS) or (text.startswith(b"<") and b"<MPD" in text)
 
 
 def why_unreadable(path: Path) -> str:
@@ -27,7 +38,7 @@ def _atoms(path: Path) -> list[bytes]:
     size_of_file = path.stat().st_size
     with path.open("rb") as file:
         at = 0
-        while at + 8 <= size_of_file:
+        while at + 8 <= size_of_file and len(names) < MOST_ATOMS:
             file.seek(at)
             header = file.read(16)
             size = int.from_bytes(header[:4], "big")

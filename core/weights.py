@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from .body import Body, load_body
+from .bounded import MALFORMED, is_plain_name, read_json, shortened, told
 from .downloads import CONFIG, downloaded
 from .errors import WeightsError
 from .upsample import LearnedSampler
@@ -24,6 +26,7 @@ from .upsample import LearnedSampler
 WEIGHTS_FOLDER = Path(__file__).resolve().parent.parent / "assets" / "weights"
 DEFAULT_WEIGHTS = "open-tiny"
 FORMAT_VERSION = 1
+SAMPLER_SHAPE = (1723, 431)
 ONNX_MODEL, TORCH_MODEL = "model.onnx", "model.safetensors"
 
 
@@ -79,8 +82,14 @@ class WeightsBundle:
         """The trained 431 -> 1723 layer, or None where the body's sampler is used."""
         if self.upsampler == "body":
             return None
-        from safetensors import safe_open
+        from safetensors import SafetensorError, safe_open
 
+        try:
+            return self._read_sampler(safe_open)
+        except (OSError, SafetensorError) as error:
+            raise WeightsError(f"{self.torch_file}: can't be read ({shortened(str(error))}); get it again") from error
+
+    def _read_sampler(self, safe_open: Any) -> LearnedSampler:
         with safe_open(str(self.torch_file), framework="numpy") as tensors:
             names = [key for key in tensors.keys() if key.endswith("to_intermediate.weight")]  # noqa: SIM118
             if len(names) != 1:
@@ -89,6 +98,8 @@ class WeightsBundle:
             bias_name = names[0].removesuffix("weight") + "bias"
             has_bias = bias_name in tensors.keys()  # noqa: SIM118
             bias = tensors.get_tensor(bias_name) if has_bias else np.zeros((len(matrix), 1))
+        if matrix.shape != SAMPLER_SHAPE or len(np.atleast_1d(bias)) != SAMPLER_SHAPE[0]:
+            raise WeightsError(f"{self.torch_file}: its upsampler is {matrix.shape}, not {SAMPLER_SHAPE}")
         if bias.ndim > 1 and bias.shape[1] != 1:
             raise WeightsError(f"{self.torch_file}: its upsampler has a bias per axis, which takes can't hold")
         return LearnedSampler(matrix, np.asarray(bias, np.float32).reshape(-1))
@@ -129,19 +140,19 @@ def read_bundle(folder: Path) -> WeightsBundle:
     """
     file = folder / CONFIG
     try:
-        config = json.loads(file.read_text(encoding="utf-8"))
+        config = read_json(file)
         version = int(config["format_version"])
     except OSError as error:
         raise WeightsError(f"{folder}: no weights in it (no config.json); choose another folder") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise WeightsError(f"{file}: damaged ({error}); get the weights again") from error
+    except MALFORMED as error:
+        raise WeightsError(f"{file}: damaged ({shortened(str(error))}); get the weights again") from error
     if version > FORMAT_VERSION:
         raise WeightsError(f"{folder}: weights of a newer version (format {version}); update this program")
     try:
         bundle = _bundle(folder, config)
         sums = {str(name): str(known["sha256"]) for name, known in config["files"].items()}
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise WeightsError(f"{file}: damaged ({error} missing or wrong); get the weights again") from error
+    except MALFORMED as error:
+        raise WeightsError(f"{file}: damaged ({shortened(str(error))} missing or wrong); get them again") from error
     _verify(folder, sums)
     return bundle
 
@@ -153,14 +164,17 @@ def _bundle(folder: Path, config: dict[str, Any]) -> WeightsBundle:
     crops = [config[key] for key in ("input_size", "box_factor", "mean", "std", "body_digest")]
     sums = sorted((name, known["sha256"]) for name, known in config["files"].items())
     models = [pair for pair in sums if pair[0] in (ONNX_MODEL, TORCH_MODEL)]
+    mean, std = (tuple(_within(name, value, 0, 1) for value in config[name]) for name in ("mean", "std"))
+    if len(mean) != 3 or len(std) != 3 or min(std) <= 0:
+        raise ValueError("mean or std")
     return WeightsBundle(
         folder=folder,
         name=str(config["name"]),
         preset=str(config["preset"]),
-        input_size=int(config["input_size"]),
-        box_factor=float(config["box_factor"]),
-        mean=tuple(float(value) for value in config["mean"]),
-        std=tuple(float(value) for value in config["std"]),
+        input_size=int(_within("input_size", config["input_size"], 16, 2048)),
+        box_factor=_within("box_factor", config["box_factor"], 0.1, 10),
+        mean=mean,
+        std=std,
         body_name=str(config["body_name"]),
         body_digest=str(config["body_digest"]),
         upsampler=upsampler,
@@ -172,13 +186,20 @@ def _bundle(folder: Path, config: dict[str, Any]) -> WeightsBundle:
     )
 
 
+def _within(name: str, value: Any, least: float, most: float) -> float:
+    number = float(value)
+    if not (math.isfinite(number) and least <= number <= most):
+        raise ValueError(f"{name} {told(value)}")
+    return number
+
+
 def _verify(folder: Path, sums: dict[str, str]) -> None:
     if ONNX_MODEL not in sums:
         raise WeightsError(f"{folder / CONFIG}: names no {ONNX_MODEL}; get the weights again")
     for name, expected in sums.items():
         file = folder / name
-        if Path(name).name != name:
-            raise WeightsError(f"{folder / CONFIG}: names a file outside its folder ({name}); don't use it")
+        if not is_plain_name(name):
+            raise WeightsError(f"{folder / CONFIG}: names a file outside its folder ({shortened(name)}); don't use it")
         try:
             with file.open("rb") as opened:
                 found = hashlib.file_digest(opened, "sha256").hexdigest()

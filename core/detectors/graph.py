@@ -11,9 +11,12 @@ import numpy as np
 
 from ..detect import Detections
 from ..errors import MocapError, WeightsError
+from ..onnx_file import check_onnx
 from ..types import Float, Image, Int
 
 ERRORS_ONLY = 3
+SIDES = (32, 4096)
+"""Smallest and largest side of a detector's picture, pixels."""
 THRESHOLD = 0.4
 """Score from which on a detector is sure, where its config.json does not say."""
 MAX_OUTSIDE = 0.25
@@ -40,6 +43,7 @@ class Graph:
             import onnxruntime
         except ImportError as error:
             raise MocapError("onnxruntime is not installed; install onnxruntime, or use --detector search") from error
+        check_onnx(file)
         options = onnxruntime.SessionOptions()
         options.log_severity_level = ERRORS_ONLY
         options.intra_op_num_threads = threads or 0
@@ -72,9 +76,19 @@ class Graph:
         return names[0]
 
     def side(self, name: str, otherwise: int) -> int:
-        """The square input's side, pixels; `otherwise` where the graph leaves it free."""
+        """The square input's side, pixels; `otherwise` where the graph leaves it free.
+
+        Raises:
+            WeightsError: no detector has such a side.
+        """
         height = self.inputs[name][2] if len(self.inputs[name]) == 4 else None
-        return height if isinstance(height, int) else otherwise
+        return self.checked_side(height if isinstance(height, int) else otherwise)
+
+    def checked_side(self, side: int) -> int:
+        """The side, where a detector can have it; raises a WeightsError otherwise."""
+        if not SIDES[0] <= side <= SIDES[1]:
+            raise WeightsError(f"{self.file}: a side of {side} pixels, not {SIDES[0]} to {SIDES[1]}; get it again")
+        return side
 
     def run(self, name: str, picture: Float, *outputs: str) -> list[Float]:
         """Outputs for a picture (1, 3, H, W), batch axes as the graph has them."""
@@ -82,6 +96,8 @@ class Graph:
             found: list[Float] = self._session.run(list(outputs) or None, {name: picture})
         except Exception as error:  # as above
             raise WeightsError(f"{self.file}: fails on a picture ({_first_line(error)}); get it again") from error
+        if any(getattr(array, "dtype", np.dtype(object)).kind not in "fiu" for array in found):
+            raise WeightsError(f"{self.file}: answers with something else than numbers; choose another detector")
         return found
 
 
@@ -100,6 +116,8 @@ class GraphDetector:
         self.threshold = float(options.get("threshold", THRESHOLD))
         self._graph = graph
         self._least = self.threshold * float(options.get("least", 1.0))
+        if not 0 < self.threshold <= 1:
+            raise ValueError(f"threshold {self.threshold}")
 
 
 def resized(frame: Image, width: int, height: int) -> Image:

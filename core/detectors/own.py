@@ -36,7 +36,7 @@ class OwnDetector(GraphDetector):
         """
         graph.require("image", "boxes", "scores")
         super().__init__(graph, {"threshold": THRESHOLD, **options}, name, digest)
-        self._longer_side = int(options.get("longer_side", LONGER_SIDE))
+        self._longer_side = graph.checked_side(int(options.get("longer_side", LONGER_SIDE)))
 
     def __call__(self, frame: Image) -> Detections:
         """The people of a frame (H, W, 3) uint8 BGR."""

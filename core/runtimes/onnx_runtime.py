@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import MocapError, WeightsError
+from ..onnx_file import check_onnx
 from ..types import Float, NetworkOutput
 from ..weights import WeightsBundle
 
@@ -21,6 +22,18 @@ PROVIDERS = {
 AUTO = ("CUDAExecutionProvider",)
 """What `auto` tries before the CPU; the others have not been measured and run when asked for."""
 OUTPUTS = tuple(NetworkOutput.__dataclass_fields__)
+ROW_SHAPES = {
+    "coarse_vertices": (431, 3),
+    "joints": (14, 3),
+    "weak_camera": (3,),
+    "keypoints": (17, 2),
+    "joints_2d": (14, 2),
+    "joint_confidence": (14,),
+    "token_confidence": (34,),
+    "pose_token_ids": (34,),
+    "person_score": (),
+}
+"""Of one crop."""
 ERRORS_ONLY = 3
 WAIT = ("session.intra_op.allow_spinning", "0")
 """Threads that have nothing to do sleep: by default they spin, and take the core from decoding, from Blender and from
@@ -39,6 +52,7 @@ class OnnxRuntime:
                 "onnxruntime is not installed; install onnxruntime or onnxruntime-gpu, or use --runtime torch"
             ) from error
         provider, options = _provider(device, onnxruntime.get_available_providers())
+        self._file = bundle.onnx_file
         self._session = _session(onnxruntime, bundle, [(provider, options), (CPU, {})], threads)
         used = self._session.get_providers()[0]
         self.name = f"onnxruntime {onnxruntime.__version__}"
@@ -59,7 +73,14 @@ class OnnxRuntime:
 
     def run(self, images: Float) -> NetworkOutput:
         """The network's reading of crops (B, 3, S, S), float32."""
-        arrays = self._session.run(list(OUTPUTS), {"image": np.ascontiguousarray(images, np.float32)})
+        try:
+            arrays = self._session.run(list(OUTPUTS), {"image": np.ascontiguousarray(images, np.float32)})
+        except Exception as error:  # its errors share no base class of their own
+            raise WeightsError(f"{self._file}: fails on a picture ({_first_line(error)}); export it again") from error
+        for name, array in zip(OUTPUTS, arrays, strict=True):
+            kind, shape = getattr(array, "dtype", np.dtype(object)).kind, np.shape(array)
+            if kind not in "fiu" or shape != (len(images), *ROW_SHAPES[name]):
+                raise WeightsError(f"{self._file}: gives {name} as {shape} of kind {kind!r}; export it again")
         return NetworkOutput(*arrays)
 
 
@@ -83,9 +104,13 @@ def _session(
     options.add_session_config_entry(*WAIT)
     if providers[0][0] == "CUDAExecutionProvider" and hasattr(onnxruntime, "preload_dlls"):
         onnxruntime.preload_dlls()
+    check_onnx(bundle.onnx_file)
     chosen = providers[:1] if providers[0][0] == CPU else providers
     try:
         return onnxruntime.InferenceSession(str(bundle.onnx_file), options, providers=chosen)
-    except Exception as error:  # its errors share no base class of their own
-        first_line = str(error).splitlines()[0]
-        raise WeightsError(f"{bundle.onnx_file}: can't be loaded ({first_line}); export it again") from error
+    except Exception as error:  # as above
+        raise WeightsError(f"{bundle.onnx_file}: can't be loaded ({_first_line(error)}); export it again") from error
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

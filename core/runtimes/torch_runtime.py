@@ -55,6 +55,7 @@ def _device(torch: Any, device: str) -> tuple[str, str]:
 
 
 def _network(bundle: WeightsBundle) -> Any:
+    from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
     from ..nets import DeployedNetwork, NetConfig, network_for_body
@@ -62,7 +63,7 @@ def _network(bundle: WeightsBundle) -> Any:
     try:
         config = NetConfig.from_dict(bundle.network)
         tensors = load_file(bundle.torch_file)
-    except (KeyError, TypeError, ValueError, OSError) as error:
+    except (KeyError, TypeError, ValueError, OSError, SafetensorError) as error:
         raise WeightsError(
             f"{bundle.folder}: has no network for torch ({error}); leave out --runtime torch, or export again"
         ) from error

@@ -207,3 +207,15 @@ def test_disk_that_fills_up_ends_the_run_with_its_sentence_and_no_thread(
     settings = ReconstructSettings(weights=weights, detector="search", threads=1)
     again = reconstruct(tmp_path / "clip.mp4", tmp_path / "clip.take", settings)
     assert again.person("1").frame_index.tolist() == list(range(40))
+
+
+def test_run_that_is_stopped_as_soon_as_it_resumes_keeps_what_there_was(tmp_path: Path, weights: str) -> None:
+    clip = write_clip(tmp_path / "clip.mp4", 20)
+    settings = ReconstructSettings(weights=weights, detector="search", threads=1)
+    kept = []
+    for frames in (9, 0, 0):  # looked at before the stop
+        asked = iter(range(100))
+        with pytest.raises(Cancelled):
+            reconstruct(clip, tmp_path / "c.take", settings, is_cancelled=lambda n=frames, a=asked: next(a) >= n)
+        kept.append(Take.open(tmp_path / "c.take").next_frame)
+    assert kept == [9, 9, 9]

@@ -245,7 +245,7 @@ def outside(folder: Path) -> Path:
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (broken_file, "can't be loaded"),
+        (broken_file, "no ONNX file"),
         (wrong_graph, "not a detector of a known form"),
         (wrong_adapter, "expected the input pixel_values"),
         (unknown_adapter, "unknown adapter 'psychic'"),

@@ -1,3 +1,7 @@
+import struct
+import subprocess
+import sys
+import zlib
 from pathlib import Path
 
 import cv2
@@ -5,9 +9,11 @@ import numpy as np
 import pytest
 
 from core.errors import FootageError
-from core.footage import open_footage, read_picture
+from core.footage import PictureSequence, open_footage, read_picture
 from tests import clips
 from tests.graphs import blob, write_clip
+
+ROOT = Path(__file__).parents[2]
 
 
 def _half_dark(index: int) -> np.ndarray:
@@ -160,3 +166,70 @@ def test_range_that_ends_before_it_starts_is_the_callers_mistake(tmp_path: Path)
     footage = open_footage(write_clip(tmp_path / "a.mp4", 3))
     with pytest.raises(ValueError, match="start <= end"):
         list(footage.frames(5, 2))
+
+
+@pytest.mark.parametrize("head", ["#EXTM3U\n#EXT-X-VERSION:3\n", "ffconcat version 1.0\n", "v=0\n", "<?xml?><MPD>"])
+def test_list_of_other_files_is_refused(tmp_path: Path, head: str) -> None:
+    (tmp_path / "a.mp4").write_text(f"{head}file other.mp4\nhttp://127.0.0.1:9/a.ts\n")
+    with pytest.raises(FootageError, match=r"a\.mp4: is a list of other files; choose the video itself"):
+        open_footage(tmp_path / "a.mp4")
+
+
+def test_names_with_odd_digits_are_put_in_order(tmp_path: Path) -> None:
+    for name in ("a².png", "a10.png", "a2.png", "a٣.png"):
+        cv2.imwrite(str(tmp_path / name), np.zeros((4, 4, 3), np.uint8))
+    names = [file.name for file in PictureSequence(tmp_path).files]
+    assert names.index("a2.png") < names.index("a10.png") and len(names) == 4
+
+
+def _png_of(width: int, height: int) -> bytes:
+    def part(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + part(b"IHDR", header) + part(b"IDAT", zlib.compress(bytes(99))) + part(b"IEND", b"")
+
+
+@pytest.mark.parametrize("size", [(30_000, 30_000), (2**31 - 1, 2), (0, 9)])
+def test_picture_that_claims_too_many_pixels_is_refused_without_their_memory(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
+    (tmp_path / "a.png").write_bytes(_png_of(*size))
+    code = (
+        "import resource, sys\nfrom pathlib import Path\nfrom core.footage import open_footage\n"
+        "from core.errors import FootageError\n"
+        "try: open_footage(Path(sys.argv[1]))\n"
+        "except FootageError as error: print(error)\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "a.png")]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+    said, peak_mb = done.stdout.splitlines()
+    assert "pictures can be decoded; export again" in said
+    assert int(peak_mb) < 300
+
+
+def test_picture_of_12000_by_8000_is_read(tmp_path: Path) -> None:
+    assert cv2.imwrite(str(tmp_path / "a.png"), np.zeros((8000, 12_000), np.uint8))
+    info = open_footage(tmp_path / "a.png").info
+    assert (info.width, info.height) == (12_000, 8000)
+
+
+@pytest.mark.parametrize("kind", ["grey", "alpha", "16 bit"])
+def test_picture_of_another_kind_comes_as_8_bit_colour(tmp_path: Path, kind: str) -> None:
+    made = {
+        "grey": np.full((5, 7), 90, np.uint8),
+        "alpha": np.full((5, 7, 4), 90, np.uint8),
+        "16 bit": np.full((5, 7, 3), 90 * 257, np.uint16),
+    }[kind]
+    cv2.imwrite(str(tmp_path / "a.png"), made)
+    (frame,) = open_footage(tmp_path / "a.png").frames()
+    assert (frame.image.shape, frame.image.dtype, int(frame.image.max())) == ((5, 7, 3), np.uint8, 90)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have names in Unicode alone")
+def test_name_that_is_not_in_utf_8_is_an_error(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "a.mp4", 3)
+    clip = clip.rename(tmp_path / "caf\udce9.mp4")
+    with pytest.raises(FootageError, match="not in UTF-8; rename"):
+        open_footage(clip)

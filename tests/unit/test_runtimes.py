@@ -52,7 +52,7 @@ def test_network_without_an_output_is_an_error_that_names_it(tmp_path: Path) -> 
 
 def test_file_that_is_no_network_is_an_error(tmp_path: Path) -> None:
     _replace_model(tmp_path, b"no network at all")
-    with pytest.raises(WeightsError, match=r"model\.onnx: can't be loaded"):
+    with pytest.raises(WeightsError, match=r"model\.onnx: is no ONNX file"):
         open_runtime(find_weights(tmp_path))
 
 

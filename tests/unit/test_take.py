@@ -1,5 +1,7 @@
 import errno
 import json
+import shutil
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,9 +10,11 @@ import numpy as np
 import pytest
 
 from core import output
-from core.errors import OutputError, TakeError
+from core.bounded import read_arrays
+from core.errors import OutputError, TakeBusyError, TakeError
 from core.take import Take, TakeWriter
 from core.take_header import TakeHeader
+from core.take_lock import TakeLock
 from core.types import Estimates, FootageInfo, FootageReport
 from core.upsample import LearnedSampler
 
@@ -242,3 +246,120 @@ def test_person_whom_nobody_knows_is_the_callers_mistake(tmp_path: Path) -> None
         take = writer.finish(0, REPORT)
     with pytest.raises(ValueError, match="expected a person"):
         take.person("2")
+
+
+@pytest.mark.parametrize("left", [["lock"], ["lock", ".take.json.7.tmp"], ["sampler.npz", ".sampler.npz.7.tmp"]])
+def test_run_killed_before_its_first_commit_is_begun_again(tmp_path: Path, left: list[str]) -> None:
+    (tmp_path / "a.take").mkdir()
+    for name in left:
+        (tmp_path / "a.take" / name).write_bytes(b"")
+    with TakeWriter.open(tmp_path / "a.take", _header()) as writer:
+        _fill(writer, range(3))
+        writer.finish(3, REPORT)
+    assert not list((tmp_path / "a.take").glob(".*.tmp"))
+    assert Take.open(tmp_path / "a.take").person("1").frame_index.tolist() == [0, 1, 2]
+
+
+def test_resumed_take_drops_what_a_killed_run_left_unfinished(tmp_path: Path) -> None:
+    with TakeWriter.open(tmp_path / "a.take", _header()) as writer:
+        _fill(writer, range(3))
+        writer.commit(3)
+    for name in ("person0_0001.npz", "person1_0000.npz", ".person0_0002.npz.77.tmp", ".take.json.77.tmp"):
+        (tmp_path / "a.take" / name).write_bytes(b"half a file")
+    with TakeWriter.open(tmp_path / "a.take", _header()) as writer:
+        _fill(writer, range(3, 5))
+        take = writer.finish(5, REPORT)
+    kept = ["lock", "person0_0000.npz", "person0_0001.npz", "take.json"]
+    assert sorted(file.name for file in take.path.iterdir()) == kept
+    assert take.person("1").frame_index.tolist() == list(range(5))
+
+
+def test_folder_deleted_in_the_middle_is_said(tmp_path: Path) -> None:
+    with TakeWriter.open(tmp_path / "a.take", _header()) as writer:
+        _fill(writer, range(3))
+        writer.commit(3)
+        shutil.rmtree(tmp_path / "a.take")
+        _fill(writer, range(3, 6))
+        with pytest.raises(OutputError, match=r"a\.take.*: its folder is not there \(any more\); make it"):
+            writer.commit(6)
+    assert not (tmp_path / "a.take").exists()
+
+
+def test_second_run_that_comes_before_the_first_commit_is_refused_as_well(tmp_path: Path) -> None:
+    (tmp_path / "a.take").mkdir()
+    lock = TakeLock(tmp_path / "a.take" / "lock")
+    with pytest.raises(TakeBusyError, match="another run is writing this take; wait for it"):
+        TakeWriter.open(tmp_path / "a.take", _header())
+    lock.release()
+    assert (tmp_path / "a.take").is_dir(), "what another run writes stays"
+
+
+def test_clock_that_jumps_changes_no_byte_of_a_take(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, jump_s in (("a", 0.0), ("b", -1e6)):
+        now = time.time()
+        stamps = iter(now + jump_s * (count % 2) for count in range(10**6))
+        monkeypatch.setattr(time, "time", lambda stamps=stamps: next(stamps))
+        with TakeWriter.open(tmp_path / f"{name}.take", _header()) as writer:
+            for start in range(0, 9, 3):
+                _fill(writer, range(start, start + 3))
+                writer.commit(start + 3)
+            writer.finish(9, REPORT)
+    for file in (tmp_path / "a.take").iterdir():
+        assert file.read_bytes() == (tmp_path / "b.take" / file.name).read_bytes(), file.name
+
+
+@pytest.mark.parametrize(
+    "key, value",
+    [
+        ("people", [{"id": "1", "chunks": 10**12, "rows": 3}]),
+        ("people", [{"id": "1", "number": "../../etc", "chunks": 1, "rows": 3}]),
+        ("people", [{"id": "1", "chunks": 1, "rows": 3}, {"id": "1", "chunks": 1, "rows": 3}]),
+        ("people", 7),
+        ("next_frame", -1),
+        ("next_frame", 1e999),
+        ("focal_px", float("nan")),
+        ("report", []),
+        ("tracker_state", "x"),
+        ("footage", {"path": "a.mp4"}),
+        ("settings", {"step": 0}),
+        ("format_version", float("inf")),
+    ],
+)
+def test_take_that_says_what_cannot_be_is_damaged(tmp_path: Path, key: str, value: Any) -> None:
+    with TakeWriter.open(tmp_path / "a.take", _header()) as writer:
+        _fill(writer, range(3))
+        writer.finish(3, REPORT)
+    file = tmp_path / "a.take" / "take.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), key: value}))
+    with pytest.raises(TakeError, match=r"take\.json: damaged .*; delete the take"):
+        Take.open(tmp_path / "a.take")
+
+
+def test_take_nested_too_deep_is_damaged(tmp_path: Path) -> None:
+    TakeWriter.open(tmp_path / "a.take", _header()).close()
+    (tmp_path / "a.take" / "take.json").write_text("[" * 200_000)
+    with pytest.raises(TakeError, match="nested too deep"):
+        Take.open(tmp_path / "a.take")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"joints": None},
+        {"joints": np.zeros((3, 14, 2), np.float32)},
+        {"joints": np.full((3, 14, 3), np.nan, np.float32)},
+        {"frame_index": np.array([0.0, 1.0, 2.0])},
+        {"frame_index": np.array([-1, 0, 1])},
+        {"person_score": np.zeros(2, np.float32)},
+    ],
+    ids=["lacks", "shape", "nan", "kind", "frame", "rows"],
+)
+def test_chunk_of_another_form_is_damaged(tmp_path: Path, change: dict[str, Any]) -> None:
+    with TakeWriter.open(tmp_path / "a.take", _header()) as writer:
+        _fill(writer, range(3))
+        take = writer.finish(3, REPORT)
+    file = tmp_path / "a.take" / "person0_0000.npz"
+    arrays = {**read_arrays(file), **change}
+    output.write_arrays(file, {name: array for name, array in arrays.items() if array is not None})
+    with pytest.raises(TakeError, match=r"person0_0000\.npz: missing or damaged \(.*; delete the take"):
+        take.person("1")

@@ -249,7 +249,7 @@ def test_restored_tracker_tells_the_same_as_an_undisturbed_one(stop: int) -> Non
     second = Tracker(scene.estimate, scene.find, SETTINGS, "all")
     state = json.loads(json.dumps(state))
     if state:
-        second.restore(state, scene.frames(range(state["past"][0][0], resume_at)))
+        second.restore(state, scene.frames(range(state["past"][0][0], resume_at)), resume_at)
     for frame in scene.frames(range(resume_at, 90)):
         told |= {(s.person_id, s.frame_index): s for s in second.step(frame)}
     expected = {(s.person_id, s.frame_index): s for seen in undisturbed.values() for s in seen}
