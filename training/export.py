@@ -16,6 +16,7 @@ import shutil
 import sys
 import warnings
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ from torch import Tensor
 
 from core.body import Body, load_body
 from core.crop import normalise
-from core.nets import DeployedNetwork, DeployedOutput, network_for_body, preset
+from core.nets import DeployedNetwork, DeployedOutput, NetConfig, fold, network_for_body, preset
 from core.nets.network import Network
 from training import bundle, checkpoint
 from training.datasets.catalogue import entry_of
@@ -125,11 +126,21 @@ def write_safetensors(network: Network, path: Path) -> None:
 
 
 def write_onnx(network: Network, path: Path) -> None:
-    """The deployed network as one float32 file with a free batch."""
-    size = network.config.input_size
+    """The deployed network as one float32 file with a free batch; what no picture changes is in it as constants."""
+    write_batched(DeployedNetwork(fold(deepcopy(network).eval())).eval(), DeployedOutput._fields, path, network.config)
+
+
+def write_batched(model: torch.nn.Module, outputs: Sequence[str], path: Path, config: NetConfig) -> None:
+    """A module that takes crops as one file with a free batch.
+
+    Args:
+        model: takes "image" (B, 3, S, S), ready to answer.
+        outputs: names of what it answers.
+        path: of the file.
+        config: of its network, for S.
+    """
     batch = torch.export.Dim("batch", min=1, max=LARGEST_BATCH)
-    image = torch.zeros(2, 3, size, size)
-    write_graph(DeployedNetwork(network).eval(), image, {0: batch}, DeployedOutput._fields, path)
+    write_graph(model, torch.zeros(2, 3, config.input_size, config.input_size), {0: batch}, outputs, path)
 
 
 def write_graph(

@@ -13,6 +13,7 @@ from .config import (
     preset,
 )
 from .deploy import DeployedNetwork, DeployedOutput
+from .folding import fold
 from .heatmaps import cell_centres, global_soft_argmax, read_heatmaps
 from .network import (
     NetOutput,
@@ -49,6 +50,7 @@ __all__ = [
     "build_backbone",
     "build_network",
     "cell_centres",
+    "fold",
     "global_soft_argmax",
     "joint_loss",
     "network_for_body",

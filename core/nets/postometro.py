@@ -150,6 +150,27 @@ class MeshRegressor(nn.Module):
             xyz = xyz + self.template
         return MeshOutput(xyz[:, :LSP_JOINTS], xyz[:, LSP_JOINTS:], weak_camera, first, second)
 
+    @torch.no_grad()
+    def fold(self, side: int, pose_count: int) -> None:
+        """Compute what is the same for every picture, for a network whose weights no longer change.
+
+        Args:
+            side: of the square map of image features, 0 without image tokens.
+            pose_count: pose tokens, 34 or 0.
+        """
+        positions: tuple[Tensor | None, Tensor | None] = (None, None)
+        if self.to_tokens is not None:
+            wide, narrow = self.config.first.width, self.config.second.width
+            positions = (
+                sine_position(side, side, wide, self.camera_token),
+                sine_position(side, side, narrow, self.camera_token),
+            )
+        length = (side**2 if self.to_tokens is not None else 0) + pose_count
+        repeated = pose_count if self.narrow_pose is not None and self.config.pose_tokens_in_second == "twice" else 0
+        self.first.fold(positions[0], 1, length)
+        self.second.fold(positions[1], 1, length + repeated)
+        self.first.fold_queries(self._queries(), self.pattern)
+
     def _narrowed(self, memory: Tensor, pose_count: int) -> Tensor:
         """The second transformer's memory (B, M, d2).
 

@@ -165,10 +165,17 @@ class SwinBlock(nn.Module):
         mask = None
         if self.shift:
             x = torch.roll(x, (-self.shift, -self.shift), (1, 2))
-            mask = shift_mask(height, width, self.window, self.shift, x)
+            mask = None if self.attn.folded is not None else shift_mask(height, width, self.window, self.shift, x)
         mixed = self.attn(to_windows(x, self.window), mask)
         x = from_windows(mixed, height, width, self.window)
         return torch.roll(x, (self.shift, self.shift), (1, 2)) if self.shift else x
+
+    def fold(self, height: int, width: int) -> None:
+        """Keep positions and mask of (height, width) maps, for a network whose weights no longer change."""
+        mask = None
+        if self.shift:
+            mask = shift_mask(height, width, self.window, self.shift, self.attn.relative_position_index)
+        self.attn.fold(mask)
 
     def _dropped(self, branch: Tensor) -> Tensor:
         """Stochastic depth: the whole branch of a sample, in training."""
@@ -184,6 +191,7 @@ class WindowAttention(nn.Module):
 
     relative_coords_table: Tensor
     relative_position_index: Tensor
+    folded: Tensor | None
 
     def __init__(self, stage: Stage) -> None:
         super().__init__()
@@ -197,6 +205,13 @@ class WindowAttention(nn.Module):
         table, index = relative_positions(stage.window, stage.pretrain_window)
         self.register_buffer("relative_coords_table", table, persistent=False)
         self.register_buffer("relative_position_index", index, persistent=False)
+        self.register_buffer("folded", None, persistent=False)
+
+    @torch.no_grad()
+    def fold(self, mask: Tensor | None) -> None:
+        """Keep what is added to the scores, mask (n, N, N) and all: (1 or n, heads, N, N)."""
+        added = self._position_bias()[None]
+        self.folded = added if mask is None else added + mask[:, None]
 
     def forward(self, windows: Tensor, mask: Tensor | None) -> Tensor:
         """(B * n, N, C) windows in and out; mask (n, N, N) added to the scores."""
@@ -205,9 +220,12 @@ class WindowAttention(nn.Module):
         q, k, v = (torch.unflatten(t, -1, (self.heads, -1)).transpose(1, 2) for t in (q, k, v))
         scale = self.logit_scale.clamp(max=math.log(100.0)).exp()
         q, k = F.normalize(q, dim=-1) * scale, F.normalize(k, dim=-1)
-        added = self._position_bias()[None]  # (1, heads, N, N)
-        if mask is not None:
-            added = (added + mask[:, None]).repeat(windows.shape[0] // mask.shape[0], 1, 1, 1)
+        added = self.folded
+        if added is None:
+            added = self._position_bias()[None]  # (1, heads, N, N)
+            added = added if mask is None else added + mask[:, None]
+        if added.shape[0] > 1:
+            added = added.repeat(windows.shape[0] // added.shape[0], 1, 1, 1)
         mixed = _attend(q, k, v.to(q.dtype), added.to(q.dtype))
         out: Tensor = self.proj(mixed.transpose(1, 2).flatten(2))
         return out

@@ -2,7 +2,7 @@
 
 Attention runs through `scaled_dot_product_attention`; positions enter after the projection (they are the
 same for every picture), and the first decoder self-attention, which sees learned tokens only, is computed
-once per batch. Layout is batch first: (B, tokens, width).
+once per batch, or once for all after `fold_queries`. Layout is batch first: (B, tokens, width).
 """
 
 from __future__ import annotations
@@ -22,31 +22,50 @@ from .precision import working_type
 class Attention(nn.Module):
     """Multi-head attention with packed projections, as torch's own module keeps them."""
 
+    shift: Tensor | None
+
     def __init__(self, width: int, heads: int, dropout: float) -> None:
         super().__init__()
         self.heads, self.dropout = heads, dropout
         self.in_proj_weight = nn.Parameter(torch.empty(3 * width, width))
         self.in_proj_bias = nn.Parameter(torch.zeros(3 * width))
         self.out_proj = nn.Linear(width, width)
+        self.register_buffer("shift", None, persistent=False)
         nn.init.xavier_uniform_(self.in_proj_weight)
         nn.init.zeros_(self.out_proj.bias)
+
+    @torch.no_grad()
+    def fold(self, position: Tensor | None, is_self: bool) -> None:
+        """Keep what a position adds, for a network whose weights no longer change.
+
+        Args:
+            position: (1, N, d) of all later calls, or None.
+            is_self: for `to_self`; otherwise for `to_memory`.
+        """
+        self.shift = None if position is None else self._shift(position, is_self)
+
+    def _shift(self, position: Tensor, is_self: bool) -> Tensor:
+        """(1, N, 2 d) for queries and keys, or (1, N, d) for keys alone."""
+        if self.shift is not None:
+            return self.shift
+        width = position.shape[-1]
+        return F.linear(position, self.in_proj_weight[0 if is_self else width : 2 * width])
 
     def to_self(self, x: Tensor, position: Tensor | None = None, pattern: MeshAttentionPattern | None = None) -> Tensor:
         """Self-attention: (B, N, d); position (1, N, d) joins queries and keys; no pattern sees all."""
         q, k, v = F.linear(x, self.in_proj_weight, self.in_proj_bias).chunk(3, dim=-1)
         if position is not None:
-            width = x.shape[-1]
-            shift_q, shift_k = F.linear(position, self.in_proj_weight[: 2 * width]).chunk(2, dim=-1)
+            shift_q, shift_k = self._shift(position, is_self=True).chunk(2, dim=-1)
             q, k = q + shift_q, k + shift_k
         return self._mix(q, k, v, pattern)
 
     def to_memory(self, x: Tensor, memory: Tensor, position: Tensor | None) -> Tensor:
-        """Cross-attention: (B, N, d) looks at memory (B, M, d); position (1, M, d) joins its keys."""
+        """Cross-attention: (1 or B, N, d) looks at memory (B, M, d); position (1, M, d) joins its keys."""
         width = x.shape[-1]
-        q = F.linear(x, self.in_proj_weight[:width], self.in_proj_bias[:width])
+        q = F.linear(x, self.in_proj_weight[:width], self.in_proj_bias[:width]).expand(memory.shape[0], -1, -1)
         k, v = F.linear(memory, self.in_proj_weight[width:], self.in_proj_bias[width:]).chunk(2, dim=-1)
         if position is not None:
-            k = k + F.linear(position, self.in_proj_weight[width : 2 * width])
+            k = k + self._shift(position, is_self=False)
         return self._mix(q, k, v, None)
 
     def _mix(self, q: Tensor, k: Tensor, v: Tensor, pattern: MeshAttentionPattern | None) -> Tensor:
@@ -111,14 +130,18 @@ class DecoderLayer(nn.Module):
         self, x: Tensor, memory: Tensor, position: Tensor | None, pattern: MeshAttentionPattern | None
     ) -> Tensor:
         """Queries (1 or B, N, d): with one row for the whole batch, self-attention runs once."""
-        x = x + self.dropout(self.self_attention.to_self(self.norm1(x), None, pattern))
-        x = x + self.dropout(self.cross_attention.to_memory(self._for_each(self.norm2(x), memory), memory, position))
-        out: Tensor = x + self.dropout(self.feedforward(self.norm3(x)))
+        return self.see_memory(self.see_each_other(x, pattern), memory, position)
+
+    def see_each_other(self, x: Tensor, pattern: MeshAttentionPattern | None) -> Tensor:
+        """The first third: masked self-attention of (1 or B, N, d)."""
+        out: Tensor = x + self.dropout(self.self_attention.to_self(self.norm1(x), None, pattern))
         return out
 
-    @staticmethod
-    def _for_each(x: Tensor, memory: Tensor) -> Tensor:
-        return x.expand(memory.shape[0], -1, -1)
+    def see_memory(self, x: Tensor, memory: Tensor, position: Tensor | None) -> Tensor:
+        """The rest: (1 or B, N, d) to (B, N, d)."""
+        x = x + self.dropout(self.cross_attention.to_memory(self.norm2(x), memory, position))
+        out: Tensor = x + self.dropout(self.feedforward(self.norm3(x)))
+        return out
 
 
 class Encoded(NamedTuple):
@@ -138,9 +161,33 @@ class Encoded(NamedTuple):
 class EncoderDecoder(nn.Module):
     """One of the two transformers."""
 
+    first_queries: Tensor | None
+
+    @torch.no_grad()
+    def fold(self, position: Tensor | None, before: int, length: int) -> None:
+        """Keep what positions add, for a network whose weights no longer change.
+
+        Args:
+            position: (1, h * w, d) of the image tokens.
+            before: tokens in front of the memory in the encoder, 1.
+            length: of the memory.
+        """
+        for layer in self.encoder:
+            layer.attention.fold(padded_position(position, before, before + length), is_self=True)  # type: ignore[union-attr,operator]
+        for layer in self.decoder:
+            layer.cross_attention.fold(padded_position(position, 0, length), is_self=False)  # type: ignore[union-attr,operator]
+
+    @torch.no_grad()
+    def fold_queries(self, queries: Tensor, pattern: MeshAttentionPattern | None) -> None:
+        """Keep the first self-attention of queries (1, N, d) that are the same for every picture."""
+        first = self.decoder[0]
+        assert isinstance(first, DecoderLayer)
+        self.first_queries = first.see_each_other(queries, pattern)
+
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
         self.config = config
+        self.register_buffer("first_queries", None, persistent=False)
         self.encoder = nn.ModuleList(EncoderLayer(config) for _ in range(config.encoder_layers))
         self.encoder_norm = nn.LayerNorm(config.width)
         self.decoder = nn.ModuleList(DecoderLayer(config) for _ in range(config.decoder_layers))
@@ -173,8 +220,11 @@ class EncoderDecoder(nn.Module):
         tokens = self.encoder_norm(tokens)
         camera, memory = tokens[:, :1], tokens[:, 1:]
         keys = padded_position(position, 0, memory.shape[1])
-        for layer in self.decoder:
-            queries = layer(queries, memory, keys, pattern)
+        for number, layer in enumerate(self.decoder):
+            if number == 0 and self.first_queries is not None:
+                queries = layer.see_memory(self.first_queries, memory, keys)  # type: ignore[operator]
+            else:
+                queries = layer(queries, memory, keys, pattern)
         return Encoded(camera, memory, self.decoder_norm(queries))
 
 

@@ -58,7 +58,7 @@ def _network(bundle: WeightsBundle) -> Any:
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
-    from ..nets import DeployedNetwork, NetConfig, network_for_body
+    from ..nets import DeployedNetwork, NetConfig, fold, network_for_body
 
     try:
         config = NetConfig.from_dict(bundle.network)
@@ -69,7 +69,7 @@ def _network(bundle: WeightsBundle) -> Any:
         ) from error
     network = network_for_body(config, load_body())
     _fill(network, tensors, bundle)
-    return DeployedNetwork(network).eval()
+    return DeployedNetwork(fold(network.eval())).eval()
 
 
 def _fill(network: Any, tensors: dict[str, Any], bundle: WeightsBundle) -> None:

@@ -1,0 +1,13 @@
+"""Preset hrnet_w48 in every way of running it."""
+
+from collections.abc import Iterable
+
+from core.nets import preset
+
+from . import Row
+from .runtimes import rows_of
+
+
+def measure() -> Iterable[Row]:
+    """Rows of the table."""
+    yield from rows_of(preset("hrnet_w48"))

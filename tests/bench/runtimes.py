@@ -1,0 +1,63 @@
+"""One preset in every way of running it: pictures a second and CPU time, one core, random weights."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from core.nets import NetConfig, fold
+from tests.nets.small_networks import build
+
+from . import Row
+from .graphs import WholeMesh, export_whole, int8, open_session, random_image
+from .timing import cpu_seconds, one_thread
+
+BATCHES = (1, 8)
+
+
+@torch.no_grad()
+def rows_of(config: NetConfig, is_compiled: bool = True) -> Iterable[Row]:
+    """Rows of a preset: torch eager and compiled, ONNX Runtime in float32 and 8 bits; one and eight people.
+
+    Args:
+        config: of the preset.
+        is_compiled: whether torch.compile is tried: it takes a compiler, and minutes.
+    """
+    one_thread()
+    label = f"{config.preset} {config.input_size} px"
+    with tempfile.TemporaryDirectory() as folder:
+        network = fold(build(config))
+        eager = WholeMesh(network).eval()
+        file = export_whole(network, Path(folder) / "model.onnx")
+        sessions = {"ONNX Runtime": open_session(file), "ONNX Runtime, int8": open_session(int8(file))}
+        for batch in BATCHES:
+            image = random_image(batch, config.input_size)
+            works: dict[str, Callable[[], object]] = {"torch": partial(eager, image)}
+            if is_compiled and _is_compiler_there(compiled := torch.compile(eager), image):
+                works["torch.compile"] = partial(compiled, image)
+            feed: dict[str, Any] = {"image": image.numpy()}
+            works |= {name: partial(session.run, None, feed) for name, session in sessions.items()}
+            for name, seconds in cpu_seconds(works).items():
+                each = seconds / batch
+                yield Row(f"{label}, {name}, batch {batch}", 1 / each, "people/s of one core")
+                yield Row(f"{label}, {name}, batch {batch}", 1000 * each, "ms of CPU a person")
+
+
+def _is_compiler_there(compiled: Callable[..., object], image: torch.Tensor) -> bool:
+    try:
+        compiled(image)
+    except Exception as error:  # what the compiler's own layers raise has no common base
+        print(f"torch.compile: {str(error).splitlines()[0]}")
+        return False
+    return True
+
+
+def at_size(config: NetConfig, size: int) -> NetConfig:
+    """The same network on crops of another side."""
+    return replace(config, input_size=size)

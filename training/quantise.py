@@ -1,0 +1,187 @@
+"""A bundle with 8-bit weights: `python -m training.quantise BUNDLE -o BUNDLE2 --store STORE [--convolutions]`.
+
+Matrix products get 8-bit weights, and their inputs 8 bits that are chosen anew for every input. With `--convolutions`
+the convolutions get 8 bits too; the range of their inputs is measured on rendered crops of the store. The two bundles
+are scored on the same rendered people, and what is more than 1 mm (PA-MPJPE) worse is not written.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from onnxruntime.quantization import (
+    CalibrationDataReader,
+    CalibrationMethod,
+    QuantFormat,
+    QuantType,
+    quantize_dynamic,
+    quantize_static,
+)
+
+from core.crop import normalise
+from core.errors import MocapError
+from core.weights import WeightsBundle, find_weights
+from training import bundle
+from training.evaluate import evaluate
+from training.evaluation.rendered import composer_of
+from training.pictures import PictureStore
+
+WORST_MM = 1.0
+CALIBRATED_ON = 64
+BATCH = 16
+SET, ROW, COLUMN = "rendered", "mesh", "PA-MPJPE"
+logger = logging.getLogger("training.quantise")
+
+
+class Crops(CalibrationDataReader):  # type: ignore[misc]
+    """Rendered crops one by one, as the network gets them."""
+
+    def __init__(self, store: PictureStore, weights: WeightsBundle, count: int = CALIBRATED_ON) -> None:
+        self._crops = self._read(store, weights, count)
+
+    def get_next(self) -> dict[str, Any] | None:
+        """The next input of the graph, or None after the last."""
+        return next(self._crops, None)
+
+    @staticmethod
+    def _read(store: PictureStore, weights: WeightsBundle, count: int) -> Iterator[dict[str, Any]]:
+        composer = composer_of(store, weights.input_size, SET)
+        for step in range(-(-count // BATCH)):
+            crops = composer.batch(BATCH, step).image.permute(0, 2, 3, 1).numpy()
+            for crop in normalise(crops, weights.mean, weights.std):
+                yield {"image": np.ascontiguousarray(crop[None], np.float32)}
+
+
+def quantise_linear(source: Path, target: Path) -> None:
+    """A graph with its constant matrices in 8 bits, a scale a column."""
+    quantize_dynamic(
+        _bare(source), target, op_types_to_quantize=["MatMul", "Gemm"], per_channel=True, weight_type=QuantType.QInt8
+    )
+
+
+def quantise_convolutions(source: Path, target: Path, crops: CalibrationDataReader) -> None:
+    """A graph with its convolutions in 8 bits, a scale an output channel, and inputs in the range of the crops'."""
+    quantize_static(
+        _bare(source),
+        target,
+        crops,
+        quant_format=QuantFormat.QDQ,
+        op_types_to_quantize=["Conv"],
+        per_channel=True,
+        activation_type=QuantType.QUInt8,
+        weight_type=QuantType.QInt8,
+        calibrate_method=CalibrationMethod.MinMax,
+    )
+
+
+def _bare(source: Path) -> onnx.ModelProto:
+    """The graph without the exporter's claims about shapes within: some hold for the example batch alone."""
+    model = onnx.load(source)
+    del model.graph.value_info[:]
+    return model
+
+
+def write_model(weights: WeightsBundle, target: Path, store: PictureStore | None) -> None:
+    """The 8-bit graph of a bundle.
+
+    Args:
+        weights: the bundle.
+        target: the file to write.
+        store: to measure the convolutions' inputs on; None leaves the convolutions as they are.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        source = weights.onnx_file
+        if store is not None:
+            source = Path(folder) / "convolutions.onnx"
+            quantise_convolutions(weights.onnx_file, source, Crops(store, weights))
+        quantise_linear(source, target)
+    onnx.checker.check_model(onnx.load(target))
+
+
+def quantise(source: Path | str, target: Path, store: Path, people: int, has_convolutions: bool) -> bool:
+    """Writes the 8-bit bundle; False, and nothing written, where it is too much worse.
+
+    Args:
+        source: folder or name of the bundle.
+        target: folder of the new one.
+        store: rendered people of the test split.
+        people: to score on.
+        has_convolutions: whether the convolutions get 8 bits too.
+
+    Raises:
+        ValueError: the store or the target are not what they should be.
+        MocapError: the bundle cannot be used.
+    """
+    weights, pictures = find_weights(source), PictureStore.open(store)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    folder = target.with_name(target.name + ".unfinished")
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(weights.folder, folder)
+    try:
+        (folder / bundle.ONNX).unlink()
+        write_model(weights, folder / bundle.ONNX, pictures if has_convolutions else None)
+        _finish(folder, target.name)
+        before, after = (score(each, store, people) for each in (weights.folder, folder))
+        megabytes = (folder / bundle.ONNX).stat().st_size / 1e6
+        logger.info("%s of %d rendered crops: %.2f mm before, %.2f mm after", COLUMN, people, before, after)
+        logger.info("model.onnx: %.1f MB before, %.1f MB after", weights.onnx_file.stat().st_size / 1e6, megabytes)
+        if not after <= before + WORST_MM:
+            return False
+        bundle.put_in_place(folder, target)
+        return True
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def score(folder: Path, store: Path, people: int) -> float:
+    """PA-MPJPE in mm of the mesh, as ONNX Runtime computes it."""
+    (scores,) = evaluate(folder, [SET], store, None, people)
+    return scores.rows[ROW][COLUMN].value
+
+
+def _finish(folder: Path, name: str) -> None:
+    config = json.loads((folder / bundle.CONFIG).read_text(encoding="utf-8"))
+    card = (folder / bundle.CARD).read_text(encoding="utf-8")
+    note = (
+        "\n\n## 8 bits\n\n`model.onnx` has 8-bit weights, made by `python -m training.quantise`. The scores above are\n"
+    )
+    note += "those of the float32 weights, which `model.safetensors` still holds.\n"
+    bundle.finish(folder, {**config, "name": name, "files": {}}, card.rstrip() + note)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs the command line and returns its exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m training.quantise", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("bundle", help="name or folder of the bundle")
+    parser.add_argument("-o", "--output", type=Path, required=True, help="folder of the new bundle")
+    parser.add_argument("--store", type=Path, required=True, help="rendered people of the test split")
+    parser.add_argument("--people", type=int, default=1024, help="crops to score on; default 1024")
+    parser.add_argument("--convolutions", action="store_true", help="8 bits for the convolutions too")
+    given = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
+    logging.getLogger().setLevel(logging.ERROR)
+    logger.setLevel(logging.INFO)
+    try:
+        is_good = quantise(given.bundle, given.output, given.store, given.people, given.convolutions)
+    except (MocapError, ValueError, OSError) as error:
+        print(f"training.quantise: {error}", file=sys.stderr)
+        return 1
+    if not is_good:
+        print(f"training.quantise: more than {WORST_MM:.0f} mm worse, nothing was written", file=sys.stderr)
+    return 0 if is_good else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
