@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -22,13 +22,8 @@ BATCHES = (1, 8)
 
 
 @torch.no_grad()
-def rows_of(config: NetConfig, is_compiled: bool = True) -> Iterable[Row]:
-    """Rows of a preset: torch eager and compiled, ONNX Runtime in float32 and 8 bits; one and eight people.
-
-    Args:
-        config: of the preset.
-        is_compiled: whether torch.compile is tried: it takes a compiler, and minutes.
-    """
+def rows_of(config: NetConfig) -> Iterable[Row]:
+    """Rows of a preset: torch eager, ONNX Runtime in float32 and 8 bits; one and eight people."""
     one_thread()
     label = f"{config.preset} {config.input_size} px"
     with tempfile.TemporaryDirectory() as folder:
@@ -39,14 +34,30 @@ def rows_of(config: NetConfig, is_compiled: bool = True) -> Iterable[Row]:
         for batch in BATCHES:
             image = random_image(batch, config.input_size)
             works: dict[str, Callable[[], object]] = {"torch": partial(eager, image)}
-            if is_compiled and _is_compiler_there(compiled := torch.compile(eager), image):
-                works["torch.compile"] = partial(compiled, image)
             feed: dict[str, Any] = {"image": image.numpy()}
             works |= {name: partial(session.run, None, feed) for name, session in sessions.items()}
-            for name, seconds in cpu_seconds(works).items():
-                each = seconds / batch
-                yield Row(f"{label}, {name}, batch {batch}", 1 / each, "people/s of one core")
-                yield Row(f"{label}, {name}, batch {batch}", 1000 * each, "ms of CPU a person")
+            yield from _rates(label, works, batch)
+
+
+@torch.no_grad()
+def compiled_rows_of(config: NetConfig) -> Iterable[Row]:
+    """Rows of a preset in torch, eager against compiled, which takes a compiler of C++ and minutes."""
+    one_thread()
+    eager = WholeMesh(fold(build(config))).eval()
+    for batch in BATCHES:
+        image = random_image(batch, config.input_size)
+        compiled = torch.compile(eager)
+        if not _is_compiler_there(compiled, image):
+            return
+        works = {"torch": partial(eager, image), "torch.compile": partial(compiled, image)}
+        yield from _rates(f"{config.preset} {config.input_size} px", works, batch)
+
+
+def _rates(label: str, works: Mapping[str, Callable[[], object]], batch: int) -> Iterable[Row]:
+    for name, seconds in cpu_seconds(works).items():
+        each = seconds / batch
+        yield Row(f"{label}, {name}, batch {batch}", 1 / each, "people/s of one core")
+        yield Row(f"{label}, {name}, batch {batch}", 1000 * each, "ms of CPU a person")
 
 
 def _is_compiler_there(compiled: Callable[..., object], image: torch.Tensor) -> bool:
