@@ -15,8 +15,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
-from numpy.lib import format as npy
 
+npy: Any = np.lib.format
+"""Without types of its own in some versions."""
 MOST_JSON_BYTES = 16 * 2**20
 """As Python's objects these can be twenty times as much; a take.json of a long clip has a tenth of it."""
 UNPACKED_BYTES = 256 * 2**20

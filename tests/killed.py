@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from core import behind
@@ -65,7 +66,14 @@ def kill_and_resume(folder: Path, kills: int, seed: int = 0) -> Kills:
     Chunks end by their rows alone, since those that end by time lie elsewhere in every run.
     """
     behind.COMMIT_EVERY_S = float("inf")
-    clip, weights = write_clip(folder / "clip.mp4", FRAMES, _there_and_back), write_bundle(folder / "weights")
+    clip, weights = folder / "clip.mp4", folder / "weights"
+    cv2.setNumThreads(0)  # no threads before a fork: a fork of a process with threads may wait for ever
+    child = os.fork()
+    if child == 0:
+        write_clip(clip, FRAMES, _there_and_back)
+        write_bundle(weights)
+        os._exit(0)
+    os.waitpid(child, 0)
     begun_s = time.monotonic()
     assert _run(clip, folder / "whole.take", weights, folder / "whole.log") == DONE
     lasts_s = time.monotonic() - begun_s
