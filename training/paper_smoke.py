@@ -46,9 +46,9 @@ class Length:
     """How long each stage trains, in rounds; the recipes' own numbers are for 512,000 people."""
 
     tokenizer: float = 30
-    classifier: float = 8
-    mesh: float = 8
-    tuning: float = 10
+    classifier: float = 5
+    mesh: float = 6
+    tuning: float = 6
 
 
 def split(people: int) -> dict[str, int]:

@@ -23,6 +23,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+from torch.distributed.rendezvous import rendezvous
 from torch.multiprocessing.spawn import spawn
 
 from core.errors import MocapError
@@ -128,13 +129,21 @@ def _single_thread() -> None:
     cv2.setNumThreads(1)
 
 
+def _attempt() -> str:
+    """Which start of the processes this is under torchrun, which keeps one store for all of them: without keys of its
+    own a restart finds the addresses of processes that are dead, and fails.
+    """
+    return f"attempt {os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}"
+
+
 def _join(rank: int, size: int, device_name: str) -> World:
     is_cuda = device_name.startswith("cuda")
     device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", rank))) if is_cuda else torch.device("cpu")
     if is_cuda:
         torch.cuda.set_device(device)
     if size > 1:
-        dist.init_process_group("nccl" if is_cuda else "gloo", rank=rank, world_size=size)
+        store = dist.PrefixStore(_attempt(), next(rendezvous("env://", rank, size))[0])
+        dist.init_process_group("nccl" if is_cuda else "gloo", store=store, rank=rank, world_size=size)
     return World(rank, size, device)
 
 

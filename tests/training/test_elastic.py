@@ -18,12 +18,25 @@ from tests.training.paper_sets import SMALL, mix
 from training import checkpoint
 
 PATIENCE_S = 300
+STEPS = 80
 
 
 def command(run: Path) -> list[str]:
     torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "--max-restarts", "2"]
     stage = ["-m", "training.train", "paper-tokenizer", "--output", str(run), *SMALL, "--keypoints", mix("poses")]
-    length = ["--samples", "1600", "--batch", "4", "--test-bank", "20", "--checkpoint-minutes", "0", "--resume"]
+    length = [
+        "--samples",
+        "640",
+        "--epochs",
+        "0",
+        "--batch",
+        "4",
+        "--test-bank",
+        "20",
+        "--checkpoint-minutes",
+        "0",
+        "--resume",
+    ]
     return [sys.executable, *torchrun, *stage, *length]
 
 
@@ -35,7 +48,7 @@ def worker_of(launcher: int) -> int:
 
 def averaged(run: Path) -> dict[str, torch.Tensor]:
     latest = checkpoint.latest(run)
-    assert latest is not None and latest.name == "000000200"
+    assert latest is not None and latest.name == f"{STEPS:09d}"
     return load_file(latest / "model.safetensors")
 
 
@@ -44,17 +57,19 @@ def averaged(run: Path) -> dict[str, torch.Tensor]:
 def test_killed_worker_is_started_again_and_the_run_ends_as_if_it_had_not_died(tmp_path: Path) -> None:
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    launcher = subprocess.Popen(command(killed), env=environment, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    said = (tmp_path / "said").open("w+")
+    launcher = subprocess.Popen(command(killed), env=environment, stderr=said, stdout=subprocess.DEVNULL)
     try:
         until = time.monotonic() + PATIENCE_S
         while checkpoint.latest(killed) is None and launcher.poll() is None and time.monotonic() < until:
             time.sleep(0.02)
         os.kill(worker_of(launcher.pid), signal.SIGKILL)
-        assert launcher.wait(PATIENCE_S) == 0
+        assert launcher.wait(PATIENCE_S) == 0, (tmp_path / "said").read_text()
     finally:
         launcher.kill()
+        said.close()
     starts = [json.loads(line) for line in (killed / "log.jsonl").read_text().splitlines() if '"start"' in line]
-    assert len(starts) == 2 and 0 < starts[1]["step"] < 200
+    assert len(starts) == 2 and 0 < starts[1]["step"] < STEPS
     assert subprocess.run(command(whole), env=environment, check=False, capture_output=True).returncode == 0
     expected, found = averaged(whole), averaged(killed)
     assert expected.keys() == found.keys()
