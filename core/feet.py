@@ -1,5 +1,10 @@
 """Feet that stand stay where they stand: contact from speed and height, then the legs bend to hold them.
 
+Both feet are decided together over the whole clip (Viterbi): a foot that moves costs to be held, being in the air
+costs while somebody could stand, and so does every change, which is the hysteresis. What counts as still is taken
+from the clip: somebody who walks has a foot down at almost any time, so the slower foot's speed tells how badly a
+standing foot is read.
+
 The root is left where it is: hips give way only as far as a leg is too short. Works in the frame of a camera
 that stands, or in the world where it moves, y taken to point down in both. Where the camera moves and nobody
 says how, feet are not still in its frame, no contact is found, and nothing is changed.
@@ -22,20 +27,25 @@ from .types import Bool, Float, Int
 
 LEGS = ((1, 4, 7, 10), (2, 5, 8, 11))
 """SMPL's hip, knee, ankle and toes, left and right."""
-STILL_M_S, MOVING_M_S = 0.25, 0.5
-"""A foot comes to stand below the first speed and leaves above the second."""
-STILL_SHARE = 0.2
-"""Of the clip's fast steps (90th percentile): where these are fast, a standing foot that is read badly seems to
-move too. Twice of it to leave. On six rendered walks the F1 of the contacts rose from 0.80 to 0.90."""
-SLOWER = 0.5
-"""Of the other foot's speed: the slower of two feet carries, though it be read as moving; up to the speed to leave at.
-On somebody who walks away that finds three times as many of the frames, and on the six no fewer."""
+STILL_M_S = 0.25
+"""A foot slower than this may stand, in any clip."""
+STILL_SHARE = 0.25
+"""The same as a share of the clip's fast steps (90th percentile): where these are fast, a standing foot that is read
+badly seems to move too. To it comes the median speed of the slower foot, which is that misreading itself."""
+STILL_MOST = 0.5
+"""Of the fast steps, at most: two feet that move alike don't stand."""
+FLIGHT_COST = 1.0
+"""Of no foot down though one is low enough, against 1 for a foot that is lifted though quite still."""
+DOUBT_COST = 3.0
+"""Of holding a foot that moves, at most: single misread frames don't end a contact."""
+CHANGE_S = 0.1
+"""Cost of a lift or a strike: so long a misreading at the cost of 1 is passed over."""
 STEADY_S = 0.065
-"""Standard deviation of the blur under the speed; part of the same gain."""
+"""Standard deviation of the blur under the speed."""
 DEPTH_SHARE = 0.4
-"""Of the speed along the view, which one camera sees worst: at 0.3 somebody who comes near never lifts a foot."""
-AHEAD = np.array([0.0, 0.0, 1.0])
-"""Where a camera looks in its own axes."""
+"""Of the speed along the line of sight, which one camera sees worst."""
+AT_ORIGIN = np.zeros(3)
+"""Where a camera is in its own axes."""
 NEAR_FLOOR_M = 0.18
 """Above the lowest that either foot gets within `FLIGHT_S` to both sides: nobody stands in mid-jump."""
 FLIGHT_S = 0.3
@@ -56,36 +66,63 @@ def foot_points(bones: Float) -> Float:
     return np.stack([bones[:, toes] for _, _, _, toes in LEGS], axis=1)
 
 
-def find_contacts(bones: Float, time_s: Float, view: Float = AHEAD) -> Bool:
+def find_contacts(bones: Float, time_s: Float, eye: Float = AT_ORIGIN) -> Bool:
     """(T, 2) whether the left and the right foot stand.
 
     Args:
         bones: (T, 24, 3) joints, metres, y down.
         time_s: (T,).
-        view: (T, 3) where the camera looks, unit, in the axes of `bones`.
+        eye: (T, 3) where the camera is, in the axes of `bones`; (3,) where it stands.
     """
     if len(bones) < 3:
         return np.zeros((len(bones), 2), bool)
     step_s = max(float(np.median(np.diff(time_s))), 1e-6)
-    feet = gaussian_filter1d(foot_points(bones), STEADY_S / step_s, axis=0, mode="nearest")
-    way = np.gradient(feet, time_s, axis=0)
-    view = np.broadcast_to(view, (len(bones), 3))[:, None]
-    speed = np.linalg.norm(way - (1 - DEPTH_SHARE) * (way * view).sum(2, keepdims=True) * view, axis=2)
-    still = max(STILL_M_S, STILL_SHARE * float(np.percentile(speed, 90)))
-    moving = still * MOVING_M_S / STILL_M_S
+    feet = foot_points(bones)
+    speed = _seen_speed(feet, time_s, np.broadcast_to(eye, (len(bones), 3)), STEADY_S / step_s)
+    fast = float(np.percentile(speed, 90))
+    still = max(STILL_M_S, min(STILL_SHARE * fast + float(np.median(speed.min(1))), STILL_MOST * fast))
     lowest = maximum_filter1d(feet[..., 1].max(1), 2 * round(FLIGHT_S / step_s) + 1, mode="nearest")[:, None]
     is_low = (lowest - feet[..., 1] < NEAR_FLOOR_M) & (feet[..., 1] - bones[:, :1, 1] > BELOW_HIPS_M)
-    stands = np.zeros((len(bones), 2), bool)
-    now = np.zeros(2, bool)
-    for row in range(len(bones)):
-        enters = np.maximum(still, np.minimum(SLOWER * speed[row, ::-1], moving))
-        now = is_low[row] & (speed[row] < np.where(now, moving, enters))
-        stands[row] = now
+    held = np.minimum((speed / still) ** 2 - 1, DOUBT_COST)
+    stands = _cheapest(np.where(is_low, held, np.inf), FLIGHT_COST * is_low.any(1), CHANGE_S / step_s)
     for foot in range(2):
         for first, last in runs(stands[:, foot]):
             if time_s[last] - time_s[first] < SHORTEST_S:
                 stands[first : last + 1, foot] = False
     return stands
+
+
+def _seen_speed(feet: Float, time_s: Float, eye: Float, blur_frames: float) -> Float:
+    """(T, 2) m/s of the feet (T, 2, 3), blurred, what goes along the line of sight counted in part."""
+    way = gaussian_filter1d(np.gradient(feet, time_s, axis=0), blur_frames, axis=0, mode="nearest")
+    sight = (feet.mean(1) - eye)[:, None]
+    sight = sight / np.maximum(np.linalg.norm(sight, axis=2, keepdims=True), 1e-9)
+    along = (way * sight).sum(2, keepdims=True) * sight
+    return np.asarray(np.linalg.norm(way - (1 - DEPTH_SHARE) * along, axis=2))
+
+
+def _cheapest(held: Float, flight: Float, change: float) -> Bool:
+    """(T, 2) which feet stand in the cheapest course through the clip (Viterbi).
+
+    Args:
+        held: (T, 2) cost of a frame in which the foot stands.
+        flight: (T,) cost of one in which neither does.
+        change: cost of each foot that lifts or strikes.
+    """
+    states = np.array([[0, 0], [1, 0], [0, 1], [1, 1]], bool)
+    frames = np.where(states, held[:, None], 0).sum(2)
+    frames[:, 0] = flight
+    switch = change * (states[:, None] != states).sum(2)
+    best, before = frames[0], np.zeros(frames.shape, int)
+    for row in range(1, len(frames)):
+        to = best[:, None] + switch
+        before[row] = to.argmin(0)
+        best = to.min(0) + frames[row]
+    course = np.zeros(len(frames), int)
+    course[-1] = best.argmin()
+    for row in range(len(frames) - 1, 0, -1):
+        course[row - 1] = before[row, course[row]]
+    return states[course]
 
 
 def planted(path: Trajectory, shape: LockedBody, most_m: float) -> Trajectory:

@@ -25,7 +25,7 @@ from .camera import Size, project, translation_to_pixels, weak_project
 from .contacts import ContactRanges, read_contacts, with_given
 from .crop import BOX_FACTOR
 from .errors import BodyError, TakeError
-from .feet import AHEAD, MOST_M, find_contacts, foot_points, planted
+from .feet import AT_ORIGIN, MOST_M, find_contacts, foot_points, planted
 from .fit import continuous_quaternions, fit_coarse
 from .moving import (
     at_rate,
@@ -323,8 +323,8 @@ def _on_its_feet(
 ) -> Trajectory:
     """The path with its contacts, and with legs that hold the standing feet."""
     bones = posed(path.rotations, shape).bones + path.root[:, None]
-    ahead = AHEAD if view.camera is None else view.at(path.time_s)[:, :3, 2]
-    contacts = with_given(find_contacts(bones, path.time_s, ahead), path.frame_index, given)
+    eye = AT_ORIGIN if view.camera is None else view.at(path.time_s)[:, :3, 3]
+    contacts = with_given(find_contacts(bones, path.time_s, eye), path.frame_index, given)
     path = replace(path, contacts=contacts)
     if settings.feet == "off" or not contacts.any():
         return path

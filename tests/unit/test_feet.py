@@ -18,8 +18,8 @@ def rest_joints() -> np.ndarray:
 
 
 def standing(left_x: np.ndarray, right_x: np.ndarray, right_up: float = 0.0) -> np.ndarray:
-    """(60, 24, 3) joints, y down: hips at 0, feet 0.9 m below, moving along x."""
-    posed = np.zeros((60, 24, 3))
+    """(60, 24, 3) joints, y down: hips 5 m in front of the camera, feet 0.9 m below, moving along x."""
+    posed = np.zeros((60, 24, 3)) + [0, 0, 5]
     for foot, xs in enumerate((left_x, right_x)):
         for joint in LEGS[foot][2:]:
             posed[:, joint, 0] = xs
@@ -48,6 +48,18 @@ def test_slower_foot_carries_though_it_drifts() -> None:
     drift = 0.42 * TIMES_S
     assert find_contacts(standing(drift, 1.5 * TIMES_S), TIMES_S).all(0).tolist() == [True, False]
     assert not find_contacts(standing(drift, drift), TIMES_S).any()
+
+
+def test_feet_alternate_though_both_seem_to_move() -> None:
+    swings = (np.arange(60) // 15 % 2 == 0)[:, None] == [True, False]
+    read = np.cumsum(np.where(swings, 1.6, 0.7) / 30, axis=0)
+    contacts = find_contacts(standing(read[:, 0], read[:, 1]), TIMES_S)
+    assert (contacts == ~swings).mean() > 0.8
+
+
+def test_run_has_a_flight() -> None:
+    posed = standing(3.0 * TIMES_S, 3.0 * TIMES_S)
+    assert not find_contacts(posed, TIMES_S).any()
 
 
 def test_contact_lasts_through_a_tremor_between_the_two_speeds() -> None:

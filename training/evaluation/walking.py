@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,6 +76,10 @@ MORE_WALKS = (
     Walk("away", "ce/walking_27", 10, 5.0, 14),
     Walk("fresh-1", "ce/walking_32", 60, 4.6, 15),
     Walk("fresh-2", "ce/walking_31", 195, 6.0, 16),
+    Walk("new-1", "ce/walking_24", 30, 5.2, 21),
+    Walk("new-2", "ce/walking_49", 170, 5.5, 22),
+    Walk("new-3", "ce/walking_48", 280, 4.8, 23),
+    Walk("new-4", "ce/walking_47", 350, 5.0, 24),
 )
 
 
@@ -132,8 +136,10 @@ def _speed(points: Float) -> Float:
     return np.asarray(np.linalg.norm(np.diff(points, axis=0), axis=2) * MOTION_FPS)
 
 
-def measure(walks: tuple[Walk, ...], motions: Path, folder: Path) -> Iterator[tuple[str, tuple[float, ...]]]:
-    """Name and scores of every walk, solved every way; takes about a minute a walk on one core."""
+def measure(
+    walks: tuple[Walk, ...], motions: Path, folder: Path, ways: Sequence[str] = tuple(WAYS)
+) -> Iterator[tuple[str, tuple[float, ...]]]:
+    """Name and scores of every walk, solved in the `ways`; takes about a minute a walk on one core."""
     body = load_body()
     folder.mkdir(parents=True, exist_ok=True)
     for walk in walks:
@@ -143,21 +149,23 @@ def measure(walks: tuple[Walk, ...], motions: Path, folder: Path) -> Iterator[tu
         with np.load(truth) as known:
             seen = ReconstructSettings(focal_px=float(known["focal_px"]), threads=1)
         take: Take = reconstruct(film, folder / f"{walk.name}.take", seen)
-        for way, settings in WAYS.items():
-            yield f"{walk.name}, {way}", scores(solve(take, settings), truth, body)
+        for way in ways:
+            yield f"{walk.name}, {way}", scores(solve(take, WAYS[way]), truth, body)
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Prints the table; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m training.evaluation.walking", description=__doc__)
     parser.add_argument("--motions", type=Path, required=True, help="motion file with the clips named in this module")
-    parser.add_argument("--more", action="store_true", help="six more walks, the last two not tuned on")
+    parser.add_argument("--more", action="store_true", help="ten more walks; fresh-1 and the new not tuned on")
+    parser.add_argument("--ways", nargs="+", choices=tuple(WAYS), default=tuple(WAYS), help="default: all four")
     parser.add_argument("-o", "--out", type=Path, required=True, help="folder for the films and takes")
     options = parser.parse_args(arguments)
     print(f"{'':<20}" + "".join(f"{column:>13}" for column in COLUMNS))
-    rows: dict[str, list[tuple[float, ...]]] = {way: [] for way in WAYS}
+    rows: dict[str, list[tuple[float, ...]]] = {way: [] for way in options.ways}
+    walks = WALKS + (MORE_WALKS if options.more else ())
     try:
-        for name, values in measure(WALKS + (MORE_WALKS if options.more else ()), options.motions, options.out):
+        for name, values in measure(walks, options.motions, options.out, options.ways):
             rows[name.rsplit(", ", maxsplit=1)[-1]].append(values)
             print(f"{name:<20}" + "".join(f"{value:>13.1f}" for value in values), flush=True)
     except (MocapError, ValueError, OSError) as error:
