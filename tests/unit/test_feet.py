@@ -19,7 +19,7 @@ def rest_joints() -> np.ndarray:
 
 def standing(left_x: np.ndarray, right_x: np.ndarray, right_up: float = 0.0) -> np.ndarray:
     """(60, 24, 3) joints, y down: hips 5 m in front of the camera, feet 0.9 m below, moving along x."""
-    posed = np.zeros((60, 24, 3)) + [0, 0, 5]
+    posed = np.tile(np.array([0.0, 0.0, 5.0]), (60, 24, 1))
     for foot, xs in enumerate((left_x, right_x)):
         for joint in LEGS[foot][2:]:
             posed[:, joint, 0] = xs
