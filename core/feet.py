@@ -122,7 +122,7 @@ def _cheapest(held: Float, flight: Float, change: float) -> Bool:
     course[-1] = best.argmin()
     for row in range(len(frames) - 1, 0, -1):
         course[row - 1] = before[row, course[row]]
-    return states[course]
+    return np.asarray(states[course])
 
 
 def planted(path: Trajectory, shape: LockedBody, most_m: float) -> Trajectory:
