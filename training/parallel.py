@@ -142,7 +142,8 @@ def _join(rank: int, size: int, device_name: str) -> World:
     if is_cuda:
         torch.cuda.set_device(device)
     if size > 1:
-        store = dist.PrefixStore(_attempt(), next(rendezvous("env://", rank, size))[0])
+        keys = next(rendezvous("env://", rank, size))[0]
+        store = dist.PrefixStore(_attempt(), keys)  # type: ignore[attr-defined]
         dist.init_process_group("nccl" if is_cuda else "gloo", store=store, rank=rank, world_size=size)
     return World(rank, size, device)
 
