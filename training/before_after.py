@@ -84,7 +84,10 @@ def sheet(weights: list[str], store: PictureStore, name: str, count: int, is_wor
 
 
 def _read(bundle: WeightsBundle, crops: Image) -> NetworkOutput:
-    return run_all(open_runtime(bundle, "onnx", "cpu", threads=1), normalise(crops, bundle.mean, bundle.std))
+    """The answers of a bundle to crops (N, S, S, 3), which are brought to its own size first."""
+    side = (bundle.input_size, bundle.input_size)
+    own = np.stack([cv2.resize(crop, side, interpolation=cv2.INTER_AREA) for crop in crops])
+    return run_all(open_runtime(bundle, "onnx", "cpu", threads=1), normalise(own, bundle.mean, bundle.std))
 
 
 def _column(crop: Image, meshes: list[Float], cameras: list[Float], texts: list[str], body: Body) -> Image:
