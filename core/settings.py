@@ -15,13 +15,13 @@ class TrackSettings:
 
     min_person_score: float = 0.5
     """The network's own reading of "is there a person in this crop"."""
-    min_confidence: float = 0.3
+    min_confidence: float = 0.2
     """Mean confidence of the 2D joints below which a frame does not count as seen."""
     new_person_score: float = 0.9
-    new_confidence: float = 0.5
+    new_confidence: float = 0.4
     """Both for somebody new, found in a search: higher, since a search looks at hundreds of crops. On six clips
     people have a score of 0.99 to 1 and a confidence of 0.5 to 0.9, most other things less of one of them."""
-    found_person_score: float = 0.995
+    found_person_score: float = 0.987
     """The same for somebody new in a detector's box of just its threshold: surer boxes ask for less, unsure ones for
     more. Chosen with the detector's threshold on pictures without people, see `docs/results.md`."""
     max_misses_s: float = 0.35

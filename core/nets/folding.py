@@ -43,7 +43,7 @@ def fold_swin(swin: SwinV2Base, input_size: int) -> None:
     side = input_size // SWIN_PATCH
     for stage in swin.layers:
         for block in stage.blocks:  # type: ignore[union-attr]
-            block.fold(side, side)  # type: ignore[union-attr,operator]
+            block.fold(side, side)
         side //= 2
 
 
