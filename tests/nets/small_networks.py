@@ -4,24 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any, TypeVar
-from unittest.mock import patch
 
 import numpy as np
 import torch
 from torch import nn
 
-from core.nets import NetConfig, Network, TransformerConfig, build_network, preset, swin_v2
-from core.nets.swin_v2 import Stage
+from core.nets import NetConfig, Network, TransformerConfig, build_network, preset
 from training.parity_rule import synthetic_adjacency, synthetic_upsample
 
 TEMPLATE = np.random.default_rng(0).normal(0.0, 0.4, (445, 3)).astype(np.float32)
 Module = TypeVar("Module", bound=nn.Module)
-THIN_SWIN = (
-    Stage(8, 2, 1, 16, 12, True),
-    Stage(16, 2, 2, 16, 12, True),
-    Stage(32, 2, 2, 16, 12, False),
-    Stage(64, 2, 2, 8, 6, False),
-)
 THIN = TransformerConfig(32, 64, heads=2, encoder_layers=1, decoder_layers=1, dropout=0.0)
 
 
@@ -38,13 +30,14 @@ def thin_resnet50(**changes: Any) -> Network:
         first=narrow,
         second=replace(narrow, width=16),
         modulator_width=32,
+        swin_width=32,
+        swin_depths=(2, 2, 2, 2),
         classifier=replace(whole.classifier, width=8, conv_width=16),
         tokenizer=replace(
             whole.tokenizer, width=32, quantiser=replace(whole.tokenizer.quantiser, codes=64, code_dim=32)
         ),
     )
-    with patch.object(swin_v2, "STAGES", THIN_SWIN), patch.object(swin_v2.SwinV2Base, "channels", 64):
-        return randomise(build(replace(config, **changes)))
+    return randomise(build(replace(config, **changes)))
 
 
 def build(config: NetConfig, seed: int = 0) -> Network:

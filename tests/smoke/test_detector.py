@@ -53,7 +53,7 @@ def test_frame_as_the_box_finds_who_fills_it(tmp_path: Path, blob_weights: Path)
     assert take.header.settings["detector"] == "frame"
 
 
-@pytest.mark.parametrize(("name", "words"), [("gone.onnx", "no such detector"), ("clip.mp4", "can't be loaded")])
+@pytest.mark.parametrize(("name", "words"), [("gone.onnx", "no such detector"), ("clip.mp4", "is no ONNX file")])
 def test_bad_detector_gets_one_sentence(tmp_path: Path, blob_weights: Path, name: str, words: str) -> None:
     clip = write_clip(tmp_path / "clip.mp4", 5, walking_blob)
     out = tmp_path / "out.take"

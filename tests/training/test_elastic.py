@@ -18,11 +18,11 @@ from tests.training.paper_sets import SMALL, mix
 from training import checkpoint
 
 PATIENCE_S = 300
-STEPS = 80
+STEPS, RESTARTS = 80, 2
 
 
 def command(run: Path) -> list[str]:
-    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "--max-restarts", "2"]
+    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "--max-restarts", str(RESTARTS)]
     stage = ["-m", "training.train", "paper-tokenizer", "--output", str(run), *SMALL, "--keypoints", mix("poses")]
     length = [
         "--samples",
@@ -69,7 +69,7 @@ def test_killed_worker_is_started_again_and_the_run_ends_as_if_it_had_not_died(t
         launcher.kill()
         said.close()
     starts = [json.loads(line) for line in (killed / "log.jsonl").read_text().splitlines() if '"start"' in line]
-    assert len(starts) == 2 and 0 < starts[1]["step"] < STEPS
+    assert 2 <= len(starts) <= 1 + RESTARTS and 0 < starts[1]["step"] < STEPS
     assert subprocess.run(command(whole), env=environment, check=False, capture_output=True).returncode == 0
     expected, found = averaged(whole), averaged(killed)
     assert expected.keys() == found.keys()
