@@ -19,6 +19,8 @@ PICTURE_SCALE = 3.0
 BAR_LETTERS = (8, 32)
 """Fewest and most cells of a track's bar; the picture and the box around take the rest of the line."""
 BESIDE_THE_BAR = 16
+LETTERS_A_CELL = 1.4
+"""A block is wider than the letters that the width is counted in; a line too long loses its middle (seen in 4.3)."""
 
 
 class PeopleSection(Section):
@@ -85,7 +87,7 @@ def draw_box(layout: Any, box: Any, index: int) -> None:
 
 
 def _cells(width: int) -> int:
-    return min(BAR_LETTERS[1], max(BAR_LETTERS[0], width - BESIDE_THE_BAR))
+    return min(BAR_LETTERS[1], max(BAR_LETTERS[0], int((width - BESIDE_THE_BAR) / LETTERS_A_CELL)))
 
 
 SECTIONS = (PeopleSection,)

@@ -309,7 +309,7 @@ def motion_goes_on_my_rig(story):
     rig = bpy.context.view_layer.objects.active
     assert rig.type == "ARMATURE", rig
     yield 1.5
-    yield from story.press("mocap.apply_to_rig")
+    yield from story.press("mocap.choose_for_rig")
     yield 1.0
     yield from story.over_view()  # over a field of the dialog, Enter would be for the field
     yield from story.hands.key(story.window, "RET")
