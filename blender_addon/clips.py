@@ -100,7 +100,7 @@ def run_clip(clip: Path, name: str, options: argparse.Namespace, stop: Any) -> C
     except bridge.core_module("errors").Cancelled as error:
         report.status, report.error = "cancelled", str(error)
     except (bridge.MocapError, OSError, MemoryError, RuntimeError) as error:
-        report.error = " ".join(str(error).split()) or "out of memory; use a shorter or smaller clip"
+        report.error = bridge.core_module("errors").sentence_of(error)
         _said(f"error: {report.error}", FAILED)
     else:
         report.status = "done"

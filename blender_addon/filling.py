@@ -15,11 +15,12 @@ from typing import Any
 
 import numpy as np
 
+from . import bridge
 from .axes import Float
+from .on_disk import TAKE_FILE
 
 CHECK_S = 1.0
-"""Between looks at `take.json`; the engine commits every five seconds or 64 sightings."""
-TAKE_FILE = "take.json"
+"""Between looks at `take.json`; the engine commits every five seconds or 32 sightings."""
 
 
 class Filling:
@@ -71,8 +72,9 @@ class Filling:
             del self.people[name]  # the end of a run keeps those who were asked for
             self.version += 1
         self._numbers = numbers
+        chunk_name = bridge.core_module("chunks").chunk_name
         for name, number in numbers.items():
-            chunks = [f"person{number}_{chunk:04d}.npz" for chunk in range(counts[name])]
+            chunks = [chunk_name(number, chunk) for chunk in range(counts[name])]
             self._waiting += [(name, chunk) for chunk in chunks if chunk not in self._read]
 
     def _take_in(self, name: str, chunk: str) -> None:

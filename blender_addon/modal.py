@@ -26,6 +26,8 @@ class StepsEngine:
     """A mixin: subclasses say what to `begin` and what a `done` run means."""
 
     report: Any
+    cancelled_text = "Cancelled. What was done is kept: the same button resumes"
+    """What is said after Esc."""
     _timer: Any = None
     _session: session.Session | None = None
     _is_quick = False
@@ -48,7 +50,7 @@ class StepsEngine:
     def failed(self, _context: Any, ended: session.Session) -> set[Any]:
         """What to do when the run failed or was cancelled; returns as `done`."""
         if ended.state == "cancelled":
-            self.report({"WARNING"}, "Cancelled. What was done is kept: the same button resumes")
+            self.report({"WARNING"}, self.cancelled_text)
         else:
             self.report({"ERROR"}, ended.error)
         return {"CANCELLED"}

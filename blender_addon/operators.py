@@ -92,6 +92,7 @@ class MOCAP_OT_build_motion(StepsEngine, bpy.types.Operator):  # noqa: N801
     bl_idname = "mocap.build_motion"
     bl_label = "Build a motion"
     bl_options = UNDOABLE
+    cancelled_text = "Cancelled: nothing was built"
 
     filepath: StringProperty(subtype="FILE_PATH")  # type: ignore[valid-type]
 
@@ -113,13 +114,6 @@ class MOCAP_OT_build_motion(StepsEngine, bpy.types.Operator):  # noqa: N801
         assert ended.built is not None
         look_through_camera(context)
         return {"FINISHED"}
-
-    def failed(self, context: Any, ended: session.Session) -> set[Any]:
-        """Say why nothing was built."""
-        if ended.state != "cancelled":
-            return super().failed(context, ended)
-        self.report({"WARNING"}, "Cancelled: nothing was built")
-        return {"CANCELLED"}
 
 
 class MOCAP_OT_look_through(bpy.types.Operator):  # noqa: N801

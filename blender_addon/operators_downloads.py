@@ -69,6 +69,7 @@ class MOCAP_OT_download_weights(StepsEngine, bpy.types.Operator):  # noqa: N801
     bl_idname = "mocap.download_weights"
     bl_label = "Download"
     bl_options = {"INTERNAL"}  # noqa: RUF012 Blender's form
+    cancelled_text = "Cancelled. What came is kept: Download goes on from there"
 
     @classmethod
     def poll(cls, _context: Any) -> bool:
@@ -97,12 +98,9 @@ class MOCAP_OT_download_weights(StepsEngine, bpy.types.Operator):  # noqa: N801
         return {"FINISHED"}
 
     def failed(self, context: Any, ended: session.Session) -> set[Any]:
-        """Say what is kept."""
+        """Look at the folder again, and say what is kept."""
         downloads_in.cache_clear()
-        if ended.state != "cancelled":
-            return super().failed(context, ended)
-        self.report({"WARNING"}, "Cancelled. What came is kept: Download goes on from there")
-        return {"CANCELLED"}
+        return super().failed(context, ended)
 
 
 class MOCAP_OT_use_weights(bpy.types.Operator):  # noqa: N801

@@ -17,9 +17,8 @@ from .preferences import preference
 from .properties import settings_of
 from .request import Plan, camera_of
 from .scene import BuildSettings
+from .strip import UNSURE
 
-UNSURE = 0.3
-"""Mean confidence of the joints below which a frame is marked; the tracker believes no less."""
 MARKER = "unsure"
 NO_TAKE = "No take in this scene yet: reconstruct the footage first"
 

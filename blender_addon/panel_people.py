@@ -19,7 +19,7 @@ PICTURE_SCALE = 3.0
 BAR_LETTERS = (8, 32)
 """Fewest and most cells of a track's bar; the picture and the box around take the rest of the line."""
 BESIDE_THE_BAR = 16
-LETTERS_A_CELL = 1.4
+LETTERS_A_CELL = 1.6
 """A block is wider than the letters that the width is counted in; a line too long loses its middle (seen in 4.3)."""
 
 

@@ -21,7 +21,8 @@ ROW_PX, GAP_PX = 4.0, 1.0
 BASE_PX = {"DOPESHEET_EDITOR": 24.0, "CLIP_EDITOR": 14.0}
 """Above the scroll bar, and above the line of cached frames."""
 SURE, UNSURE = 0.7, 0.3
-"""Mean confidence of the joints that is all green, and all red; below the second a frame gets its marker at the end."""
+"""Mean confidence of the joints that is all green, and all red; below the second a frame gets its marker at the end
+(`mark_unsure`)."""
 LEVELS = 8
 ALPHA = 0.85
 LINE_RGBA = (0.2, 0.9, 1.0, 0.9)

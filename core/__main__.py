@@ -17,7 +17,7 @@ from typing import Any
 
 from .command_weights import add_weights_command
 from .console import Bar, StopRequest, progress_printer
-from .errors import Cancelled, MocapError
+from .errors import Cancelled, MocapError, sentence_of
 from .settings import ReconstructSettings, SolveSettings
 from .types import ProgressFunction
 
@@ -61,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (Cancelled, KeyboardInterrupt) as error:
         return _ended(printer, f"cancelled: {error or 'by Ctrl-C'}", CANCELLED)
     except (MocapError, OSError, MemoryError) as error:
-        return _ended(printer, f"error: {error or 'out of memory; use a shorter or smaller clip'}", FAILED)
+        return _ended(printer, f"error: {sentence_of(error)}", FAILED)
     return DONE
 
 

@@ -16,6 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from .errors import first_line
+
 npy: Any = np.lib.format
 """Without types of its own in some versions."""
 MOST_JSON_BYTES = 16 * 2**20
@@ -97,7 +99,7 @@ def read_arrays(
     except MemoryError as error:
         raise ValueError("needs more memory than there is") from error
     except Exception as error:  # zipfile, zlib, lzma, tokenize and numpy each have their own, without a common base
-        raise ValueError((str(error).strip().splitlines() or [type(error).__name__])[0]) from error
+        raise ValueError(first_line(error)) from error
 
 
 def uncompressed(path: Path) -> set[str]:

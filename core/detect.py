@@ -8,7 +8,6 @@ there, and where exactly.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,7 +35,7 @@ from .reading import (
 )
 from .settings import TrackSettings
 from .types import Bool, Estimates, Float, Image, Int
-from .weights import FORMAT_VERSION, WEIGHTS_FOLDER
+from .weights import FORMAT_VERSION, WEIGHTS_FOLDER, sha256
 
 if TYPE_CHECKING:
     from .detectors.graph import Graph
@@ -257,8 +256,7 @@ def _from_folder(folder: Path, threads: int | None, least: float) -> Detector:
 
 def _sha256(file: Path) -> str:
     try:
-        with file.open("rb") as opened:
-            return hashlib.file_digest(opened, "sha256").hexdigest()
+        return sha256(file)
     except OSError as error:
         raise WeightsError(f"{file}: can't be read ({error.strerror}); get the detector again") from error
 

@@ -65,3 +65,13 @@ class OutputError(MocapError):
 
 class Cancelled(MocapError):  # noqa: N818 no error: the person asked for it
     """The run was cancelled; what is written so far is kept."""
+
+
+def first_line(error: BaseException) -> str:
+    """What an error says first; its kind, where it says nothing."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def sentence_of(error: BaseException) -> str:
+    """What an error says, as one line; a MemoryError says nothing by itself."""
+    return " ".join(str(error).split()) or "out of memory; use a shorter or smaller clip"

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from .errors import Cancelled, ManifestError, MocapError, TakeBusyError
+from .errors import Cancelled, ManifestError, MocapError, TakeBusyError, sentence_of
 from .manifest import Clip, Shard
 from .output import written_whole
 from .take import Take
@@ -84,7 +84,7 @@ def run_clip(
     except TakeBusyError as error:
         return _result(clip, "busy", start, sentence=str(error))
     except (MocapError, OSError, MemoryError) as error:
-        return _result(clip, "failed", start, sentence=str(error) or "out of memory; use a shorter or smaller clip")
+        return _result(clip, "failed", start, sentence=sentence_of(error))
     return _result(clip, "done" if frames else "was done", start, people=people)
 
 

@@ -6,21 +6,22 @@ repository has before anything large is fetched, and against its sha256 before a
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from . import hub
+from .bounded import is_plain_name
 from .downloads import CONFIG, PART, SOURCE, downloads_folder, json_in
 from .errors import Cancelled, TakeError, WeightsError
 from .output import make_folder, output_error, written_whole
 from .take_lock import TakeLock
 from .types import Progress, ProgressFunction
-from .weights import WeightsBundle, read_bundle
+from .weights import WeightsBundle, read_bundle, sha256
 
 STAGE = "download"
 LARGEST_CONFIG = 1_000_000
@@ -89,7 +90,7 @@ def _fill(
     sums = _checked_files(repository, config)
     if is_commercial_only:
         _refuse_research(repository, config)
-    kept = {name: min(_bytes_of(part / name), sizes[name]) for name in sums}
+    kept = {name: min(hub.bytes_of(part / name), sizes[name]) for name in sums}
     total = sum(sizes[name] for name in sums)
     _check_space(part, total - sum(kept.values()))
     for name, expected in sums.items():
@@ -102,9 +103,7 @@ def _fill(
         said(kept[name])
         hub.fetch(repository, name, part / name, said)
         kept[name] = sizes[name]
-        with (part / name).open("rb") as opened:
-            found = hashlib.file_digest(opened, "sha256").hexdigest()
-        if found != expected:
+        if sha256(part / name) != expected:
             (part / name).unlink()
             raise WeightsError(
                 f"{repository}: {name} came damaged (its sha256 differs from {CONFIG}) and was thrown away; try again, "
@@ -125,7 +124,7 @@ def _checked_files(repository: hub.Repository, config: dict[str, Any]) -> dict[s
         raise WeightsError(f"{repository}: its {CONFIG} is damaged ({error}); choose another revision") from error
     for name, (_, size) in files.items():
         announced = repository.sizes.get(name)
-        if name != Path(name).name or name.startswith(".") or any(sign in name for sign in '\\/:*?"<>|'):
+        if not is_plain_name(name) or name.startswith("."):
             problem = f"names a file outside its folder ({name}); don't use it"
         elif name in (CONFIG, SOURCE) or Path(name).suffix not in SUFFIXES:
             problem = f"names a file that weights don't have ({name}); don't use it"
@@ -161,7 +160,7 @@ def _check_space(part: Path, needed: int) -> None:
 
 def _put_in_place(part: Path, place: Path) -> WeightsBundle:
     """Make a filled folder visible under its name."""
-    read_bundle(part)
+    bundle = read_bundle(part)
     wanted = {CONFIG, SOURCE, *json_in(part / CONFIG)["files"]}
     for file in part.iterdir():
         if file.name not in wanted:
@@ -172,7 +171,7 @@ def _put_in_place(part: Path, place: Path) -> WeightsBundle:
         part.rename(place)
     except OSError as error:
         raise output_error(place, error) from error
-    return read_bundle(place)
+    return replace(bundle, folder=place)
 
 
 def _whole(place: Path) -> WeightsBundle | None:
@@ -193,7 +192,3 @@ def _one_at_a_time(folder: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
-
-
-def _bytes_of(file: Path) -> int:
-    return file.stat().st_size if file.is_file() else 0

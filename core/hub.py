@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .errors import WeightsError
+from .errors import WeightsError, first_line
 from .output import output_error
 
 CHUNK_BYTES = 1 << 16
@@ -93,30 +93,30 @@ def fetch(repository: Repository, path: str, target: Path, said: Callable[[int],
     hub, size = library(), repository.sizes[path]
     url = hub.hf_hub_url(repository.name, path, revision=repository.commit)
     tries = 0
-    while (done := _bytes_of(target)) != size:
+    while (done := bytes_of(target)) != size:
         if done > size:
             target.unlink()
             raise WeightsError(f"{repository}: {path} is larger than the {size} bytes announced; don't use it")
         try:
             _append(url, target, size, said)
-            if _bytes_of(target) < size:
+            if bytes_of(target) < size:
                 raise ConnectionResetError(f"{path} ended early")
         except (OSError, _http_error()) as error:
             if _is_answer(error):
                 raise told(error, str(repository)) from error
             if isinstance(error, OSError) and not isinstance(error, ConnectionError):
                 raise output_error(target, error) from error
-            tries = 0 if _bytes_of(target) > done else tries + 1
+            tries = 0 if bytes_of(target) > done else tries + 1
             if tries > RETRIES:
                 raise told(error, str(repository)) from error
-            logger.info("%s was cut at %d bytes; it goes on from there", path, _bytes_of(target))
+            logger.info("%s was cut at %d bytes; it goes on from there", path, bytes_of(target))
             time.sleep(RETRY_WAIT_S)
 
 
 def _append(url: str, target: Path, size: int, said: Callable[[int], None]) -> None:
     """The rest of a file; stops one piece after more than `size` bytes came."""
     utils = _part("utils")
-    done = _bytes_of(target)
+    done = bytes_of(target)
     headers = {**utils.build_hf_headers(), "Accept-Encoding": "identity"}
     if done:
         headers["Range"] = f"bytes={done}-"
@@ -177,8 +177,7 @@ def told(error: Exception, what: str) -> WeightsError:
             return WeightsError(f"{what} can't be downloaded: {sentence}")
     if isinstance(error, (ConnectionError, errors.HTTPError)) and not _is_answer(error):
         return WeightsError(f"{what} can't be downloaded: no connection to Hugging Face; {ADVICE}")
-    reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-    return WeightsError(f"{what} can't be downloaded ({reason}); {ADVICE}")
+    return WeightsError(f"{what} can't be downloaded ({first_line(error)}); {ADVICE}")
 
 
 def _http_error() -> type[Exception]:
@@ -193,5 +192,6 @@ def _is_answer(error: Exception) -> bool:
     return isinstance(error, (errors.HfHubHTTPError, errors.OfflineModeIsEnabled))
 
 
-def _bytes_of(file: Path) -> int:
+def bytes_of(file: Path) -> int:
+    """The size of a file; 0 where there is none."""
     return file.stat().st_size if file.is_file() else 0

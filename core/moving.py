@@ -23,7 +23,7 @@ from .body import load_body
 from .bounded import read_arrays, shortened
 from .contacts import runs
 from .errors import CameraError
-from .rotations import at_times
+from .rotations import at_times, matrices_of
 from .stored import MadeRows, StoredRows
 from .trajectory import interpolated, whole_frames
 from .types import CameraPath, Float, Int, Motion, PersonMotion
@@ -142,7 +142,7 @@ def sampled(camera: CameraPath, time_s: Float) -> CameraPath:
     turns = Rotation.from_matrix(camera.camera_to_world[:, :3, :3]).as_quat()
     wxyz = at_times(np.roll(turns, 1, axis=1)[:, None], camera.time_s, time_s)[:, 0]
     matrices = np.tile(np.eye(4), (len(time_s), 1, 1))
-    matrices[:, :3, :3] = Rotation.from_quat(np.roll(wxyz, -1, axis=1)).as_matrix()
+    matrices[:, :3, :3] = matrices_of(wxyz)
     matrices[:, :3, 3] = interpolated(camera.camera_to_world[:, :3, 3], camera.time_s, time_s)
     nearest = np.round(np.interp(time_s, camera.time_s, np.arange(len(camera.time_s)))).astype(int)
     return replace(

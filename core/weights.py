@@ -193,6 +193,12 @@ def _within(name: str, value: Any, least: float, most: float) -> float:
     return number
 
 
+def sha256(file: Path) -> str:
+    """Hex digest of a file's bytes. Raises an OSError where it can't be read."""
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
 def _verify(folder: Path, sums: dict[str, str]) -> None:
     if ONNX_MODEL not in sums:
         raise WeightsError(f"{folder / CONFIG}: names no {ONNX_MODEL}; get the weights again")
@@ -201,8 +207,7 @@ def _verify(folder: Path, sums: dict[str, str]) -> None:
         if not is_plain_name(name):
             raise WeightsError(f"{folder / CONFIG}: names a file outside its folder ({shortened(name)}); don't use it")
         try:
-            with file.open("rb") as opened:
-                found = hashlib.file_digest(opened, "sha256").hexdigest()
+            found = sha256(file)
         except OSError as error:
             raise WeightsError(f"{file}: missing ({error.strerror}); get the weights again") from error
         if found != expected:

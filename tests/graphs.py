@@ -19,23 +19,13 @@ from onnx import TensorProto, helper, numpy_helper
 
 from core.body import load_body
 from core.crop import BOX_FACTOR, IMAGENET_MEAN, IMAGENET_STD
+from core.runtimes.onnx_runtime import ROW_SHAPES
 
 SIZE = 64
 DARK = 0.35
 """Brightness (0 to 1) that counts as background."""
 SCORE_AT_HALF = 0.005
 """Share of the crop's brightness at which the person's score is one half."""
-NET_OUTPUTS = {
-    "coarse_vertices": (431, 3),
-    "joints": (14, 3),
-    "weak_camera": (3,),
-    "keypoints": (17, 2),
-    "joints_2d": (14, 2),
-    "joint_confidence": (14,),
-    "token_confidence": (34,),
-    "pose_token_ids": (34,),
-    "person_score": (),
-}
 
 
 def rest_body() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -128,7 +118,7 @@ def blob_graph(size: int = SIZE) -> onnx.ModelProto:
         helper.make_tensor_value_info(
             name, TensorProto.INT64 if name == "pose_token_ids" else TensorProto.FLOAT, ["batch", *shape]
         )
-        for name, shape in NET_OUTPUTS.items()
+        for name, shape in ROW_SHAPES.items()
     ]
     image = helper.make_tensor_value_info("image", TensorProto.FLOAT, ["batch", 3, size, size])
     initialisers = [numpy_helper.from_array(value, name) for name, value in constants.items()]

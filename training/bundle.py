@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 import shutil
@@ -15,6 +14,7 @@ from core.body import Body
 from core.crop import BOX_FACTOR, IMAGENET_MEAN, IMAGENET_STD
 from core.nets import NetConfig
 from core.types import COCO_KEYPOINTS, LSP_JOINTS
+from core.weights import sha256
 
 FORMAT_VERSION = 1
 ONNX, SAFETENSORS, CONFIG, CARD = "model.onnx", "model.safetensors", "config.json", "README.md"
@@ -107,12 +107,6 @@ def say_commit(folder: Path, commit: str) -> None:
     unfinished = file.with_name(CONFIG + ".unfinished")
     unfinished.write_text(json.dumps({**config, "commit": commit}, indent=1) + "\n", encoding="utf-8")
     unfinished.replace(file)
-
-
-def sha256(path: Path) -> str:
-    """Hex digest of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def finish(folder: Path, config: Mapping[str, Any], card: str) -> int:

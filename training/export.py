@@ -33,6 +33,7 @@ from core.body import Body, load_body
 from core.crop import normalise
 from core.nets import DeployedNetwork, DeployedOutput, NetConfig, fold, network_for_body, preset
 from core.nets.network import Network
+from core.weights import sha256
 from training import bundle, checkpoint
 from training.datasets.catalogue import entry_of
 from training.datasets.mix import read_mix
@@ -187,7 +188,7 @@ def reuse_onnx(old: Path, folder: Path) -> bool:
     names = (bundle.SAFETENSORS, bundle.ONNX)
     if not all((old / name).is_file() for name in names):
         return False
-    if bundle.sha256(old / bundle.SAFETENSORS) != bundle.sha256(folder / bundle.SAFETENSORS):
+    if sha256(old / bundle.SAFETENSORS) != sha256(folder / bundle.SAFETENSORS):
         return False
     shutil.copyfile(old / bundle.ONNX, folder / bundle.ONNX)
     return True

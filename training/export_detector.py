@@ -19,6 +19,7 @@ import torch
 
 from core.detectors import own
 from core.nets.detector import DeployedDetector, PersonDetector
+from core.weights import sha256
 from training import bundle, checkpoint
 from training.export import log_plainly, write_graph
 from training.model_card import source_name
@@ -104,7 +105,7 @@ def export(run: Path, target: Path, scores: list[Path], threshold: float = own.T
         }  # fmt: skip
         (folder / bundle.CARD).write_text(card(run, target.name, numbers, threshold), encoding="utf-8")
         path = folder / ONNX
-        config["files"] = {ONNX: {"sha256": bundle.sha256(path), "bytes": path.stat().st_size}}
+        config["files"] = {ONNX: {"sha256": sha256(path), "bytes": path.stat().st_size}}
         (folder / bundle.CONFIG).write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
         bundle.put_in_place(folder, target)
         logger.info("%s: %.1f MB", target, size_mb)

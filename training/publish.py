@@ -19,7 +19,7 @@ from typing import Any
 
 from core import hub
 from core.body import load_body
-from core.errors import MocapError, WeightsError
+from core.errors import MocapError, WeightsError, first_line
 from core.nets import NetConfig, network_for_body
 from core.weights import check_body, read_bundle
 from training import bundle
@@ -115,10 +115,9 @@ def upload(folder: Path, names: list[str], target: Target) -> str:
         message = f"Publish {folder.name}"
         made = api.create_commit(target.repository, added, commit_message=message, revision=target.revision)
     except (OSError, RuntimeError, ValueError, errors.HTTPError) as error:
-        reason = str(error.__cause__ or error).strip().splitlines() or [type(error).__name__]
         raise WeightsError(
-            f"{target.repository}: not published ({reason[0]}); files go up as one commit or not at all: check the "
-            "token's permissions and the connection, then run the same command again"
+            f"{target.repository}: not published ({first_line(error.__cause__ or error)}); files go up as one commit or "
+            "not at all: check the token's permissions and the connection, then run the same command again"
         ) from error
     return str(made.oid)
 

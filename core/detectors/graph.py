@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from ..detect import Detections
-from ..errors import MocapError, WeightsError
+from ..errors import MocapError, WeightsError, first_line
 from ..onnx_file import check_onnx
 from ..types import Float, Image, Int
 
@@ -51,7 +51,7 @@ class Graph:
         try:
             self._session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
         except Exception as error:  # its errors share no base class of their own
-            raise WeightsError(f"{file}: can't be loaded ({_first_line(error)}); get the detector again") from error
+            raise WeightsError(f"{file}: can't be loaded ({first_line(error)}); get the detector again") from error
         self.file = file
         self.inputs: dict[str, list[Any]] = {one.name: one.shape for one in self._session.get_inputs()}
         self.outputs: dict[str, list[Any]] = {one.name: one.shape for one in self._session.get_outputs()}
@@ -95,7 +95,7 @@ class Graph:
         try:
             found: list[Float] = self._session.run(list(outputs) or None, {name: picture})
         except Exception as error:  # as above
-            raise WeightsError(f"{self.file}: fails on a picture ({_first_line(error)}); get it again") from error
+            raise WeightsError(f"{self.file}: fails on a picture ({first_line(error)}); get it again") from error
         if any(getattr(array, "dtype", np.dtype(object)).kind not in "fiu" for array in found):
             raise WeightsError(f"{self.file}: answers with something else than numbers; choose another detector")
         return found
@@ -167,7 +167,3 @@ def apart(boxes_xyxy: Float, scores: Float, most_overlap: float) -> Int:
         inner = (high - low).clip(0).prod(1)
         left = left[inner <= most_overlap * (areas[best] + areas[left] - inner)]
     return np.array(chosen, np.int64)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import MocapError, WeightsError
+from ..errors import MocapError, WeightsError, first_line
 from ..onnx_file import check_onnx
 from ..types import Float, NetworkOutput
 from ..weights import WeightsBundle
@@ -76,7 +76,7 @@ class OnnxRuntime:
         try:
             arrays = self._session.run(list(OUTPUTS), {"image": np.ascontiguousarray(images, np.float32)})
         except Exception as error:  # its errors share no base class of their own
-            raise WeightsError(f"{self._file}: fails on a picture ({_first_line(error)}); export it again") from error
+            raise WeightsError(f"{self._file}: fails on a picture ({first_line(error)}); export it again") from error
         for name, array in zip(OUTPUTS, arrays, strict=True):
             kind, shape = getattr(array, "dtype", np.dtype(object)).kind, np.shape(array)
             if kind not in "fiu" or shape != (len(images), *ROW_SHAPES[name]):
@@ -109,8 +109,4 @@ def _session(
     try:
         return onnxruntime.InferenceSession(str(bundle.onnx_file), options, providers=chosen)
     except Exception as error:  # as above
-        raise WeightsError(f"{bundle.onnx_file}: can't be loaded ({_first_line(error)}); export it again") from error
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise WeightsError(f"{bundle.onnx_file}: can't be loaded ({first_line(error)}); export it again") from error
