@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +10,9 @@ import numpy as np
 
 from .bounded import read_arrays, shortened
 from .errors import TakeError
+from .rotation_tokens import RotationTokens, take_shapes
 from .types import Estimates, Int
 
-ESTIMATE_FIELDS = tuple(known.name for known in fields(Estimates))
 ROW_SHAPES: dict[str, tuple[int, ...]] = {
     "frame_index": (),
     "time_s": (),
@@ -29,8 +28,16 @@ ROW_SHAPES: dict[str, tuple[int, ...]] = {
     "pose_token_ids": (34,),
     "person_score": (),
 }
-"""Of one sighting."""
-WHOLE_NUMBERS = {"frame_index", "pose_token_ids"}
+"""Of one sighting; of weights with a rotation head also `take_shapes`."""
+WHOLE_NUMBERS = {"frame_index", "pose_token_ids", "bone_token_ids"}
+KINDS: dict[str, Any] = {
+    "pose_token_ids": np.int32,
+    "bone_token_ids": np.uint16,
+    "bone_token_probability": np.float16,
+}
+"""All other arrays of `Estimates` are float32."""
+UNIT = 1e-3
+"""How far a quaternion's length may be from 1."""
 CHUNK_PATTERN = "person*_*.npz"
 
 
@@ -45,32 +52,55 @@ def chunk_of(rows: Sequence[tuple[int, float, Estimates]]) -> dict[str, Any]:
         "frame_index": np.array([row[0] for row in rows], np.int64),
         "time_s": np.array([row[1] for row in rows], np.float64),
     }
-    for name in ESTIMATE_FIELDS:
+    for name in rows[0][2].arrays():
         joined = np.concatenate([getattr(row[2], name) for row in rows])
-        arrays[name] = joined.astype(np.int32 if name == "pose_token_ids" else np.float32)
+        arrays[name] = joined.astype(KINDS.get(name, np.float32))
     return arrays
 
 
-def read_chunk(path: Path, names: Sequence[str] | None = None) -> dict[str, Any]:
+def estimate_fields(sizes: RotationTokens | None) -> list[str]:
+    """Names of the arrays of `Estimates` that a take holds, with the rotation tokens of its weights or without."""
+    return [name for name in (*ROW_SHAPES, *take_shapes(sizes)) if name not in ("frame_index", "time_s")]
+
+
+def read_chunk(
+    path: Path, names: Sequence[str] | None = None, sizes: RotationTokens | None = None
+) -> dict[str, Any]:
     """Some arrays of a chunk, or all.
+
+    Args:
+        path: of the chunk.
+        names: of the arrays; None for all.
+        sizes: of the rotation tokens of the take's weights.
 
     Raises:
         TakeError: missing, damaged, or of another form.
     """
-    wanted = list(ROW_SHAPES) if names is None else list(names)
+    shapes = {**ROW_SHAPES, **take_shapes(sizes)}
+    wanted = list(shapes) if names is None else list(names)
     chunk = stored_arrays(path, {"frame_index", *wanted})
     try:
         count = len(chunk["frame_index"])
         for name in wanted:
             array, kinds = chunk[name], "iu" if name in WHOLE_NUMBERS else "f"
-            is_right = array.shape == (count, *ROW_SHAPES[name]) and array.dtype.kind in kinds
+            is_right = array.shape == (count, *shapes[name]) and array.dtype.kind in kinds
             if not is_right or not np.isfinite(array).all():
                 raise ValueError(f"{name} is {array.dtype} {array.shape}, or not finite")
+        _check_bones({name: chunk[name] for name in wanted}, sizes)
         if not count or chunk["frame_index"].min() < 0:
             raise ValueError("it is empty, or has a frame before the first")
     except (KeyError, ValueError, TypeError) as error:
         raise _damaged(path, error) from error
     return {name: chunk[name] for name in wanted}
+
+
+def _check_bones(chunk: dict[str, Any], sizes: RotationTokens | None) -> None:
+    """Raises a ValueError where rotations are no unit quaternions, or tokens name codes that don't exist."""
+    turns, ids = chunk.get("bone_rotations"), chunk.get("bone_token_ids")
+    if turns is not None and np.abs(np.linalg.norm(turns.astype(np.float64), axis=-1) - 1).max(initial=0) > UNIT:
+        raise ValueError("bone_rotations are no rotations")
+    if ids is not None and sizes is not None and (ids.min(initial=0) < 0 or ids.max(initial=0) >= sizes.codes):
+        raise ValueError(f"bone_token_ids beyond {sizes.codes}")
 
 
 def stored_arrays(path: Path, names: Collection[str] | None = None) -> dict[str, Any]:
@@ -81,10 +111,12 @@ def stored_arrays(path: Path, names: Collection[str] | None = None) -> dict[str,
         raise _damaged(path, error) from error
 
 
-def read_columns(paths: Sequence[Path], names: Sequence[str]) -> dict[str, Any]:
+def read_columns(
+    paths: Sequence[Path], names: Sequence[str], sizes: RotationTokens | None = None
+) -> dict[str, Any]:
     """Arrays over all chunks of a person, by frame; of rows of the same frame the one that was written last.
 
-    Only the asked arrays are read, and each is in memory once.
+    Only the asked arrays are read, and each is in memory once. The arguments are those of `read_chunk`.
 
     Raises:
         TakeError: a chunk is missing or damaged.
@@ -94,7 +126,7 @@ def read_columns(paths: Sequence[Path], names: Sequence[str]) -> dict[str, Any]:
     starts = np.cumsum([0, *map(len, frames)])
     columns: dict[str, Any] = {}
     for path, start, end in zip(paths, starts[:-1], starts[1:], strict=True):
-        chunk, places = read_chunk(path, names), place_of[start:end]
+        chunk, places = read_chunk(path, names, sizes), place_of[start:end]
         for name, rows in chunk.items():
             if len(rows) != len(places):
                 raise TakeError(f"{path}: missing or damaged; delete the take and reconstruct the clip again")

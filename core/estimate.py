@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from .crop import crop_side_px, crop_units_to_frame, make_crops
 from .errors import WeightsError
 from .reading import join
+from .rotation_tokens import network_shapes
+from .rotations import quaternions_of
 from .runtimes import Runtime
-from .types import Estimates, Float, Image
+from .types import Estimates, Float, Image, NetworkOutput
 from .weights import WeightsBundle
 
 BATCH = 8
 """Crops in one run of the network: more bring nothing on a CPU (measured), and memory stays bounded."""
+LEAST_DETERMINANT = 0.5
+"""Of a rotation: 1, but for rounding in half precision."""
 
 
 class Estimator:
@@ -68,12 +73,26 @@ class Estimator:
             token_confidence=out.token_confidence,
             pose_token_ids=out.pose_token_ids,
             person_score=out.person_score,
+            **_bones(out, bundle),
         )
         with np.errstate(over="ignore"):
-            kept = [np.asarray(getattr(estimates, name), np.float32) for name in Estimates.__dataclass_fields__]
+            kept = [np.asarray(array, np.float32) for array in estimates.arrays().values()]
         if not all(np.isfinite(array).all() for array in kept):
             raise WeightsError(f"{bundle.folder}: the network's answer is not finite; get the weights again")
         return estimates
+
+
+def _bones(out: NetworkOutput, bundle: WeightsBundle) -> dict[str, Any]:
+    """What the rotation head says, with quaternions; {} where the weights have none."""
+    if bundle.rotation_tokens is None:
+        return {}
+    found = {name: out.arrays()[name] for name in network_shapes(bundle.rotation_tokens)}
+    ids, rotations = found["bone_token_ids"], found["bone_rotations"]
+    if ids.min() < 0 or ids.max() >= bundle.rotation_tokens.codes:
+        raise WeightsError(f"{bundle.folder}: names codes that its vocabulary lacks; get the weights again")
+    if not (np.isfinite(rotations).all() and (np.linalg.det(rotations) > LEAST_DETERMINANT).all()):
+        raise WeightsError(f"{bundle.folder}: the network's rotations are none; get the weights again")
+    return {**found, "bone_rotations": quaternions_of(rotations)}
 
 
 def whole_pixels(boxes_px: Float) -> Float:

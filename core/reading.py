@@ -94,8 +94,7 @@ def join(parts: Sequence[Estimates]) -> Estimates:
     """One batch of several, in their order."""
     if len(parts) == 1:
         return parts[0]
-    names = Estimates.__dataclass_fields__
-    return Estimates(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+    return Estimates(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in parts[0].arrays()})
 
 
 def are_one_person(a: Estimates, b: Estimates) -> bool:

@@ -19,6 +19,13 @@ def matrices_of(quaternions: Float) -> Float:
     return np.asarray(flat.reshape(*quaternions.shape[:-1], 3, 3))
 
 
+def quaternions_of(matrices: Float) -> Float:
+    """(..., 4) unit quaternions wxyz, w >= 0, of rotations (..., 3, 3)."""
+    flat = Rotation.from_matrix(np.asarray(matrices, np.float64).reshape(-1, 3, 3)).as_quat()
+    wxyz = np.roll(flat, 1, axis=-1)
+    return np.asarray(np.where(wxyz[:, :1] < 0, -wxyz, wxyz).reshape(*matrices.shape[:-2], 4))
+
+
 def at_times(quaternions: Float, time_s: Float, wanted_s: Float) -> Float:
     """Rotations (N, J, 4) at wanted times, on the great arc between neighbours; held beyond both ends.
 

@@ -6,7 +6,7 @@
 
 A commit writes the chunks first, each under a temporary name that is then renamed, and `take.json` last: a
 kill at any moment loses what came after the last commit and nothing else, since a chunk that `take.json`
-does not count is not there. About 6 KB a person and frame.
+does not count is not there. About 6 KB a person and frame, 7 where the weights read bones (`rotation_tokens`).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from .bounded import MALFORMED, read_json, shortened
-from .chunks import CHUNK_PATTERN, ESTIMATE_FIELDS, chunk_name, chunk_of, read_columns, stored_arrays
+from .chunks import CHUNK_PATTERN, chunk_name, chunk_of, estimate_fields, read_columns, stored_arrays
 from .errors import Cancelled, TakeError
 from .output import make_folder, remove_if_possible, temporary_of, write_arrays, written_whole
 from .take_header import (
@@ -96,7 +96,7 @@ class Take:
             TakeError: a chunk is missing or damaged.
             ValueError: nobody of that name.
         """
-        stored = self.columns(person_id, "frame_index", "time_s", *ESTIMATE_FIELDS)
+        stored = self.columns(person_id, "frame_index", "time_s", *estimate_fields(self.header.rotation_tokens))
         return PersonTake(person_id, stored.pop("frame_index"), stored.pop("time_s"), Estimates(**stored))
 
     def columns(self, person_id: str, *names: str) -> dict[str, Any]:
@@ -108,7 +108,8 @@ class Take:
         """
         if person_id not in self._stored:
             raise ValueError(f"expected a person among {', '.join(self.people)}, got {person_id!r}")
-        return read_columns([self.path / name for name in _chunks_of(self._stored[person_id])], names)
+        chunks = [self.path / name for name in _chunks_of(self._stored[person_id])]
+        return read_columns(chunks, names, self.header.rotation_tokens)
 
     def frame_counts(self) -> dict[str, int]:
         """In how many frames each person was seen."""

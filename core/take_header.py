@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .bounded import told
+from .rotation_tokens import RotationTokens, sizes_from_json, sizes_to_json
 from .settings import ReconstructSettings
 from .types import FootageInfo, FootageReport
 from .upsample import LearnedSampler
@@ -33,6 +34,8 @@ class TakeHeader:
         settings: those that change the result, plain JSON types, by name.
         focal_px: of the frame's camera.
         learned_sampler: of weights that bring their own 431 -> 1723 step; None is the body's.
+        rotation_tokens: of weights that read bones; None of all others, and in takes from before there were any.
+        weights_folder: where the weights lay; None in takes from before it was told.
     """
 
     footage: FootageInfo
@@ -44,6 +47,8 @@ class TakeHeader:
     body_digest: str
     focal_px: float
     learned_sampler: LearnedSampler | None = None
+    rotation_tokens: RotationTokens | None = None
+    weights_folder: Path | None = None
 
     def question(self) -> dict[str, Any]:
         """All that must be the same for a rerun to resume, by the name that the person knows it by."""
@@ -71,6 +76,8 @@ def header_for(
         body_digest=bundle.body_digest,
         focal_px=focal_px,
         learned_sampler=bundle.learned_sampler(),
+        rotation_tokens=bundle.rotation_tokens,
+        weights_folder=bundle.folder.absolute(),
     )
 
 
@@ -91,7 +98,12 @@ def header_to_json(header: TakeHeader) -> dict[str, Any]:
     return {
         "footage": footage,
         "settings": header.settings,
-        "weights": {"name": header.weights_name, "digest": header.weights_digest},
+        "weights": {
+            "name": header.weights_name,
+            "digest": header.weights_digest,
+            "rotation_tokens": sizes_to_json(header.rotation_tokens),
+            "folder": None if header.weights_folder is None else str(header.weights_folder),
+        },
         "body": {"name": header.body_name, "digest": header.body_digest},
         "focal_px": header.focal_px,
     }
@@ -117,6 +129,8 @@ def header_from_json(document: dict[str, Any], learned_sampler: LearnedSampler |
         body_digest=str(body["digest"]),
         focal_px=_positive("focal_px", document["focal_px"]),
         learned_sampler=learned_sampler,
+        rotation_tokens=sizes_from_json(weights.get("rotation_tokens")),
+        weights_folder=_folder(weights.get("folder")),
     )
 
 
@@ -129,6 +143,12 @@ def _footage_from_json(stored: dict[str, Any]) -> FootageInfo:
     if footage.announced_frames is not None:
         _check_whole("announced_frames", footage.announced_frames, 0)
     return footage
+
+
+def _folder(stored: Any) -> Path | None:
+    if stored is not None and (not isinstance(stored, str) or not stored or "\0" in stored):
+        raise ValueError(f"the weights' folder is {told(stored)}")
+    return None if stored is None else Path(stored)
 
 
 def _check_whole(name: str, value: Any, least: int) -> None:

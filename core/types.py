@@ -147,6 +147,11 @@ class NetworkOutput:
         token_confidence: (B, 34) in [0, 1].
         pose_token_ids: (B, 34) codebook entries.
         person_score: (B,) in [0, 1], is there a person in the crop.
+        bone_rotations: (B, 24, 3, 3) local, the first against the camera's axes; None, as those below, where the
+            weights read no bones.
+        bone_betas: (B, 10) body shape.
+        bone_token_ids: (B, M, 4) the likeliest codes of each rotation token, best first.
+        bone_token_probability: (B, M, 4) theirs, in [0, 1].
     """
 
     coarse_vertices: Float
@@ -158,6 +163,14 @@ class NetworkOutput:
     token_confidence: Float
     pose_token_ids: Int
     person_score: Float
+    bone_rotations: Float | None = None
+    bone_betas: Float | None = None
+    bone_token_ids: Int | None = None
+    bone_token_probability: Float | None = None
+
+    def arrays(self) -> dict[str, Any]:
+        """The arrays that are there, by name."""
+        return _present(self)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -176,6 +189,11 @@ class Estimates:
         token_confidence: (B, 34).
         pose_token_ids: (B, 34).
         person_score: (B,).
+        bone_rotations: (B, 24, 4) wxyz, local, the first against the camera's axes; None, as those below, where the
+            weights read no bones.
+        bone_betas: (B, 10).
+        bone_token_ids: (B, M, 4) best first.
+        bone_token_probability: (B, M, 4).
     """
 
     box_px: Float
@@ -189,13 +207,28 @@ class Estimates:
     token_confidence: Float
     pose_token_ids: Int
     person_score: Float
+    bone_rotations: Float | None = None
+    bone_betas: Float | None = None
+    bone_token_ids: Int | None = None
+    bone_token_probability: Float | None = None
 
     def __len__(self) -> int:
         return len(self.box_px)
 
     def __getitem__(self, rows: slice | Int | list[int]) -> Estimates:
         """The chosen rows, still a batch."""
-        return Estimates(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
+        return Estimates(**{name: array[rows] for name, array in self.arrays().items()})
+
+    def arrays(self) -> dict[str, Any]:
+        """The arrays that are there, by name."""
+        return _present(self)
+
+
+def _present(record: NetworkOutput | Estimates) -> dict[str, Any]:
+    held = {name: getattr(record, name) for name in record.__dataclass_fields__}
+    return {name: array for name, array in held.items() if array is not None}
+
+
 
 
 @dataclass(frozen=True, slots=True, eq=False)

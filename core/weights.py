@@ -21,6 +21,7 @@ from .body import Body, load_body
 from .bounded import MALFORMED, is_plain_name, read_json, shortened, told
 from .downloads import CONFIG, downloaded
 from .errors import WeightsError
+from .rotation_tokens import RotationTokens, sizes_from_json
 from .upsample import LearnedSampler
 
 WEIGHTS_FOLDER = Path(__file__).resolve().parent.parent / "assets" / "weights"
@@ -28,6 +29,8 @@ DEFAULT_WEIGHTS = "open-tiny"
 FORMAT_VERSION = 1
 SAMPLER_SHAPE = (1723, 431)
 ONNX_MODEL, TORCH_MODEL = "model.onnx", "model.safetensors"
+VOCABULARY = ("bones_encoder.onnx", "bones_decoder.onnx")
+"""Of weights with a rotation head: rotations to tokens, and back; see `vocabulary.py`."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,6 +53,7 @@ class WeightsBundle:
         scores: as measured by the makers.
         network: the network's own configuration, for the torch runtime; {} where it isn't said.
         digest: sha256 over the model's files and the crops' settings; names the bundle in a take.
+        rotation_tokens: of its rotation head; None where it has none.
     """
 
     folder: Path
@@ -67,6 +71,7 @@ class WeightsBundle:
     scores: dict[str, Any]
     network: dict[str, Any]
     digest: str
+    rotation_tokens: RotationTokens | None = None
 
     @property
     def onnx_file(self) -> Path:
@@ -77,6 +82,12 @@ class WeightsBundle:
     def torch_file(self) -> Path:
         """The parameters for torch."""
         return self.folder / TORCH_MODEL
+
+    @property
+    def vocabulary_files(self) -> tuple[Path, Path]:
+        """The encoder and the decoder of the rotation tokens."""
+        encoder, decoder = VOCABULARY
+        return self.folder / encoder, self.folder / decoder
 
     def learned_sampler(self) -> LearnedSampler | None:
         """The trained 431 -> 1723 layer, or None where the body's sampler is used."""
@@ -163,7 +174,9 @@ def _bundle(folder: Path, config: dict[str, Any]) -> WeightsBundle:
         raise ValueError(f"upsampler {upsampler!r}")
     crops = [config[key] for key in ("input_size", "box_factor", "mean", "std", "body_digest")]
     sums = sorted((name, known["sha256"]) for name, known in config["files"].items())
-    models = [pair for pair in sums if pair[0] in (ONNX_MODEL, TORCH_MODEL)]
+    tokens = _rotation_tokens(config)
+    models = [pair for pair in sums if pair[0] in (ONNX_MODEL, TORCH_MODEL, *(VOCABULARY if tokens else ()))]
+    known = [crops, models] if tokens is None else [crops, models, [tokens.tokens, tokens.codes]]
     mean, std = (tuple(_within(name, value, 0, 1) for value in config[name]) for name in ("mean", "std"))
     if len(mean) != 3 or len(std) != 3 or min(std) <= 0:
         raise ValueError("mean or std")
@@ -182,8 +195,18 @@ def _bundle(folder: Path, config: dict[str, Any]) -> WeightsBundle:
         is_commercial=bool(config["commercial_use"]),
         scores=dict(config.get("scores", {})),
         network=dict(config.get("network", {})),
-        digest=hashlib.sha256(json.dumps([crops, models]).encode()).hexdigest(),
+        digest=hashlib.sha256(json.dumps(known).encode()).hexdigest(),
+        rotation_tokens=tokens,
     )
+
+
+def _rotation_tokens(config: dict[str, Any]) -> RotationTokens | None:
+    """The rotation head that a bundle names, with its vocabulary; None where it names none."""
+    sizes = sizes_from_json(config.get("rotation_tokens"))
+    missing = [name for name in VOCABULARY if name not in config["files"]]
+    if sizes is not None and missing:
+        raise ValueError(f"rotation_tokens without {missing[0]}")
+    return sizes
 
 
 def _within(name: str, value: Any, least: float, most: float) -> float:

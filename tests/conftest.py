@@ -13,6 +13,12 @@ def blob_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_bundle(tmp_path_factory.mktemp("weights") / "blob")
 
 
+@pytest.fixture(scope="session")
+def bone_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with a rotation head and its vocabulary."""
+    return write_bundle(tmp_path_factory.mktemp("weights") / "bones", has_bones=True)
+
+
 @pytest.fixture
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     """A stand-in for Hugging Face, for this test's child processes."""

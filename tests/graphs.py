@@ -19,7 +19,9 @@ from onnx import TensorProto, helper, numpy_helper
 
 from core.body import load_body
 from core.crop import BOX_FACTOR, IMAGENET_MEAN, IMAGENET_STD
+from core.rotation_tokens import sizes_to_json
 from core.runtimes.onnx_runtime import ROW_SHAPES
+from tests import bone_graphs
 
 SIZE = 64
 DARK = 0.35
@@ -128,10 +130,20 @@ def blob_graph(size: int = SIZE) -> onnx.ModelProto:
     return model
 
 
-def write_bundle(folder: Path, **changes: Any) -> Path:
-    """A whole bundle with the blob's graph; `changes` replace fields of config.json."""
+def write_bundle(folder: Path, has_bones: bool = False, **changes: Any) -> Path:
+    """A whole bundle with the blob's graph; `changes` replace fields of config.json.
+
+    Args:
+        folder: to write to.
+        has_bones: give it a rotation head and a vocabulary (`bone_graphs`).
+        changes: by name.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    onnx.save(blob_graph(), folder / "model.onnx")
+    files = [folder / "model.onnx"]
+    onnx.save(bone_graphs.add_head(blob_graph()) if has_bones else blob_graph(), files[0])
+    if has_bones:
+        files += bone_graphs.write_vocabulary(folder)
+        changes.setdefault("rotation_tokens", sizes_to_json(bone_graphs.SIZES))
     body = load_body()
     config = {
         "format_version": 1,
@@ -151,7 +163,7 @@ def write_bundle(folder: Path, **changes: Any) -> Path:
         "scores": {},
         **changes,
     }
-    config.setdefault("files", {"model.onnx": _sum_of(folder / "model.onnx")})
+    config.setdefault("files", {file.name: _sum_of(file) for file in files})
     (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
     return folder
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..errors import MocapError, WeightsError, first_line
 from ..onnx_file import check_onnx
+from ..rotation_tokens import network_shapes
 from ..types import Float, NetworkOutput
 from ..weights import WeightsBundle
 
@@ -21,8 +22,7 @@ PROVIDERS = {
 }
 AUTO = ("CUDAExecutionProvider",)
 """What `auto` tries before the CPU; the others have not been measured and run when asked for."""
-OUTPUTS = tuple(NetworkOutput.__dataclass_fields__)
-ROW_SHAPES = {
+ROW_SHAPES: dict[str, tuple[int, ...]] = {
     "coarse_vertices": (431, 3),
     "joints": (14, 3),
     "weak_camera": (3,),
@@ -33,7 +33,7 @@ ROW_SHAPES = {
     "pose_token_ids": (34,),
     "person_score": (),
 }
-"""Of one crop."""
+"""Of one crop, without a rotation head."""
 ERRORS_ONLY = 3
 WAIT = ("session.intra_op.allow_spinning", "0")
 """Threads that have nothing to do sleep: by default they spin, and take the core from decoding, from Blender and from
@@ -53,6 +53,7 @@ class OnnxRuntime:
             ) from error
         provider, options = _provider(device, onnxruntime.get_available_providers())
         self._file = bundle.onnx_file
+        self._shapes = {**ROW_SHAPES, **network_shapes(bundle.rotation_tokens)}
         self._session = _session(onnxruntime, bundle, [(provider, options), (CPU, {})], threads)
         used = self._session.get_providers()[0]
         self.name = f"onnxruntime {onnxruntime.__version__}"
@@ -65,7 +66,7 @@ class OnnxRuntime:
                 f"(it has {', '.join(onnxruntime.get_available_providers())}): running on the CPU; "
                 "for NVIDIA cards install onnxruntime-gpu[cuda,cudnn] in the engine's Python"
             )
-        missing = set(OUTPUTS) - {output.name for output in self._session.get_outputs()}
+        missing = set(self._shapes) - {output.name for output in self._session.get_outputs()}
         if missing:
             raise WeightsError(
                 f"{bundle.onnx_file}: lacks the outputs {', '.join(sorted(missing))}; export it again"
@@ -74,14 +75,15 @@ class OnnxRuntime:
     def run(self, images: Float) -> NetworkOutput:
         """The network's reading of crops (B, 3, S, S), float32."""
         try:
-            arrays = self._session.run(list(OUTPUTS), {"image": np.ascontiguousarray(images, np.float32)})
+            arrays = self._session.run(list(self._shapes), {"image": np.ascontiguousarray(images, np.float32)})
         except Exception as error:  # its errors share no base class of their own
             raise WeightsError(f"{self._file}: fails on a picture ({first_line(error)}); export it again") from error
-        for name, array in zip(OUTPUTS, arrays, strict=True):
+        for name, array in zip(self._shapes, arrays, strict=True):
             kind, shape = getattr(array, "dtype", np.dtype(object)).kind, np.shape(array)
-            if kind not in "fiu" or shape != (len(images), *ROW_SHAPES[name]):
+            if kind not in "fiu" or shape != (len(images), *self._shapes[name]):
                 raise WeightsError(f"{self._file}: gives {name} as {shape} of kind {kind!r}; export it again")
-        return NetworkOutput(*arrays)
+        return NetworkOutput(**dict(zip(self._shapes, arrays, strict=True)))
+
 
 
 def _provider(device: str, available: list[str]) -> tuple[str, dict[str, Any]]:

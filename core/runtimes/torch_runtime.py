@@ -39,7 +39,9 @@ class TorchRuntime:
         with torch.inference_mode():
             batch = torch.from_numpy(np.ascontiguousarray(images, np.float32)).to(self.device)
             out = self._network(batch)
-        return NetworkOutput(*(part.cpu().numpy() for part in out))
+        names = NetworkOutput.__dataclass_fields__  # a network without a rotation head gives the first of them, or None
+        parts = {name: part.cpu().numpy() for name, part in zip(names, out, strict=False) if part is not None}
+        return NetworkOutput(**parts)
 
 
 def _device(torch: Any, device: str) -> tuple[str, str]:

@@ -13,7 +13,6 @@ import pytest
 
 from core.motion import read_motion
 from core.take import Take
-from core.types import Estimates
 from tests.graphs import walking_blob, write_clip
 from tests.smoke.commands import ROOT, arguments, environment, run_core
 
@@ -138,8 +137,8 @@ def _assert_same(resumed: Take, whole: Take) -> None:
     assert resumed.is_complete and resumed.people == whole.people
     for got, wanted in zip(resumed.persons(), whole.persons(), strict=True):
         np.testing.assert_array_equal(got.frame_index, wanted.frame_index)
-        for name in Estimates.__dataclass_fields__:
-            a, b = getattr(got.estimates, name), getattr(wanted.estimates, name)
+        for name, a in got.estimates.arrays().items():
+            b = getattr(wanted.estimates, name)
             np.testing.assert_allclose(a, b, rtol=SAME_M, atol=SAME_M, err_msg=name)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from core.take import Take
-from core.types import Estimates, PersonTake
+from core.types import PersonTake
 from tests.graphs import write_clip
 from tests.smoke.commands import run_core
 
@@ -46,7 +46,7 @@ def _nothing() -> None:
 
 def arrays_of(person: PersonTake) -> dict[str, bytes]:
     """The bytes of all that a take holds of a person, whatever chunks it came in."""
-    arrays = {name: getattr(person.estimates, name) for name in Estimates.__dataclass_fields__}
+    arrays = person.estimates.arrays()
     arrays |= {"frame_index": person.frame_index, "time_s": person.time_s}
     return {name: np.ascontiguousarray(array).tobytes() for name, array in arrays.items()}
 

@@ -60,8 +60,8 @@ def test_take_written_and_read_is_what_was_added(tmp_path: Path) -> None:
     np.testing.assert_allclose(person.time_s, np.arange(9) / 25)
     for row in range(9):
         wanted = _estimates(row)
-        for name in Estimates.__dataclass_fields__:
-            np.testing.assert_array_equal(getattr(person.estimates, name)[row], getattr(wanted, name)[0])
+        for name, array in wanted.arrays().items():
+            np.testing.assert_array_equal(getattr(person.estimates, name)[row], array[0])
 
 
 def test_take_read_knows_its_origin(tmp_path: Path) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
-
 import numpy as np
 
 from core.runtimes import Runtime
@@ -22,7 +20,7 @@ def run_all(runtime: Runtime, images: Float) -> NetworkOutput:
 
 def joined(parts: list[NetworkOutput]) -> NetworkOutput:
     """Readings one after the other as one."""
-    names = [field.name for field in fields(NetworkOutput)]
+    names = parts[0].arrays()
     return NetworkOutput(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
 
 
