@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -20,7 +20,7 @@ from training.optimizers import OptimizerName, optimizers_for
 from training.parallel import CANCELLED, FlatGradients, StopRequest, World, average_buffers, mean_over_processes
 from training.runlog import RunLog
 from training.schedule import Schedule, learning_rate_factor
-from training.throughput import Meter
+from training.throughput import Meter, PrecisionChoice, precision_on
 
 STOP, CLOCK, SAVE, EVALUATE = range(4)  # the numbers that travel at the end of the gradients
 
@@ -59,8 +59,9 @@ class LoopConfig:
     """Largest norm of the gradient; 0 does not clip."""
     ema_decay: float = 0.998
     """Decay a step of the averaged weights; it starts faster."""
-    precision: Literal["bf16", "fp32"] = "bf16"
-    """bf16 autocast is three to four times as fast where the processor has it."""
+    precision: PrecisionChoice = "auto"
+    """bf16 autocast is three to four times as fast where the processor has it, and slower by more where it has not;
+    "auto" asks the processor."""
     device: str = "cpu"
     """"cpu" or "cuda"."""
     seed: int = 1
@@ -147,6 +148,7 @@ class Trainer:
         if config.samples <= 0 and config.minutes <= 0:
             lacks = " (this stage knows no --epochs)" if config.epochs else ""
             raise ValueError(f"expected --samples or --minutes, got neither{lacks}")
+        config = replace(config, precision=precision_on(world.device, config.precision))
         self.stage, self.config, self.world = stage, config, world
         self.log = RunLog(config.output, world.is_first)
         self.stop = StopRequest()
@@ -155,7 +157,7 @@ class Trainer:
         self.step = self.samples = 0
         before_s = self._resume() if config.resume else 0.0
         self.gradients = FlatGradients(stage.module.parameters(), 4, world.device)
-        self.meter = Meter(world.device, config.precision)
+        self.meter = Meter(world.device, precision_on(world.device, config.precision))
         self.clock = _Clock(config, before_s)
         self.agreed_s = before_s  # the first process's clock, as all know it
         self.sums: dict[str, Tensor] = {}

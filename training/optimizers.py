@@ -16,6 +16,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from training.parallel import World
+from training.throughput import has_fast_bf16
 
 OptimizerName = Literal["adamw", "muon"]
 COEFFICIENTS, ITERATIONS = (3.4445, -4.7750, 2.0315), 5
@@ -36,9 +37,9 @@ def is_inside(name: str, parameter: nn.Parameter) -> bool:
 
 
 def orthogonalised(matrix: Tensor) -> Tensor:
-    """The matrix (m, n) with all singular values near 1, by Newton and Schulz's iteration in bfloat16."""
+    """The matrix (m, n) with all singular values near 1, by Newton and Schulz's iteration, in bfloat16 if fast."""
     a, b, c = COEFFICIENTS
-    x = matrix.bfloat16()
+    x = matrix.bfloat16() if has_fast_bf16(matrix.device) else matrix.float()
     is_tall = x.shape[0] > x.shape[1]
     x = x.T if is_tall else x
     x = x / (x.norm() + 1e-7)

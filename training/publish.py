@@ -116,8 +116,8 @@ def upload(folder: Path, names: list[str], target: Target) -> str:
         made = api.create_commit(target.repository, added, commit_message=message, revision=target.revision)
     except (OSError, RuntimeError, ValueError, errors.HTTPError) as error:
         raise WeightsError(
-            f"{target.repository}: not published ({first_line(error.__cause__ or error)}); files go up as one commit or "
-            "not at all: check the token's permissions and the connection, then run the same command again"
+            f"{target.repository}: not published ({first_line(error.__cause__ or error)}); files go up as one commit "
+            "or not at all: check the token's permissions and the connection, then run the same command again"
         ) from error
     return str(made.oid)
 

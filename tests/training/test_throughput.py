@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
-from training.throughput import Meter, measured_peak
+from training import throughput
+from training.throughput import Meter, Precision, measured_peak, precision_on
 
 CPU = torch.device("cpu")
 
@@ -38,3 +40,12 @@ def test_share_of_the_peak_is_a_hundred_at_the_peak() -> None:
 
 def test_peak_is_measured() -> None:
     assert measured_peak(CPU, "fp32") > 1e8
+
+
+@pytest.mark.parametrize(("is_fast", "chosen"), [(True, "bf16"), (False, "fp32")])
+def test_auto_takes_bfloat16_where_the_processor_has_it(
+    monkeypatch: pytest.MonkeyPatch, is_fast: bool, chosen: Precision
+) -> None:
+    monkeypatch.setattr(throughput, "has_fast_bf16", lambda _device: is_fast)
+    assert precision_on(CPU, "auto") == chosen
+    assert precision_on(CPU, "bf16") == "bf16" and precision_on(CPU, "fp32") == "fp32"

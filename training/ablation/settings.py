@@ -6,7 +6,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+import torch
+
 from core.nets import NetConfig, preset
+from training.throughput import PrecisionChoice, precision_on
 
 PRESET = "tiny"
 TRAIN = "train"
@@ -105,8 +108,8 @@ class AblationConfig:
     """Standard deviations of the noise on the token logits of the arm that has both (Fig. 8)."""
     maps: int = 6
     """People whose occlusion sensitivity is drawn with the whole network of the bundle; 0 draws no such picture."""
-    precision: Literal["bf16", "fp32"] = "bf16"
-    """bf16 autocast is three to four times as fast where the processor has it."""
+    precision: PrecisionChoice = "auto"
+    """bf16 autocast is three to four times as fast where the processor has it; "auto" asks the processor."""
     seed: int = 1
     """Of the first weights and of everything drawn."""
 
@@ -120,7 +123,7 @@ class AblationConfig:
         return self.output / "arms" / arm
 
     def checked(self) -> AblationConfig:
-        """These settings.
+        """These settings, the precision as this processor wants it.
 
         Raises:
             ValueError: they make no sense.
@@ -139,4 +142,4 @@ class AblationConfig:
                 raise ValueError(f"expected --{name} in [0, 1], got {share}")
         if self.lr <= 0 or self.maps < 0 or any(deviation <= 0 for deviation in self.noise):
             raise ValueError("expected --lr and every --noise above 0 and --maps from 0")
-        return self
+        return replace(self, precision=precision_on(torch.device("cpu"), self.precision))

@@ -11,7 +11,7 @@ from training.datasets.mix import open_readers, read_mix
 from training.parallel import World
 from training.stages.paper import RECORD, without_tests
 from training.stages.tokenizer import TokenizerConfig, TokenizerStage
-from training.throughput import Precision
+from training.throughput import PrecisionChoice
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,8 @@ class PaperTokenizerConfig(TokenizerConfig):
     """Largest norm of the gradient; 0 does not clip."""
     ema_decay: float = 0.0
     """Decay a step of averaged weights; 0 for none, as published. The codebook's own average is another matter."""
-    precision: Precision = "fp32"
-    """"fp32" or "bf16"; it is small, and pixels want digits."""
+    precision: PrecisionChoice = "fp32"
+    """Of the products; it is small, and pixels want digits."""
 
 
 class PaperTokenizerStage(TokenizerStage):
