@@ -31,7 +31,7 @@ from torch import Tensor
 
 from core.body import Body, load_body
 from core.crop import normalise
-from core.nets import DeployedNetwork, DeployedOutput, NetConfig, fold, network_for_body, preset
+from core.nets import DeployedNetwork, NetConfig, fold, network_for_body, output_names, preset
 from core.nets.network import Network
 from core.weights import sha256
 from training import bundle, checkpoint
@@ -128,7 +128,8 @@ def write_safetensors(network: Network, path: Path) -> None:
 
 def write_onnx(network: Network, path: Path) -> None:
     """The deployed network as one float32 file with a free batch; what no picture changes is in it as constants."""
-    write_batched(DeployedNetwork(fold(deepcopy(network).eval())).eval(), DeployedOutput._fields, path, network.config)
+    model = DeployedNetwork(fold(deepcopy(network).eval())).eval()
+    write_batched(model, output_names(network.config), path, network.config)
 
 
 def write_batched(model: torch.nn.Module, outputs: Sequence[str], path: Path, config: NetConfig) -> None:
@@ -145,27 +146,33 @@ def write_batched(model: torch.nn.Module, outputs: Sequence[str], path: Path, co
 
 
 def write_graph(
-    model: torch.nn.Module, image: Tensor, free: Mapping[int, Any], outputs: Sequence[str], path: Path
+    model: torch.nn.Module,
+    example: Tensor,
+    free: Mapping[int, Any],
+    outputs: Sequence[str],
+    path: Path,
+    takes: str = "image",
 ) -> None:
     """A module as one file; nothing of this machine stays in it.
 
     Args:
-        model: takes "image", ready to answer.
-        image: an example.
-        free: the image's axes that have no fixed length.
+        model: with one argument, ready to answer.
+        example: of that argument.
+        free: the argument's axes that have no fixed length.
         outputs: names of what the model answers.
         path: of the file.
+        takes: name of the argument.
     """
     with warnings.catch_warnings():  # torch's own: deprecations within the exporter
         warnings.simplefilter("ignore")
         torch.onnx.export(
             model,
-            (image,),
+            (example,),
             path,
-            input_names=["image"],
+            input_names=[takes],
             output_names=list(outputs),
             dynamo=True,
-            dynamic_shapes={"image": dict(free)},
+            dynamic_shapes=(dict(free),),
             opset_version=OPSET,
             external_data=False,
             verbose=False,
@@ -232,7 +239,7 @@ def deviations(folder: Path, network: Network) -> dict[str, float]:
         np.concatenate(parts) for parts in zip(*(session.run(None, {"image": i[None]}) for i in images), strict=True)
     ]
     found = {}
-    for name, a, b, c in zip(DeployedOutput._fields, wanted, together, alone, strict=True):
+    for name, a, b, c in zip(output_names(network.config), wanted, together, alone, strict=True):
         if a.dtype.kind == "i":
             found[name] = max(float((a != b).mean()), float((a != c).mean())) / SHARE_OF_IDS
             continue

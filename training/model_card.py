@@ -70,7 +70,7 @@ def model_card(run: Path, config: Mapping[str, Any], averaged: tuple[Path, float
         config: config.json's content.
         averaged: bundle whose weights count too, and its share; how it was trained is told first.
     """
-    stages = [_stage(each) for each in lineage(run)]
+    stages = [told_stage(each) for each in lineage(run)]
     if averaged is not None:
         bundle, share = averaged
         mean = f"### Mean\n\n{share:.2f} of the weights before {run.name} and {1 - share:.2f} of those after it.\n"
@@ -111,7 +111,8 @@ def lineage(run: Path) -> list[Path]:
     return [*found, run]
 
 
-def _stage(run: Path) -> str:
+def told_stage(run: Path) -> str:
+    """A run's command, length and scores, for a card."""
     events = read_events(run)
     start = first_line(run)
     # logs older than the field "stage" are of these two

@@ -15,6 +15,7 @@ from core.errors import MocapError
 from training.loop import LoopConfig, Trainer
 from training.parallel import FAILED, World, launch
 from training.stages.backbone import BackboneConfig, BackboneStage
+from training.stages.bones import BonesConfig, BonesStage
 from training.stages.classifier import ClassifierConfig, ClassifierStage
 from training.stages.detector import DetectorStage, DetectorTraining
 from training.stages.mesh import MeshConfig, MeshStage
@@ -33,6 +34,7 @@ StageConfig = (
     | Annotated[MeshConfig, tyro.conf.subcommand("mesh")]
     | Annotated[ResearchConfig, tyro.conf.subcommand("research")]
     | Annotated[RotationsConfig, tyro.conf.subcommand("rotations")]
+    | Annotated[BonesConfig, tyro.conf.subcommand("bones")]
     | Annotated[MixedConfig, tyro.conf.subcommand("mixed")]
     | Annotated[PaperTokenizerConfig, tyro.conf.subcommand("paper-tokenizer")]
     | Annotated[PaperClassifierConfig, tyro.conf.subcommand("paper-classifier")]
@@ -49,6 +51,7 @@ STAGES = {
     MeshConfig: MeshStage,
     ResearchConfig: ResearchStage,
     RotationsConfig: RotationsStage,
+    BonesConfig: BonesStage,
     MixedConfig: MixedStage,
     PaperTokenizerConfig: PaperTokenizerStage,
     PaperClassifierConfig: PaperClassifierStage,

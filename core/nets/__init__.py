@@ -5,14 +5,16 @@ Read `config.py` (what can be chosen), `network.py` (how the parts stand togethe
 
 from .config import (
     PRESETS,
+    ROTATION_PRESETS,
     ClassifierConfig,
     NetConfig,
     QuantiserConfig,
+    RotationHeadConfig,
     TokenizerConfig,
     TransformerConfig,
     preset,
 )
-from .deploy import DeployedNetwork, DeployedOutput
+from .deploy import DeployedBones, DeployedNetwork, DeployedOutput, output_names
 from .folding import fold
 from .heatmaps import cell_centres, global_soft_argmax, read_heatmaps
 from .network import (
@@ -32,7 +34,9 @@ __all__ = [
     "FACING_BINS",
     "PART_CLASSES",
     "PRESETS",
+    "ROTATION_PRESETS",
     "ClassifierConfig",
+    "DeployedBones",
     "DeployedNetwork",
     "DeployedOutput",
     "NetConfig",
@@ -43,6 +47,7 @@ __all__ = [
     "PretrainHeads",
     "PretrainOutput",
     "QuantiserConfig",
+    "RotationHeadConfig",
     "TokenizerConfig",
     "TokenizerOutput",
     "TransformerConfig",
@@ -54,6 +59,7 @@ __all__ = [
     "global_soft_argmax",
     "joint_loss",
     "network_for_body",
+    "output_names",
     "preset",
     "project",
     "read_heatmaps",

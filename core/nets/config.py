@@ -116,6 +116,61 @@ class TransformerConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class RotationTokenizerConfig:
+    """Sizes of the tokenizer.
+
+    Attributes:
+        tokens: M, tokens a pose.
+        width: of the convolutions.
+        layers: residual blocks on each side.
+        kernel: tokens that a convolution sees.
+        quantiser: the codebook, the same class as the 2D pose tokenizer's.
+    """
+
+    tokens: int = 40
+    width: int = 96
+    layers: int = 2
+    kernel: int = 3
+    quantiser: QuantiserConfig = field(default_factory=lambda: QuantiserConfig(codes=512, code_dim=128, decay=0.99))
+
+
+ROTATION_PRESETS: dict[str, RotationTokenizerConfig] = {
+    "tiny": RotationTokenizerConfig(),
+    "paper": RotationTokenizerConfig(
+        tokens=160, width=512, layers=3, quantiser=QuantiserConfig(codes=2048, code_dim=256, decay=0.99)
+    ),
+}
+"""`paper` has TokenHMR's 160 tokens of 2048 x 256; `tiny` is for CPUs."""
+
+
+@dataclass(frozen=True, slots=True)
+class RotationHeadConfig:
+    """The head that answers bone rotations (TokenHMR, Sec. 3.3; our own network).
+
+    Attributes:
+        width: of its query and of its mixers.
+        reads: times that the query looks at what the mesh regressor knew.
+        heads: of that look.
+        joint_mixers: mixer layers over the 24 joints.
+        token_mixers: mixer layers over the tokens.
+        channel_hidden: hidden width of the mixers' channel MLPs.
+        token_hidden: hidden width of their token MLPs.
+        answers: "tokens" of the vocabulary, or "rotations" without a vocabulary, to tell what it is worth.
+        tokenizer: whose codes the tokens are.
+    """
+
+    width: int = 128
+    reads: int = 2
+    heads: int = 4
+    joint_mixers: int = 2
+    token_mixers: int = 1
+    channel_hidden: int = 256
+    token_hidden: int = 64
+    answers: Literal["tokens", "rotations"] = "tokens"
+    tokenizer: RotationTokenizerConfig = field(default_factory=RotationTokenizerConfig)
+
+
+@dataclass(frozen=True, slots=True)
 class NetConfig:
     """The whole network.
 
@@ -140,6 +195,7 @@ class NetConfig:
         resnet_width: of ResNet-50's stem; the next is the blocks in its four stages.
         swin_width: of SwinV2-B's first stage; the next is the blocks in its four stages.
         neck_width: of the feature under the heatmaps.
+        rotation_head: bones beside the mesh; None has no such head, and the network is as if there were none.
     """
 
     preset: str = "resnet50"
@@ -171,6 +227,7 @@ class NetConfig:
     classifier: ClassifierConfig = field(default_factory=ClassifierConfig)
     first: TransformerConfig = field(default_factory=lambda: TransformerConfig(512, 2048))
     second: TransformerConfig = field(default_factory=lambda: TransformerConfig(128, 512))
+    rotation_head: RotationHeadConfig | None = None
 
     def __post_init__(self) -> None:
         if not (self.image_tokens or self.pose_tokens):
@@ -189,7 +246,10 @@ class NetConfig:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types; `from_dict` reads them back."""
-        return asdict(self)
+        values = asdict(self)
+        if self.rotation_head is None:
+            del values["rotation_head"]  # bundles without the head stay as they were
+        return values
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> NetConfig:
@@ -205,6 +265,11 @@ class NetConfig:
         for name in ("resnet_depths", "swin_depths"):
             if name in values:
                 parts[name] = tuple(values[name])
+        if values.get("rotation_head"):
+            head = dict(values["rotation_head"])
+            codes = dict(head["tokenizer"])
+            codes["quantiser"] = QuantiserConfig(**codes["quantiser"])
+            parts["rotation_head"] = RotationHeadConfig(**{**head, "tokenizer": RotationTokenizerConfig(**codes)})
         unknown = set(values) - {known.name for known in fields(cls)}
         if unknown:
             raise ValueError(f"unknown network fields: {', '.join(sorted(unknown))}")

@@ -1,4 +1,4 @@
-"""The network as it is shipped: one picture batch in, the nine named arrays of a weights bundle out."""
+"""The network as it is shipped: one picture batch in, the nine named arrays of a weights bundle out, or thirteen."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from .config import LSP_FROM_HEATMAPS, LSP_JOINTS
-from .network import Network
+from .config import LSP_FROM_HEATMAPS, LSP_JOINTS, NetConfig
+from .network import NetOutput, Network
 from .postometro import project
+from .rotation_head import Bones
 
 
 class DeployedOutput(NamedTuple):
@@ -38,6 +39,31 @@ class DeployedOutput(NamedTuple):
     person_score: Tensor
 
 
+class DeployedBones(NamedTuple):
+    """Further outputs of a network with a rotation head.
+
+    Attributes:
+        bone_rotations: (B, 24, 3, 3) local, the root's in the camera's axes, the hands' the identity.
+        bone_betas: (B, 10) shape of that body.
+        bone_token_ids: (B, M, 4) int64, the most likely codes of each token, best first.
+        bone_token_probability: (B, M, 4) theirs.
+    """
+
+    bone_rotations: Tensor
+    bone_betas: Tensor
+    bone_token_ids: Tensor
+    bone_token_probability: Tensor
+
+
+CANDIDATES = 4
+"""Codes told of each token."""
+
+
+def output_names(config: NetConfig) -> tuple[str, ...]:
+    """Names of what a `DeployedNetwork` answers, in order."""
+    return DeployedOutput._fields + (() if config.rotation_head is None else DeployedBones._fields)
+
+
 class DeployedNetwork(nn.Module):
     """A `Network` that answers the bundle's arrays and nothing else."""
 
@@ -45,9 +71,13 @@ class DeployedNetwork(nn.Module):
         super().__init__()
         self.network = network
 
-    def forward(self, image: Tensor) -> DeployedOutput:
-        """(B, 3, S, S) normalised RGB."""
-        out = self.network(image)
+    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
+        """`DeployedOutput` of (B, 3, S, S) normalised RGB, followed by `DeployedBones` where there is a head."""
+        out: NetOutput = self.network(image)
+        found = self._mesh(out, image)
+        return found if out.bones is None else (*found, *_bones(out.bones))
+
+    def _mesh(self, out: NetOutput, image: Tensor) -> DeployedOutput:
         batch, tokens = image.shape[0], self.network.config.tokenizer.tokens
         if out.token_logits is None:
             certainty, ids = image.new_ones(batch, tokens), image.new_zeros(batch, tokens, dtype=torch.int64)
@@ -59,8 +89,7 @@ class DeployedNetwork(nn.Module):
             order = list(LSP_FROM_HEATMAPS)
             joints_2d, confidence = out.heatmap_points[:, order], out.heatmap_confidence[:, order]
         keypoints = out.keypoints if out.keypoints is not None else image.new_zeros(batch, 17, 2)
-        has_person = out.person_logit is not None
-        score = out.person_logit.sigmoid() if has_person else certainty.mean(1)
+        score = certainty.mean(1) if out.person_logit is None else out.person_logit.sigmoid()
         return DeployedOutput(
             out.coarse_vertices,
             out.joints,
@@ -72,3 +101,10 @@ class DeployedNetwork(nn.Module):
             ids,
             score,
         )
+
+
+def _bones(bones: Bones) -> DeployedBones:
+    if bones.token_logits is None:
+        raise ValueError("a bundle's rotation head answers tokens: expected token logits, got None")
+    probability, ids = bones.token_logits.softmax(-1).topk(CANDIDATES, dim=-1)
+    return DeployedBones(bones.rotations, bones.betas, ids, probability)

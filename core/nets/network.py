@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from .body_parts import BodyParts
 from .config import COARSE_VERTICES, NetConfig
 from .heatmaps import HeatmapHead, HeatmapReading, pool_under_heatmaps, read_heatmaps
 from .hrnet import HRNetW48
@@ -25,6 +26,7 @@ from .pose_tokenizer import PoseTokenizer
 from .postometro import QUERIES, MeshOutput, MeshRegressor, PoseModulator
 from .precision import full_precision
 from .resnet import ResNet50
+from .rotation_head import BoneEvidence, Bones, RotationHead
 from .small import SmallBackbone
 from .swin_v2 import SwinV2Base
 from .upsamplers import DenseSampler, LearnedSampler, Triplets, fine_sampler
@@ -66,6 +68,7 @@ class NetOutput(NamedTuple):
         heatmap_points: (B, 19, 2) crop units.
         heatmap_confidence: (B, 19) in [0, 1].
         person_logit: (B,).
+        bones: of the rotation head.
     """
 
     coarse_vertices: Tensor
@@ -78,6 +81,7 @@ class NetOutput(NamedTuple):
     heatmap_points: Tensor | None
     heatmap_confidence: Tensor | None
     person_logit: Tensor | None
+    bones: Bones | None = None
 
 
 class Network(nn.Module):
@@ -97,6 +101,7 @@ class Network(nn.Module):
         self.modulator: PoseModulator | None = parts.get("modulator")
         self.to_intermediate: nn.Module = parts["to_intermediate"]
         self.to_fine: nn.Module | None = parts.get("to_fine")
+        self.rotation_head: RotationHead | None = parts.get("rotation_head")
 
     def forward(self, image: Tensor, pose_tokens: Tensor | None = None, confidence: Tensor | None = None) -> NetOutput:
         """Everything, for a batch of crops.
@@ -141,14 +146,7 @@ class Network(nn.Module):
         self, reading: PoseReading, pose_tokens: Tensor | None = None, confidence: Tensor | None = None
     ) -> NetOutput:
         """The mesh from what `read_pose` saw; see `forward`."""
-        modulated = keypoints = None
-        if self.modulator is not None and self.tokenizer is not None and reading.token_logits is not None:
-            own_tokens, own_confidence = self.tokens(reading.token_logits)
-            pose_tokens = own_tokens if pose_tokens is None else pose_tokens
-            confidence = own_confidence if confidence is None else confidence
-            keypoints = self.tokenizer.decode(pose_tokens)
-            modulated = self.modulator(pose_tokens, confidence)
-        mesh: MeshOutput = self.mesh(reading.features if self.config.image_tokens else None, modulated)
+        mesh, keypoints = self._mesh_and_keypoints(reading, pose_tokens, confidence)
         points = reading.points
         return NetOutput(
             coarse_vertices=mesh.coarse_vertices,
@@ -161,7 +159,25 @@ class Network(nn.Module):
             heatmap_points=None if points is None else points.points,
             heatmap_confidence=None if points is None else points.confidence,
             person_logit=reading.person_logit,
+            bones=None if self.rotation_head is None else self.rotation_head(_evidence(mesh, points)),
         )
+
+    def evidence(self, reading: PoseReading) -> BoneEvidence:
+        """What the rotation head reads: the mesh and what the regressor knew of it."""
+        return _evidence(self._mesh_and_keypoints(reading, None, None)[0], reading.points)
+
+    def _mesh_and_keypoints(
+        self, reading: PoseReading, pose_tokens: Tensor | None, confidence: Tensor | None
+    ) -> tuple[MeshOutput, Tensor | None]:
+        modulated = keypoints = None
+        if self.modulator is not None and self.tokenizer is not None and reading.token_logits is not None:
+            own_tokens, own_confidence = self.tokens(reading.token_logits)
+            pose_tokens = own_tokens if pose_tokens is None else pose_tokens
+            confidence = own_confidence if confidence is None else confidence
+            keypoints = self.tokenizer.decode(pose_tokens)
+            modulated = self.modulator(pose_tokens, confidence)
+        mesh: MeshOutput = self.mesh(reading.features if self.config.image_tokens else None, modulated)
+        return mesh, keypoints
 
     def fine_vertices(self, intermediate: Tensor) -> Tensor:
         """The body's fixed last step: (B, 1723, 3) to (B, 6890, 3)."""
@@ -171,6 +187,17 @@ class Network(nn.Module):
         return vertices
 
 
+def _evidence(mesh: MeshOutput, points: HeatmapReading | None) -> BoneEvidence:
+    second = mesh.second
+    return BoneEvidence(
+        points=torch.cat([mesh.joints, mesh.coarse_vertices], 1),
+        queries=second.queries,
+        memory=torch.cat([second.camera, second.memory], 1),
+        weak_camera=mesh.weak_camera,
+        confidence=None if points is None else points.confidence,
+    )
+
+
 def build_network(
     config: NetConfig,
     adjacency: NDArray[np.bool_],
@@ -178,6 +205,7 @@ def build_network(
     *,
     up_431_to_1723: Sequence[NDArray[Any]] | None = None,
     template: NDArray[np.float32] | None = None,
+    body_parts: BodyParts | None = None,
 ) -> Network:
     """A network with fresh weights.
 
@@ -188,6 +216,7 @@ def build_network(
         up_431_to_1723: rows, columns, values of the body's first sampler; `upsampler="body"` needs it, and a
             learned one starts from it.
         template: (445, 3) 14 joints and 431 vertices at rest, camera axes, relative to the mid-hip.
+        body_parts: which vertices follow which joint; only a rotation head needs it.
     """
     adjacency = np.asarray(adjacency)
     if adjacency.shape != (COARSE_VERTICES, COARSE_VERTICES):
@@ -205,6 +234,11 @@ def build_network(
         parts["person"] = nn.Linear(channels, 1)
     if config.pose_tokens:
         parts |= _pose_parts(config, channels)
+    if config.rotation_head is not None:
+        if body_parts is None:
+            raise ValueError("the rotation head needs the body's parts, got None")
+        has_heatmaps = isinstance(backbone, SmallBackbone)
+        parts["rotation_head"] = RotationHead(config.rotation_head, config.second.width, has_heatmaps, body_parts)
     return Network(config, mesh, backbone, parts)
 
 
@@ -216,6 +250,7 @@ def network_for_body(config: NetConfig, body: Any) -> Network:
         _triplets(body.up_1723),
         up_431_to_1723=_triplets(body.up_431),
         template=body_template(body.v_template, body.lsp_regressor, body.index_431),
+        body_parts=BodyParts.of(body),
     )
 
 

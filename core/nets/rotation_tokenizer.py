@@ -6,49 +6,21 @@ pelvis' orientation is not part of it, nor are the hands, which no body motion t
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .config import QuantiserConfig
+from .config import ROTATION_PRESETS, RotationTokenizerConfig
 from .mixer import TokenLinear
 from .precision import full_precision
 from .quantiser import EmaQuantiser, Quantised
 
+__all__ = ["BODY_JOINTS", "ROTATION_PRESETS", "RotationTokenizer", "RotationTokenizerConfig", "RotationTokens"]
 BODY_JOINTS = 21
 """Joints 1 to 21 of SMPL's 24: all but the pelvis and the two hands."""
 SIX = 6
-
-
-@dataclass(frozen=True, slots=True)
-class RotationTokenizerConfig:
-    """Sizes of the tokenizer.
-
-    Attributes:
-        tokens: M, tokens a pose.
-        width: of the convolutions.
-        layers: residual blocks on each side.
-        kernel: tokens that a convolution sees.
-        quantiser: the codebook, the same class as the 2D pose tokenizer's.
-    """
-
-    tokens: int = 40
-    width: int = 192
-    layers: int = 3
-    kernel: int = 3
-    quantiser: QuantiserConfig = field(default_factory=lambda: QuantiserConfig(codes=512, code_dim=128, decay=0.99))
-
-
-ROTATION_PRESETS: dict[str, RotationTokenizerConfig] = {
-    "tiny": RotationTokenizerConfig(),
-    "paper": RotationTokenizerConfig(
-        tokens=160, width=512, quantiser=QuantiserConfig(codes=2048, code_dim=256, decay=0.99)
-    ),
-}
-"""`paper` has TokenHMR's 160 tokens of 2048 x 256; `tiny` is for CPUs."""
 
 
 class RotationTokens(NamedTuple):
@@ -129,7 +101,7 @@ class RotationTokenizer(nn.Module):
         """Rotations (B, 21, 3, 3) of (soft) tokens (B, M, D)."""
         hidden = self.from_tokens(self.decoder(self.from_codes(tokens)))
         with full_precision(hidden):
-            return matrices_of_six(self.out(hidden.float()) + _no_turn(hidden))
+            return matrices_of_six(self.out(hidden.float()) + no_turn(hidden))
 
     def codes_of(self, indices: Tensor) -> Tensor:
         """Tokens (B, M, D) of token ids (B, M)."""
@@ -149,7 +121,7 @@ def matrices_of_six(six: Tensor) -> Tensor:
     return torch.stack([x, y, torch.linalg.cross(x, y)], dim=-1)
 
 
-def _no_turn(like: Tensor) -> Tensor:
+def no_turn(like: Tensor) -> Tensor:
     """The identity as six numbers."""
     return torch.tensor([1.0, 0.0, 0.0, 0.0, 1.0, 0.0], device=like.device)
 

@@ -9,10 +9,32 @@ import numpy as np
 import torch
 from torch import nn
 
-from core.nets import NetConfig, Network, TransformerConfig, build_network, preset
+from core.nets import (
+    NetConfig,
+    Network,
+    QuantiserConfig,
+    RotationHeadConfig,
+    TransformerConfig,
+    build_network,
+    preset,
+)
+from core.nets.body_parts import BodyParts
+from core.nets.config import RotationTokenizerConfig
 from training.parity_rule import synthetic_adjacency, synthetic_upsample
 
 TEMPLATE = np.random.default_rng(0).normal(0.0, 0.4, (445, 3)).astype(np.float32)
+PARENTS = (-1, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 12, 13, 14, 16, 17, 18, 19, 20, 21)
+PARTS = BodyParts(TEMPLATE[14:], np.random.default_rng(1).dirichlet(np.full(24, 0.1), 431).astype(np.float32), PARENTS)
+"""Every vertex follows a few joints at random."""
+SMALL_HEAD = RotationHeadConfig(
+    width=16,
+    heads=2,
+    channel_hidden=16,
+    token_hidden=8,
+    tokenizer=RotationTokenizerConfig(
+        tokens=6, width=8, layers=1, quantiser=QuantiserConfig(codes=12, code_dim=5, decay=0.99)
+    ),
+)
 Module = TypeVar("Module", bound=nn.Module)
 THIN = TransformerConfig(32, 64, heads=2, encoder_layers=1, decoder_layers=1, dropout=0.0)
 
@@ -49,6 +71,7 @@ def build(config: NetConfig, seed: int = 0) -> Network:
         synthetic_upsample(),
         up_431_to_1723=synthetic_upsample(1723, 431),
         template=TEMPLATE,
+        body_parts=PARTS,
     )
     return network.eval()
 

@@ -14,6 +14,7 @@ from training.pictures.crops import Placement, place_crop
 from training.pictures.labels import parts_of
 
 PIXEL_TOLERANCE = 2e-4  # crop units; float32 over a chain of four products
+MIRRORED_SHAPE = 2e-3  # metres; the store rounds to 0.1 mm, and a mirrored shape is not quite its own mirror
 ALL_STEPS = 3
 
 
@@ -52,6 +53,16 @@ def test_vertices_agree_with_joints_in_every_axis(batch: PictureBatch) -> None:
     for joint, smpl in ((11, 20), (6, 21), (5, 7), (0, 8)):
         about = batch.intermediate_vertices.numpy()[people][:, part == smpl].mean(1)
         assert np.abs(about - batch.lsp_3d.numpy()[people, joint]).max() < 0.14
+
+
+def test_rotations_and_betas_pose_the_labelled_vertices(batch: PictureBatch) -> None:
+    body, people = load_body(), _people(batch)
+    posed = body.pose(batch.rotations.numpy()[people], batch.betas.numpy()[people]).vertices
+    about = posed - (body.lsp_regressor[[2, 3]] @ posed).mean(1, keepdims=True)
+    apart = np.linalg.norm(about[:, body.index_431] - batch.coarse_vertices.numpy()[people], axis=-1)
+    assert batch.has_pose.numpy()[people].all()
+    assert not batch.has_pose[~batch.has_person].any()
+    assert apart.max() < MIRRORED_SHAPE
 
 
 def test_left_is_the_persons_left_in_front_views(batch: PictureBatch) -> None:

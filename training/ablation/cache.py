@@ -1,21 +1,13 @@
-"""What the frozen trunk says of composed pictures, computed once and read by every arm.
-
-CACHE/SET/cache.json     what it was made from
-CACHE/SET/FIELD.npy      one file a field, read by memory map; halves where halves do
-CACHE/SET/written.npy    which batches are there, so that an interrupted run goes on
-"""
+"""What the frozen trunk says of composed pictures, computed once and read by every arm: CACHE/SET/, see `arrays.py`."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
-import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +17,7 @@ from torch import Tensor
 from core.nets.network import Network
 from training import bundle, checkpoint
 from training.ablation.settings import SETS, TRAIN, AblationConfig
+from training.arrays import Arrays, CachedArrays, make_room
 from training.evaluation.rendered import composer_of
 from training.evaluation.runs import BATCH
 from training.parallel import CANCELLED, StopRequest, World
@@ -33,12 +26,11 @@ from training.stages.pictured import PicturedConfig, PicturedModule, PicturedSta
 
 FORMAT = 2
 TRUNK = ("backbone.", "heatmap_head.", "person.", "classifier.", "tokenizer.")
-PICTURES = ("image", "parts", "rest_coordinates")
+PICTURES = ("image", "parts", "rest_coordinates", "rotations", "betas", "has_pose")
 """Fields of a `PictureBatch` that no arm reads; they are empty in a row's labels."""
 LABELS = tuple(field.name for field in fields(PictureBatch) if field.name not in PICTURES)
 HALVES = ("coarse_vertices", "intermediate_vertices")
 LOG_STEPS = 50
-Arrays = dict[str, npt.NDArray[Any]]
 logger = logging.getLogger("training")
 
 
@@ -134,25 +126,8 @@ class TrunkStage(PicturedStage):
         return {name: value.numpy() for name, value in found.items()}
 
 
-class FeatureCache:
+class FeatureCache(CachedArrays):
     """A set's folder, opened."""
-
-    def __init__(self, folder: Path) -> None:
-        """Open what `prepare` made."""
-        arrays = {path.stem: np.load(path, mmap_mode="r+") for path in folder.glob("*.npy")}
-        self.written: npt.NDArray[np.bool_] = arrays.pop("written")
-        self.arrays: Arrays = arrays
-
-    @property
-    def people(self) -> npt.NDArray[np.int64]:
-        """Rows with a person."""
-        return np.flatnonzero(self.arrays["has_person"])
-
-    def put(self, step: int, rows: Mapping[str, npt.NDArray[Any]]) -> None:
-        """Stores a batch."""
-        for name, values in rows.items():
-            self.arrays[name][step * BATCH : (step + 1) * BATCH] = values
-        self.written[step] = True
 
     def rows(self, index: npt.NDArray[np.int64]) -> Rows:
         """Rows (B,) in float32."""
@@ -180,22 +155,7 @@ def prepare(config: AblationConfig) -> None:
         }  # fmt: skip
         if name == TRAIN:
             identity |= {key: getattr(config, key) for key in ("seed", "difficulty", "covered", "tumbled")}
-        folder = config.cache / name
-        told = folder / "cache.json"
-        if not told.is_file():
-            _make_room(folder, steps, trunk.fields(trunk.batch(0, 1.0), with_logits=name != TRAIN))
-            told.write_text(json.dumps(identity, indent=1) + "\n")
-        elif json.loads(told.read_text()) != identity:
-            raise ValueError(f"{folder} was made with other settings: choose another --output or remove that folder")
-
-
-def _make_room(folder: Path, steps: int, example: Arrays) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    for name, values in example.items():
-        shape = (steps * BATCH, *values.shape[1:])
-        np.lib.format.open_memmap(folder / f"{name}.npy", "w+", values.dtype, shape)  # type: ignore[no-untyped-call]
-    np.save(folder / "written.npy", np.zeros(steps, np.bool_))
+        make_room(config.cache / name, steps, trunk.fields(trunk.batch(0, 1.0), with_logits=name != TRAIN), identity)
 
 
 def is_filled(config: AblationConfig) -> bool:

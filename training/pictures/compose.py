@@ -56,6 +56,9 @@ class PictureBatch:
         facing: (B,) yaw of the trunk, 0 towards the camera, positive towards the picture's right.
         has_person: (B,) bool.
         has_mesh: (B,) bool, whether both kinds of vertices are known.
+        rotations: (B, 24, 3, 3) local rotations of the body, the root's in the camera's axes.
+        betas: (B, 10) shape of the body.
+        has_pose: (B,) bool, whether rotations and betas are known.
         has_dense: (B,) bool, whether parts, rest coordinates and facing are known; of a picture of nobody they are.
             Presence is learned from these rows alone: published sets show somebody in every picture.
         person_index: (B,) row in the store.
@@ -76,6 +79,9 @@ class PictureBatch:
     facing: Tensor
     has_person: Tensor
     has_mesh: Tensor
+    rotations: Tensor
+    betas: Tensor
+    has_pose: Tensor
     has_dense: Tensor
     person_index: Tensor
     transl: Tensor
@@ -99,6 +105,9 @@ def empty_batch(count: int, size: int) -> dict[str, npt.NDArray[Any]]:
         "facing": np.zeros(count, np.float32),
         "has_person": np.zeros(count, np.bool_),
         "has_mesh": np.zeros(count, np.bool_),
+        "rotations": np.tile(np.eye(3, dtype=np.float32), (count, BONES, 1, 1)),
+        "betas": np.zeros((count, 10), np.float32),
+        "has_pose": np.zeros(count, np.bool_),
         "has_dense": np.zeros(count, np.bool_),
         "person_index": np.zeros(count, np.int64),
         "transl": np.zeros((count, 3), np.float32),
@@ -325,7 +334,8 @@ class Composer:
             out[name][n] = vertices[mirror] if flip else vertices
         forward = placed.directions(small["forward"][row])
         out["facing"][n] = np.arctan2(forward[0], -forward[2])
-        out["has_person"][n] = out["has_mesh"][n] = True
+        out["has_person"][n] = out["has_mesh"][n] = out["has_pose"][n] = True
+        out["rotations"][n], out["betas"][n] = placed.pose(shard.pose[local]), shard.betas[local]
         out["lsp_3d_weight"][n] = 1
         out["transl"][n] = placed.directions(small["transl"][row])
         out["focal"][n] = small["focal"][row] * self.store.size * placed.scale * 2 / self.size

@@ -9,10 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from core.crop import BOX_FACTOR, BOX_MARGIN
+from training.motions.rotations import mirror_pose, to_matrix
 
 Float = npt.NDArray[np.floating[Any]]
 MAX_ROTATION = np.radians(30)
 TRUNCATED_SHARE = 0.16
+MIRROR_X = np.diag([-1.0, 1.0])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,6 +47,13 @@ class Placement:
         out[..., :2] = vectors[..., :2] @ self.turn.T
         out[..., 2] = vectors[..., 2]
         return out
+
+    def pose(self, rotvec: Float) -> Float:
+        """Local rotations (24, 3, 3) of a body as the crop's camera sees it, from rotation vectors (24, 3)."""
+        rotations = to_matrix(mirror_pose(rotvec) if self.is_flipped else np.asarray(rotvec))
+        turn = self.turn @ MIRROR_X if self.is_flipped else self.turn
+        rotations[0, :2] = turn.astype(np.float32) @ rotations[0, :2]
+        return rotations
 
 
 def opencv_matrix(
