@@ -15,7 +15,7 @@ from .overlay import BoxOverlay
 from .people import Anchor, FoundPerson, box_from_corners, found_in, split_track
 from .properties import first_scene_frame, footage_path, found_people, settings_of, shown_clip
 from .request import QUICK_STEP
-from .scene import counted_people
+from .scene import counted_people, show_frame
 
 FALLBACK_SIZE = (1920, 1080)
 """Of footage that Blender has not opened: a new box starts somewhere, the person types the rest."""
@@ -71,7 +71,7 @@ class MOCAP_OT_show_person(bpy.types.Operator):  # noqa: N801
         settings = settings_of(context.scene)
         first, *others = (Anchor(*held) for held in json.loads(found_people(settings)[self.index].anchors))
         frame = others[0].frame if others and first.frames else first.frame  # a half begins with a box at the jump
-        context.scene.frame_set(first_scene_frame(settings) + frame)
+        show_frame(context.scene, first_scene_frame(settings) + frame)
         return {"FINISHED"}
 
 

@@ -288,9 +288,15 @@ def _shown(
     scene.collection.children.link(collection)
     if settings.matches_scene:
         scene.frame_start, scene.frame_end = first, last
-        scene.frame_set(math.floor(min(person.first_frame for person in people)))
+        show_frame(scene, math.floor(min(person.first_frame for person in people)))
     seen = (clip is not None, motion.camera is not None)
     return BuiltTake(collection.name, making.stage, camera.name, tuple(people), first, last, *seen)
+
+
+def show_frame(scene: bpy.types.Scene, frame: int) -> None:
+    """Go to a frame, the Movie Clip Editors too: `frame_set` alone leaves them where they are."""
+    scene.frame_set(frame)
+    scene.frame_current = frame
 
 
 def _show_person(person: BuiltPerson, scene_range: tuple[int, int]) -> None:

@@ -41,14 +41,15 @@ class XHands:
         yield from _xdotool("click", "--repeat", abs(notches), "--delay", 15, 4 if notches > 0 else 5)
         yield 2 * SETTLE_S
 
-    def drag(self, window, start, end):
-        """Press, move, release."""
+    def drag(self, window, start, end, then=()):
+        """Press, move, do something `then`, release."""
         yield from self.move(window, *start)
         yield from _xdotool("mousedown", 1)
         yield SETTLE_S
         for share in (0.3, 0.6, 0.9, 1.0):
             at = [a + share * (b - a) for a, b in zip(start, end, strict=True)]
             yield from self.move(window, *at)
+        yield from then
         yield from _xdotool("mouseup", 1)
         yield SETTLE_S
 
@@ -100,14 +101,15 @@ class SimulatedHands:
             yield 0.03
         yield SETTLE_S
 
-    def drag(self, window, start, end):
-        """Press, move, release."""
+    def drag(self, window, start, end, then=()):
+        """Press, move, do something `then`, release."""
         yield from self.move(window, *start)
         self._send(window, "LEFTMOUSE", "PRESS")
         yield SETTLE_S
         for share in (0.3, 0.6, 0.9, 1.0):
             at = [a + share * (b - a) for a, b in zip(start, end, strict=True)]
             yield from self.move(window, *at)
+        yield from then
         self._send(window, "LEFTMOUSE", "RELEASE")
         yield SETTLE_S
 
