@@ -74,7 +74,7 @@ def request_from(context: Any) -> Request:
         footage=footage.parent if is_sequence else footage,
         takes=takes_folder(),
         people="all" if is_picked else settings.people,
-        build=BuildSettings(name, tuple(sorted(settings.outputs)), settings.matches_scene, settings.storage == "CACHE"),
+        build=build_settings(settings, name),
         clean_up=clean_up_from(settings),
         weights=preference("weights", ""),
         detector=preference("detector", ""),
@@ -88,6 +88,13 @@ def request_from(context: Any) -> Request:
         boxes=chosen_boxes(scene) if is_picked else "",
         is_commercial_only=preference("is_commercial_only", False),
     )
+
+
+def build_settings(settings: Any, name: str) -> BuildSettings:
+    """What to build, by the scene's choices."""
+    is_cached = settings.storage == "CACHE"
+    outputs = tuple(sorted(settings.outputs))
+    return BuildSettings(name, outputs, settings.matches_scene, is_cached, settings.is_in_place)
 
 
 def full_request(context: Any) -> Request:

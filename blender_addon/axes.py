@@ -45,6 +45,13 @@ def height(points: Float) -> Float:
     return np.asarray(-points[..., 1])
 
 
+def in_place(transl: Float) -> Float:
+    """A way (T, 3) in the camera's axes that goes nowhere: where it begins, it rises and falls; metres."""
+    held = np.array(transl)
+    held[:, [0, 2]] = held[0, [0, 2]]
+    return held
+
+
 def world_to_camera(points: Float) -> Float:
     """Camera coordinates (..., 3) of points (..., 3) in the world's axes; metres."""
     return np.stack([points[..., 0], -points[..., 2], points[..., 1]], axis=-1)

@@ -7,11 +7,11 @@ import bpy
 from bpy.props import StringProperty
 
 from . import session
-from .asked import full_request, why_not
+from .asked import build_settings, full_request, why_not
 from .modal import UNDOABLE, StepsEngine, allowed
 from .properties import settings_of
 from .request import Plan
-from .scene import BuildSettings, counted_people
+from .scene import counted_people
 
 
 class MOCAP_OT_reconstruct(StepsEngine, bpy.types.Operator):  # noqa: N801
@@ -105,8 +105,7 @@ class MOCAP_OT_build_motion(StepsEngine, bpy.types.Operator):  # noqa: N801
         """Nothing for the engine to do."""
         settings = settings_of(context.scene)
         path = Path(bpy.path.abspath(self.filepath))
-        outputs = tuple(sorted(settings.outputs))
-        build = BuildSettings(path.stem, outputs, settings.matches_scene, settings.storage == "CACHE")
+        build = build_settings(settings, path.stem)
         return session.begin(Plan([], title="Building", runs="Building", motion=path, build=build))
 
     def done(self, context: Any, ended: session.Session) -> set[Any]:

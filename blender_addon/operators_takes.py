@@ -16,7 +16,6 @@ from .modal import UNDOABLE, StepsEngine, allowed
 from .preferences import preference
 from .properties import settings_of
 from .request import Plan, camera_of
-from .scene import BuildSettings
 from .strip import UNSURE
 
 MARKER = "unsure"
@@ -147,7 +146,7 @@ def clean_up_plan(context: Any, contacts: Path | None = None) -> Plan:
         runs="The clean-up",
         take=record.take,
         motion=record.motion,
-        build=BuildSettings(name, outputs, is_its_camera, settings.storage == "CACHE"),
+        build=replace(asked.build_settings(settings, name), outputs=outputs, matches_scene=is_its_camera),
         replaces=name,
         python=preference("python", ""),
     )

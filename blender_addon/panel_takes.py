@@ -82,6 +82,7 @@ class CleanUpSection(Section):
         layout.row().prop(settings, "feet", expand=True)
         if settings.feet != "off":
             draw_contacts(layout, context)
+        layout.prop(settings, "is_in_place")
         draw_button(layout, "mocap.clean_up", why_not_clean_up(context), letters(context), icon="MOD_SMOOTH")
 
 

@@ -189,6 +189,11 @@ class MocapSettings(bpy.types.PropertyGroup):
         name="Contacts of my own", description="The feet stand in the frames below, and in no others"
     )
     contacts: CollectionProperty(type=MocapContact)  # type: ignore[valid-type]
+    is_in_place: BoolProperty(  # type: ignore[valid-type]
+        name="In place",
+        description="Hold each person where they begin; they rise and fall, and go nowhere. For loops in game engines: "
+        "the camera then matches the first frame alone",
+    )
     matches_scene: BoolProperty(  # type: ignore[valid-type]
         name="Match scene to footage",
         description="Give the scene the footage's size, frame rate, frame range and camera",

@@ -16,7 +16,7 @@ import math
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import uuid4
@@ -53,12 +53,14 @@ class BuildSettings:
         outputs: mesh, armature or both.
         matches_scene: give the scene the footage's size, frame rate, range and camera.
         is_cached: keep each body's motion in a mesh cache beside the motion's file, not as shape keys in the .blend.
+        is_in_place: hold each person where they begin, as a game engine's walk cycles have it.
     """
 
     name: str
     outputs: tuple[Output, ...] = ("mesh",)
     matches_scene: bool = True
     is_cached: bool = False
+    is_in_place: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +125,8 @@ def build_steps(
     scene_name, fps = scene.name, motion.fps if settings.matches_scene else scene_fps(scene)
     frames = [axes.time_to_scene_frame(person.time_s, fps) for person in motion.persons]
     world = bridge.core_module("moving").in_world(motion)
+    if settings.is_in_place:
+        world = replace(world, persons=[replace(each, transl=axes.in_place(each.transl)) for each in world.persons])
     extent = yield from _extent_steps(motion, world)
     with _unfinished(settings.name, beside if settings.is_cached else None) as making:
         _make_stage(making, extent, settings.name)

@@ -1,4 +1,5 @@
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -49,6 +50,23 @@ def test_cancel_ends_the_child_in_time(tmp_path, monkeypatch, mode: str) -> None
     began = time.monotonic()
     job.cancel()
     assert job.is_cancelling
+    _run(job)
+    assert job.state == "cancelled" and time.monotonic() - began < CANCEL_S
+    assert not _is_alive(job.pid)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a child is stopped by a signal, not on Windows")
+@pytest.mark.parametrize("is_woken", [True, False])
+def test_child_that_sleeps_with_the_machine_goes_on_or_is_cancelled(tmp_path, monkeypatch, is_woken: bool) -> None:
+    job = _run(_job(tmp_path, monkeypatch, "chatty"), lambda job: job.progress.done == 4)
+    os.kill(job.pid, signal.SIGSTOP)
+    _run(job, lambda job: job.silent_s > 0.3)
+    assert job.state == "running"
+    if is_woken:
+        os.kill(job.pid, signal.SIGCONT)
+        _run(job, lambda job: job.silent_s < 0.2)
+    began = time.monotonic()
+    job.cancel()
     _run(job)
     assert job.state == "cancelled" and time.monotonic() - began < CANCEL_S
     assert not _is_alive(job.pid)

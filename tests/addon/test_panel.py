@@ -31,6 +31,7 @@ def test_everything_draws_in_an_empty_scene_and_says_what_to_do(addon, scene) ->
         "No take in this scene yet",
         "Nothing in the queue is waiting",
         "The queue is empty",
+        "The scene has no camera",
     ):
         assert said in text
 

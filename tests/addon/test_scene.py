@@ -17,6 +17,8 @@ from tests.addon.truth import DEMO, true_motion
 FLOAT32_M = 2e-6
 """Coordinates of a few metres in float32, through two object matrices."""
 PROJECTION_PX = 0.01
+MIDDLE_M = 0.02
+"""Of the middle of a body with corrective shapes and one without."""
 SKIN_M = 2e-5
 """Quaternions and bone matrices in float32, eight bones deep."""
 
@@ -156,6 +158,19 @@ def test_skinned_body_moves_as_the_bodys_own_skinning(scene) -> None:
     for row, frame in enumerate((1, 45, 90)):
         expected = axes.camera_to_world(posed.vertices[row]) + stage_offset(built.stage)
         assert np.abs(world_vertices(built.people[0].skinned, frame) - expected).max() < SKIN_M
+
+
+@pytest.mark.parametrize(("output", "tolerance_m"), [("mesh", FLOAT32_M), ("armature", MIDDLE_M)])
+def test_in_place_a_person_rises_and_falls_where_they_begin(scene, output: str, tolerance_m: float) -> None:
+    motion = true_motion()
+    built = build_take(scene, motion, BuildSettings("take", (output,), is_in_place=True))
+    person, seen = motion.persons[0], built.people[0].body or built.people[0].skinned
+    for row in (0, 44, 89):
+        at = [person.transl[0, 0], person.transl[row, 1], person.transl[0, 2]]
+        expected = axes.camera_to_world(person.vertices[row] + at) + stage_offset(built.stage)
+        middle = world_vertices(seen, row + 1).mean(axis=0)
+        assert np.abs(middle - expected.mean(axis=0)).max() < tolerance_m
+    assert np.ptp(person.transl[:, 0]) > 2 * MIDDLE_M  # or in place and on the way were the same
 
 
 def test_armature_has_smpls_bones_upright_at_rest(scene) -> None:

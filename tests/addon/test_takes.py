@@ -4,7 +4,7 @@ from pathlib import Path
 import bpy
 import pytest
 
-from blender_addon import asked, bridge, on_disk, operators_export, operators_takes, panel_takes, session, takes
+from blender_addon import asked, bridge, curves, on_disk, operators_export, operators_takes, panel_takes, session, takes
 from blender_addon.scene import BuildSettings, build_take
 from tests.addon import motions
 from tests.addon.layouts import draw_all
@@ -78,6 +78,14 @@ def test_clean_up_changes_the_output_without_the_network(built) -> None:
     bpy.context.scene.mocap.outputs = {"mesh"}
     bpy.ops.mocap.clean_up()
     assert record().outputs == ("mesh",) and not bpy.data.armatures
+
+
+def test_clean_up_in_place_holds_the_root(built) -> None:
+    bpy.context.scene.mocap.is_in_place = True
+    bpy.ops.mocap.clean_up()
+    across, along, up = curves.existing_curves(bpy.data.objects[record().built.people[0].root])
+    values = [{round(point.co.y, 5) for point in curve.keyframe_points} for curve in (across, along, up)]
+    assert len(values[0]) == len(values[1]) == 1 < len(values[2])
 
 
 def test_failed_clean_up_leaves_the_take(built, monkeypatch) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import pytest
 from core.motion import read_motion
 from core.take import Take
 from tests.graphs import walking_blob, write_clip
-from tests.smoke.commands import ROOT, arguments, environment, run_core
+from tests.smoke.commands import ROOT, arguments, assert_one_sentence, environment, run_core
 
 FRAMES = 1200
 STOP_AFTER = 200
@@ -131,6 +132,20 @@ def test_stopped_run_leaves_a_take_that_resumes_to_the_same(
     assert 0 < stopped.next_frame < FRAMES
     assert run_core(*command).returncode == 0
     _assert_same(Take.open(out), Take.open(take))
+
+
+def test_weights_deleted_while_running_are_not_missed(tmp_path: Path, clip: Path, blob_weights: Path) -> None:
+    weights, out = Path(shutil.copytree(blob_weights, tmp_path / "weights")), tmp_path / "a.take"
+    command = ("reconstruct", clip, "-o", out, "--weights", weights, "--detector", "search", "--progress", "json")
+    child = subprocess.Popen(arguments(*command), cwd=ROOT, env=environment(), stderr=subprocess.PIPE, text=True)
+    assert child.stderr is not None
+    with child.stderr:
+        child.stderr.readline()
+        shutil.rmtree(weights)
+        rest = child.stderr.read()
+    assert child.wait() == 0, rest
+    assert Take.open(out).is_complete
+    assert_one_sentence(run_core(*command), "weights", "give a name, a folder")
 
 
 def _assert_same(resumed: Take, whole: Take) -> None:

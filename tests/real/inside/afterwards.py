@@ -45,7 +45,7 @@ def open_queue(story):
 
 def report_is_copied(story):
     """The cog opens the preferences at the add-on; its last button copies a report."""
-    yield from story.press("preferences.addon_show", at=0.8)
+    yield from story.press("preferences.addon_show", at=0.83)
     windows = lambda: [w for w in bpy.context.window_manager.windows  # noqa: E731
                        if any(a.type == "PREFERENCES" for a in w.screen.areas)]  # fmt: skip
     yield from story.until(windows, "the preferences open")

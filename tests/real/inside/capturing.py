@@ -13,8 +13,6 @@ from story import BUSY_S, NAME, OUT, TAB
 
 A_CHUNK = 24
 """Frames after which some are on disk."""
-A_MOMENT = 10
-"""Looks at the engine's progress, until the bar shows some."""
 CANCEL_S = 2.0
 """What the add-on promises, the time apart in which a window without a GPU draws and hears nobody."""
 IN_CHILD = """
@@ -161,7 +159,7 @@ def same_button_resumes(story):
     while running.state == "running":
         assert time.monotonic() - began < BUSY_S
         if running.job.progress.stage == "estimate":
-            if len(firsts) == A_MOMENT:
+            if not firsts:
                 subprocess.Popen([OUT / "shot", "running"], stdout=subprocess.DEVNULL)
             firsts.append(running.job.progress.first)
         yield 0.02

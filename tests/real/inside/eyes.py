@@ -26,7 +26,7 @@ def region_of(area, kind):
 def under_mouse(window, area, region):
     """The button under the mouse, as Python would write it; empty where there is none."""
     manager = bpy.context.window_manager
-    with bpy.context.temp_override(window=window, screen=window.screen, area=area, region=region):
+    with bpy.context.temp_override(window=window, area=area, region=region):  # a screen may be a temporary one
         for ask, options in ((bpy.ops.ui.copy_python_command_button, {}),
                              (bpy.ops.ui.copy_data_path_button, {"full_path": True})):  # fmt: skip
             manager.clipboard = ""

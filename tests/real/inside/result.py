@@ -97,7 +97,7 @@ def motion_goes_on_my_rig(story):
     """A Rigify human metarig, made beforehand, gets an action of its own."""
     import addon_utils
 
-    addon_utils.enable("rigify")
+    addon_utils.enable("rigify", default_set=True)
     with bpy.context.temp_override(window=story.window, area=story.area, region=region_of(story.area, "WINDOW")):
         bpy.ops.object.armature_human_metarig_add()
     rig = bpy.context.view_layer.objects.active
