@@ -44,24 +44,33 @@ def open_queue(story):
 
 
 def report_is_copied(story):
-    """The cog opens the preferences at the add-on; its last button copies a report."""
+    """The cog opens the preferences at the add-on; the engine is checked, and the last button copies a report."""
     yield from story.press("preferences.addon_show", at=0.83)
     windows = lambda: [w for w in bpy.context.window_manager.windows  # noqa: E731
                        if any(a.type == "PREFERENCES" for a in w.screen.areas)]  # fmt: skip
     yield from story.until(windows, "the preferences open")
     yield 2.0
-    window = windows()[0]
-    area = next(a for a in window.screen.areas if a.type == "PREFERENCES")
-    x, y = yield from story.eyes.find(window, area, "mocap.copy_report", kind="WINDOW", at=0.6)
+    window, last = windows()[0], story.run()
+    yield from press_in_preferences(story, window, "mocap.check_engine")
+    yield from story.until(lambda: story.run() is not last, "the engine is asked")
+    yield from story.until_ended()
+    yield from story.shot("preferences")
     bpy.context.window_manager.clipboard = ""
-    yield from story.hands.click(window, x, y)
+    yield from press_in_preferences(story, window, "mocap.copy_report")
     yield from story.until(lambda: bpy.context.window_manager.clipboard, "something is copied")
     text = bpy.context.window_manager.clipboard
-    assert f"Blender {bpy.app.version_string}" in text and "ready" in text, text
+    assert all(said in text for said in (f"Blender {bpy.app.version_string}", "ready", "onnxruntime")), text
     (OUT / "report.txt").write_text(text)
     with bpy.context.temp_override(window=window):
         bpy.ops.wm.window_close()
     yield 1.0
+
+
+def press_in_preferences(story, window, wanted):
+    """Find a button there and click it."""
+    area = next(a for a in window.screen.areas if a.type == "PREFERENCES")
+    x, y = yield from story.eyes.find(window, area, wanted, kind="WINDOW", at=0.6)
+    yield from story.hands.click(window, x, y)
 
 
 def file_keeps_the_choices(story):

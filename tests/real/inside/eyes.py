@@ -7,7 +7,7 @@ by line, as an eye would, until the button is under it.
 
 import bpy
 
-LINE_PX = 13
+LINE_PX = 16
 """Less than a button's height, so that none is stepped over."""
 NOTCH_PX = 40
 """What one notch of the wheel moves a region, roughly: what it did move is looked up."""
