@@ -150,6 +150,9 @@ class MOCAP_OT_draw_box(bpy.types.Operator):  # noqa: N801
     bl_label = "Draw a box"
     bl_options = UNDOABLE
 
+    index: IntProperty(  # type: ignore[valid-type]
+        description="Of the box that it takes the place of", default=-1, options={"HIDDEN", "SKIP_SAVE"}
+    )
     _overlay: BoxOverlay | None = None
     _from: tuple[float, float] | None = None
 
@@ -182,7 +185,7 @@ class MOCAP_OT_draw_box(bpy.types.Operator):  # noqa: N801
             if box is None:
                 self.report({"WARNING"}, "The box is empty: drag from one corner of the person to the other")
                 return self._end(context, {"CANCELLED"})
-            add_box(context.scene, box)
+            place_box(context.scene, box, self.index)
             return self._end(context, {"FINISHED"})
         return {"RUNNING_MODAL"}
 
@@ -258,9 +261,25 @@ def add_box(scene: bpy.types.Scene, box: list[int]) -> None:
     letters = (chr(ord("a") + number) for number in range(26))
     item = settings.boxes.add()
     item.person_id = next((letter for letter in letters if letter not in taken), "z")
-    item.frame = max(1, scene.frame_current - first_scene_frame(settings) + 1)
+    item.frame = max(1, frame_shown(scene) + 1)
     item.corner, item.size = box[:2], box[2:]
     settings.people = "picked"
+
+
+def place_box(scene: bpy.types.Scene, box: list[int], index: int) -> None:
+    """Put a box that was drawn on the current frame: in place of one that is there, else as a new person's.
+
+    Args:
+        scene: whose choices.
+        box: x, y, width, height; pixels of the footage.
+        index: of the box that it takes the place of; any other number for none.
+    """
+    settings = settings_of(scene)
+    if not 0 <= index < len(settings.boxes):
+        add_box(scene, box)
+        return
+    item = settings.boxes[index]
+    item.frame, item.corner, item.size = max(1, frame_shown(scene) + 1), box[:2], box[2:]
 
 
 CLASSES = (

@@ -79,6 +79,7 @@ def draw_box(layout: Any, box: Any, index: int) -> None:
     row = column.row(align=True)
     row.prop(box, "person_id", text="")
     row.prop(box, "frame")
+    row.operator("mocap.draw_box", text="", icon="GREASEPENCIL").index = index
     row.operator("mocap.remove_box", text="", icon="X").index = index
     for name in ("corner", "size"):
         row = column.row(align=True)

@@ -6,7 +6,7 @@ import bpy
 import numpy as np
 import pytest
 
-from blender_addon import asked, panel_people, people, portraits, preferences, properties, session
+from blender_addon import asked, operators_people, panel_people, people, portraits, preferences, properties, session
 from blender_addon.request import QUICK_STEP
 from core.types import Estimates, PersonTake
 from tests.addon.layouts import draw_all
@@ -84,6 +84,24 @@ def test_new_boxes_get_names_of_their_own(ready) -> None:
     for _ in range(3):
         bpy.ops.mocap.add_box()
     assert [box.person_id for box in scene.mocap.boxes] == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("index", [-1, 2])
+def test_drawn_box_of_no_row_is_somebody_new(ready, index: int) -> None:
+    scene = ready("good")
+    for number in (1, 2):
+        operators_people.place_box(scene, [number, 2, 3, 4], index)
+    assert [(box.person_id, box.corner[0]) for box in scene.mocap.boxes] == [("a", 1), ("b", 2)]
+
+
+def test_box_drawn_again_stays_the_persons_own(ready) -> None:
+    scene = ready("good")
+    operators_people.place_box(scene, [1, 2, 3, 4], -1)
+    scene.mocap.boxes[0].person_id = "Anna"
+    scene.frame_set(9)
+    operators_people.place_box(scene, [5, 6, 7, 8], 0)
+    (box,) = scene.mocap.boxes
+    assert (box.person_id, box.frame, box.corner[:], box.size[:]) == ("Anna", 9, (5, 6), (7, 8))
 
 
 def _find(scene, name: str, frame: int) -> None:

@@ -104,6 +104,10 @@ def box_is_drawn(story):
     drawn = story.settings.boxes[0]
     asked, at = ends(box), ends((*drawn.corner, *drawn.size))
     assert overlap(at, asked) > 0.9 and drawn.frame == frame + 1, f"drawn {at}, asked for {asked}"
+    yield from story.press("mocap.draw_box(index=0", at=0.74, area=area)
+    yield from story.hands.drag(story.window, *[(x + 20, y + 10) for x, y in corners])
+    yield from story.until(lambda: story.settings.boxes[0].corner[0] > at[0] + 10, "the box has moved")
+    assert len(story.settings.boxes) == 1
     yield from story.press("mocap.remove_box", at=0.8, area=area)
     yield from story.until(lambda: not story.settings.boxes, "the box is gone")
     area.type = "VIEW_3D"
