@@ -34,7 +34,7 @@ class Cut(NamedTuple):
 
 PICTURES = {
     "blender-panel.png": [Cut("footage_is_opened")],
-    "blender-people.png": [Cut("people_are_found", (996, 520, 1280, 772))],
+    "blender-people.png": [Cut("box", (996, 494, 1250, 748))],
     "blender-box.jpg": [Cut("box")],
     "blender-progress.png": [
         Cut("running", (996, 100, 1250, 510)),
@@ -42,7 +42,7 @@ PICTURES = {
     ],
     "blender-result.jpg": [Cut("person_is_where_the_footage_shows_it")],
     "blender-steps.png": [Cut("feet_are_locked", (996, 100, 1250, 772)), Cut("queue_runs_two", (996, 100, 1250, 772))],
-    "blender-preferences.png": [Cut("report_is_copied")],
+    "blender-preferences.png": [Cut("preferences", (592, 0, 1280, 565))],
 }
 PICTURES_52 = {"blender-5.2.jpg": [Cut("feet_are_locked")]}
 

@@ -54,6 +54,7 @@ def report_is_copied(story):
     yield from press_in_preferences(story, window, "mocap.check_engine")
     yield from story.until(lambda: story.run() is not last, "the engine is asked")
     yield from story.until_ended()
+    yield from story.aside()
     yield from story.shot("preferences")
     bpy.context.window_manager.clipboard = ""
     yield from press_in_preferences(story, window, "mocap.copy_report")
@@ -83,6 +84,7 @@ def file_keeps_the_choices(story):
     yield 0.5
     story.settings.draft_step, story.settings.quality = 5, "DRAFT"
     yield from story.press("mocap.reconstruct")
+    yield from story.until(lambda: story.part("session").is_running(), "the run starts")
     yield from story.until(lambda: story.run().job.progress.done > 0 or story.run().state != "running", "it runs", 120)
     child = story.run().job.pid
     assert story.run().state == "running", story.run().error

@@ -69,6 +69,7 @@ def _steps(story, tells_all):
             problem = f"{type(error).__name__}: {error}"
             traceback.print_exc()
         _say(step=step.__name__, ok=not problem, seconds=round(time.monotonic() - began, 1), problem=problem)
+        yield from story.aside()
         yield from story.shot(step.__name__)
         if problem:
             code = 1
