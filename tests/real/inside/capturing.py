@@ -13,8 +13,6 @@ from story import BUSY_S, NAME, OUT, TAB
 
 A_CHUNK = 24
 """Frames after which some are on disk."""
-A_FEW = 8
-"""After which the bar is worth a picture."""
 CANCEL_S = 2.0
 """What the add-on promises, the time apart in which a window without a GPU draws and hears nobody."""
 IN_CHILD = """
@@ -135,7 +133,7 @@ def escape_cancels_in_time(story):
     yield from story.over_view()
     began, shot = time.monotonic(), None
     while running.job.progress.stage != "estimate" or running.job.progress.done <= A_CHUNK:
-        if running.job.progress.stage == "estimate" and running.job.progress.done > A_FEW and shot is None:
+        if running.job.progress.stage == "estimate" and shot is None:
             shot = subprocess.Popen([OUT / "shot", "running"], stdout=subprocess.DEVNULL)
         assert running.state == "running", f"{running.state} before it could be cancelled: {running.error}"
         assert time.monotonic() - began < BUSY_S, "no frames"
