@@ -1,5 +1,6 @@
 """What a person chooses for a reconstruction; kept in the scene, so in the .blend."""
 
+import os
 from typing import Any
 
 import bpy
@@ -218,11 +219,11 @@ def settings_of(scene: bpy.types.Scene) -> Any:
 
 
 def footage_path(settings: Any) -> str:
-    """The chosen footage as an absolute path, or empty where nothing is chosen."""
+    """The chosen footage as an absolute path, the same before and after saving; empty where nothing is chosen."""
     chosen = {"FILE": settings.footage, "SEQUENCE": settings.folder}.get(settings.source, "")
     if settings.source == "CLIP":
         chosen = settings.clip.filepath if settings.clip else ""
-    return bpy.path.abspath(chosen) if chosen else ""
+    return os.path.normpath(bpy.path.abspath(chosen)) if chosen else ""
 
 
 def found_people(settings: Any) -> list[Any]:

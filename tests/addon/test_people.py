@@ -126,6 +126,17 @@ def test_shown_person_is_on_the_frame(ready) -> None:
     assert "Frames 0 to 0" in draw_all(panel_people.SECTIONS, bpy.context).texts()
 
 
+def test_found_people_are_kept_when_the_file_is_saved_elsewhere(ready, tmp_path) -> None:
+    scene = ready("good")
+    scene.mocap.footage = str(shutil.copy(DEMO / "clip.mp4", tmp_path))
+    bpy.ops.mocap.open_clip()
+    _find(scene, "1", 4)
+    (tmp_path / "shots").mkdir()
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "shots" / "shot.blend"), relative_remap=True)
+    assert scene.mocap.clip.filepath.startswith("//..")
+    assert [person.person_id for person in properties.found_people(scene.mocap)] == ["1"]
+
+
 def test_found_people_are_forgotten_with_the_footage(ready) -> None:
     scene = ready("good")
     _find(scene, "1", 4)

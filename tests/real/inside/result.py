@@ -4,7 +4,7 @@ import struct
 
 import bpy
 from eyes import region_of
-from story import OUT
+from story import BUSY_S, OUT
 
 
 def assert_take_stands(story):
@@ -108,6 +108,10 @@ def motion_goes_on_my_rig(story):
     yield from story.over_view()  # over a field of the dialog, Enter would be for the field
     yield from story.hands.key(story.window, "RET")
     yield from story.until(lambda: rig.animation_data and rig.animation_data.action, "the rig gets an action")
+    is_keyed = lambda: "MOCAP_OT_apply_to_rig" not in {  # noqa: E731
+        operator.bl_idname for operator in story.window.modal_operators
+    }
+    yield from story.until(is_keyed, "the action is written", BUSY_S)
     action, bone = rig.animation_data.action, rig.pose.bones["upper_arm.L"]
     scene, directions = story.window.scene, []
     for frame in (int(action.frame_range[0]), int(sum(action.frame_range) / 2), int(action.frame_range[1])):
