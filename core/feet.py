@@ -3,7 +3,9 @@
 Both feet are decided together over the whole clip (Viterbi): a foot that moves costs to be held, being in the air
 costs while somebody could stand, and so does every change, which is the hysteresis. What counts as still is taken
 from the clip: somebody who walks has a foot down at almost any time, so the slower foot's speed tells how badly a
-standing foot is read.
+standing foot is read. The slower of two feet is the likelier to stand: of somebody who walks along the line of sight
+the network draws the strides too short (a quarter to two thirds of the true ones), so that a standing foot slides
+with the hips, and only less than the other. What is found is widened a little, since speeds are read blurred.
 
 The root is left where it is: hips give way only as far as a leg is too short. Works in the frame of a camera
 that stands, or in the world where it moves, y taken to point down in both. Where the camera moves and nobody
@@ -15,7 +17,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from scipy.ndimage import gaussian_filter1d, maximum_filter1d
+from scipy.ndimage import binary_dilation, gaussian_filter1d, maximum_filter1d
 from scipy.spatial.transform import Rotation
 
 from .contacts import runs
@@ -29,11 +31,13 @@ LEGS = ((1, 4, 7, 10), (2, 5, 8, 11))
 """SMPL's hip, knee, ankle and toes, left and right."""
 STILL_M_S = 0.25
 """A foot slower than this may stand, in any clip."""
-STILL_SHARE = 0.25
+STILL_SHARE = 0.5
 """The same as a share of the clip's fast steps (90th percentile): where these are fast, a standing foot that is read
 badly seems to move too. To it comes the median speed of the slower foot, which is that misreading itself."""
-STILL_MOST = 0.5
+STILL_MOST = 0.6
 """Of the fast steps, at most: two feet that move alike don't stand."""
+FASTER_COST = 6.0
+"""Of holding the foot that is faster than the other by the clip's fast steps; so much for holding the slower one."""
 FLIGHT_COST = 1.0
 """Of no foot down though one is low enough, against 1 for a foot that is lifted though quite still."""
 DOUBT_COST = 3.0
@@ -52,6 +56,8 @@ FLIGHT_S = 0.3
 BELOW_HIPS_M = 0.35
 """Feet higher than this below the hips carry nobody."""
 SHORTEST_S = 0.1
+WIDEN_S = 0.035
+"""By which each contact begins earlier and ends later than it is read."""
 MOST_M = {"auto": 0.1, "lock": np.inf}
 """By which a foot is moved at most: what needs more is more often a wrong contact."""
 STRETCH = 0.998
@@ -84,12 +90,14 @@ def find_contacts(bones: Float, time_s: Float, eye: Float = AT_ORIGIN) -> Bool:
     lowest = maximum_filter1d(feet[..., 1].max(1), 2 * round(FLIGHT_S / step_s) + 1, mode="nearest")[:, None]
     is_low = (lowest - feet[..., 1] < NEAR_FLOOR_M) & (feet[..., 1] - bones[:, :1, 1] > BELOW_HIPS_M)
     held = np.minimum((speed / still) ** 2 - 1, DOUBT_COST)
+    held += FASTER_COST * np.clip((speed - speed[:, ::-1]) / max(fast, STILL_M_S), -1, 1)
     stands = _cheapest(np.where(is_low, held, np.inf), FLIGHT_COST * is_low.any(1), CHANGE_S / step_s)
     for foot in range(2):
         for first, last in runs(stands[:, foot]):
             if time_s[last] - time_s[first] < SHORTEST_S:
                 stands[first : last + 1, foot] = False
-    return stands
+    wider = np.ones((2 * round(WIDEN_S / step_s) + 1, 1), bool)
+    return np.asarray(binary_dilation(stands, wider) & is_low)
 
 
 def _seen_speed(feet: Float, time_s: Float, eye: Float, blur_frames: float) -> Float:

@@ -57,9 +57,29 @@ def test_feet_alternate_though_both_seem_to_move() -> None:
     assert (contacts == ~swings).mean() > 0.8
 
 
+def test_slower_foot_stands_where_strides_are_drawn_short() -> None:
+    """Away from the camera at 1.3 m/s, each leg swung by a quarter of that: both feet slide along the line of sight."""
+    swings = (np.arange(60) // 15 % 2 == 0)[:, None] == [True, False]
+    posed = standing(np.zeros(60), np.zeros(60))
+    posed[:, :, 2] += 1.3 * TIMES_S[:, None]
+    for foot, (_, _, *part) in enumerate(LEGS):
+        swung = np.cumsum(np.where(swings[:, foot], 0.33, -0.33) / 30)
+        posed[:, part, 2] += swung[:, None]
+    contacts = find_contacts(posed, TIMES_S)
+    assert (contacts == ~swings).mean() > 0.85
+
+
+def test_contact_begins_a_little_before_it_is_read() -> None:
+    moves = np.where(TIMES_S < 1, 2.0, 0.0)
+    contacts = find_contacts(standing(np.cumsum(moves) / 30, 2 * TIMES_S), TIMES_S)
+    first = int(np.flatnonzero(contacts[:, 0])[0])
+    assert TIMES_S[first] < 1.0 + 1 / 30
+    assert contacts[first:, 0].all()
+
+
 def test_run_has_a_flight() -> None:
-    posed = standing(3.0 * TIMES_S, 3.0 * TIMES_S)
-    assert not find_contacts(posed, TIMES_S).any()
+    across = 3.0 * (TIMES_S - TIMES_S.mean())
+    assert not find_contacts(standing(across, across), TIMES_S).any()
 
 
 def test_contact_lasts_through_a_tremor_between_the_two_speeds() -> None:

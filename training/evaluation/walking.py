@@ -81,6 +81,18 @@ MORE_WALKS = (
     Walk("new-3", "ce/walking_48", 280, 4.8, 23),
     Walk("new-4", "ce/walking_47", 350, 5.0, 24),
 )
+LAST_WALKS = (
+    Walk("last-away", "ce/walking_17", 5, 5.6, 31),
+    Walk("last-away-fast", "ce/walking_43", 340, 5.8, 32),
+    Walk("last-towards", "ce/walking_37", 190, 6.2, 33),
+    Walk("last-across", "amc/02_01", 100, 4.8, 34),
+    Walk("last-askew", "ce/walking_33", 40, 5.4, 35),
+    Walk("last-turning", "amc/03_03", 215, 6.5, 36),
+    Walk("last-jog", "amc/02_03", 130, 5.5, 37),
+    Walk("last-run", "ce/running_2", 80, 6.0, 38),
+    Walk("last-stands", "ce/directing_traffic_1", 200, 4.5, 39),
+    Walk("last-signals", "ce/basketball_signal_1", 150, 4.0, 40),
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
