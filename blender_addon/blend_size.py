@@ -1,4 +1,4 @@
-"""How large a .blend gets by a take, told before it is built or saved."""
+"""How large a .blend gets by a take, and how long Blender waits for its shape keys: told before it is built or saved."""
 
 from __future__ import annotations
 
@@ -17,6 +17,10 @@ _CURVE_KEY_BYTES = 71
 _ROOT_CURVES, _MOTION_CURVES, _SKELETON_CURVES = 3, 1, 24 * 4 + 3
 _BODY_BYTES, _SKELETON_BYTES = 0.79e6, 1.3e6
 """Measured in bpy 4.2 and 5.0: a mesh without its motion; bones, and the mesh skinned to them."""
+_WAIT_S_A_BYTE = 0.77e-9
+"""Blender copies the keys when they are first shown, and again into the undo step: 0.57 s each for 3,000 frames of three
+people (`tests.bench ui`)."""
+_LONG_WAIT_S = 0.1
 
 
 def blend_bytes(frame_counts: list[int], outputs: tuple[str, ...] | set[str], is_cached: bool) -> float:
@@ -45,6 +49,20 @@ def size_text(context: Any) -> str:
     return (
         f"{whose}: {keys:.0f} MB in the .blend with shape keys; "
         f"{cached:.0f} MB with a mesh cache, and {beside:.0f} MB beside the take"
+    )
+
+
+def wait_text(context: Any) -> str:
+    """What shape keys of this length cost the person who clicks; nothing where Blender hardly waits."""
+    settings = settings_of(context.scene)
+    counts, _ = _frame_counts(context)
+    key_bytes = sum(counts) * _KEY_BYTES
+    wait_s = key_bytes * _WAIT_S_A_BYTE
+    if "mesh" not in settings.outputs or settings.storage == "CACHE" or wait_s <= _LONG_WAIT_S:
+        return ""
+    return (
+        f"{key_bytes / MEGABYTE:.0f} MB of shape keys: Blender stands still for about {wait_s:.1f} s when they are first "
+        "shown, and again for the undo step. A mesh cache avoids both"
     )
 
 

@@ -124,12 +124,14 @@ class OutputSection(Section):
 
 
 def draw_storage(layout: Any, context: Any) -> None:
-    """Where the mesh's motion is kept, how large that gets, and a cache that is missing."""
+    """Where the mesh's motion is kept, how large that gets and how long it takes, and a cache that is missing."""
     settings, width = settings_of(context.scene), letters(context)
     if "mesh" in settings.outputs:
         layout.row().prop(settings, "storage", expand=True)
     if size := blend_size.size_text(context):
         draw_text(layout, size, width, "INFO")
+    if wait := blend_size.wait_text(context):
+        draw_text(layout, wait, width, "TIME")
     if problem := missing_text(context):
         draw_text(layout, problem, width, "ERROR")
         layout.operator("mocap.repair_cache", icon="FILE_REFRESH")

@@ -179,3 +179,15 @@ def test_panel_tells_both_sizes(addon, scene, tmp_path) -> None:
     built_of(scene, motions.motion(), tmp_path)
     said = draw_all(addon.SECTIONS, bpy.context).texts()
     assert "2 MB in the .blend with shape keys;" in said and "1 MB beside the take" in said
+
+
+def test_panel_tells_before_building_how_long_shape_keys_hold_blender_up(addon, scene) -> None:
+    settings = scene.mocap
+    settings.outputs, settings.storage = {"mesh"}, "KEYS"
+    settings.frames, settings.first, settings.last = "CUSTOM", 1, 3000
+    said = draw_all(addon.SECTIONS, bpy.context).texts()
+    assert "250 MB of shape keys: Blender stands still for about 0.2 s" in said and "A mesh cache avoids both" in said
+    settings.storage = "CACHE"
+    assert "stands still" not in draw_all(addon.SECTIONS, bpy.context).texts()
+    settings.storage, settings.last = "KEYS", 1000
+    assert "stands still" not in draw_all(addon.SECTIONS, bpy.context).texts()

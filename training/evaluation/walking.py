@@ -169,13 +169,19 @@ def main(arguments: list[str] | None = None) -> int:
     """Prints the table; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m training.evaluation.walking", description=__doc__)
     parser.add_argument("--motions", type=Path, required=True, help="motion file with the clips named in this module")
-    parser.add_argument("--more", action="store_true", help="ten more walks; fresh-1 and the new not tuned on")
+    parser.add_argument("--more", action="store_true", help="ten more walks; see docs/results.md for those tuned on")
+    parser.add_argument("--last", action="store_true", help="ten more still, with a jog, a run and two who stand")
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="of all three sets, those of these names")
     parser.add_argument("--ways", nargs="+", choices=tuple(WAYS), default=tuple(WAYS), help="default: all four")
     parser.add_argument("-o", "--out", type=Path, required=True, help="folder for the films and takes")
     options = parser.parse_args(arguments)
     print(f"{'':<20}" + "".join(f"{column:>13}" for column in COLUMNS))
     rows: dict[str, list[tuple[float, ...]]] = {way: [] for way in options.ways}
-    walks = WALKS + (MORE_WALKS if options.more else ())
+    walks = WALKS + (MORE_WALKS if options.more else ()) + (LAST_WALKS if options.last else ())
+    if options.only:
+        walks = tuple(walk for walk in WALKS + MORE_WALKS + LAST_WALKS if walk.name in options.only)
+        if len(walks) < len(set(options.only)):
+            parser.error(f"--only: known are {', '.join(walk.name for walk in WALKS + MORE_WALKS + LAST_WALKS)}")
     try:
         for name, values in measure(walks, options.motions, options.out, options.ways):
             rows[name.rsplit(", ", maxsplit=1)[-1]].append(values)
