@@ -1,4 +1,4 @@
-"""How large a .blend gets by a take, and how long Blender waits for its shape keys: told before it is built or saved."""
+"""How large a .blend gets by a take, and how long Blender waits for its shape keys, told before it is built."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _ROOT_CURVES, _MOTION_CURVES, _SKELETON_CURVES = 3, 1, 24 * 4 + 3
 _BODY_BYTES, _SKELETON_BYTES = 0.79e6, 1.3e6
 """Measured in bpy 4.2 and 5.0: a mesh without its motion; bones, and the mesh skinned to them."""
 _WAIT_S_A_BYTE = 0.77e-9
-"""Blender copies the keys when they are first shown, and again into the undo step: 0.57 s each for 3,000 frames of three
-people (`tests.bench ui`)."""
+"""Blender copies the keys when they are first shown, and again into the undo step: 0.57 s each for 3,000 frames of
+three people (`tests.bench ui`)."""
 _LONG_WAIT_S = 0.1
 
 
@@ -61,8 +61,8 @@ def wait_text(context: Any) -> str:
     if "mesh" not in settings.outputs or settings.storage == "CACHE" or wait_s <= _LONG_WAIT_S:
         return ""
     return (
-        f"{key_bytes / MEGABYTE:.0f} MB of shape keys: Blender stands still for about {wait_s:.1f} s when they are first "
-        "shown, and again for the undo step. A mesh cache avoids both"
+        f"{key_bytes / MEGABYTE:.0f} MB of shape keys: Blender stands still for about {wait_s:.1f} s when they are "
+        "first shown, and again for the undo step. A mesh cache avoids both"
     )
 
 
