@@ -81,7 +81,7 @@ MORE_WALKS = (
     Walk("new-3", "ce/walking_48", 280, 4.8, 23),
     Walk("new-4", "ce/walking_47", 350, 5.0, 24),
 )
-LAST_WALKS = (
+LAST_WALKS = (  # the first three were tuned on
     Walk("last-away", "ce/walking_17", 5, 5.6, 31),
     Walk("last-away-fast", "ce/walking_43", 340, 5.8, 32),
     Walk("last-towards", "ce/walking_37", 190, 6.2, 33),
