@@ -61,7 +61,11 @@ class PaperClassifierModule(nn.Module):
 
     def read(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """Logits (B, 34, K) and decoded keypoints (B, 17, 2) of pictures (B, 3, S, S) uint8."""
-        logits = self.net.classifier(self.net.pose_backbone(normalised(image)))
+        return self.read_features(self.net.pose_backbone(normalised(image)))
+
+    def read_features(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """The same from SwinV2's features (B, C, 8, 8)."""
+        logits = self.net.classifier(features)
         tokens = soft_tokens(logits.float(), self.net.tokenizer.quantiser.codebook)
         return logits, self.net.tokenizer.decode(tokens)
 
@@ -71,8 +75,10 @@ class PaperClassifierModule(nn.Module):
 
     def forward(self, batch: PaperBatch) -> dict[str, Tensor]:
         """Cross-entropy of the tokens, and the decoded joints' loss in pixels, both of weight 1."""
-        logits, keypoints = self.read(batch.pictures.image)
-        joints = batch.pictures.coco_2d
+        return self.terms(*self.read(batch.pictures.image), batch.pictures.coco_2d)
+
+    def terms(self, logits: Tensor, keypoints: Tensor, joints: Tensor) -> dict[str, Tensor]:
+        """Loss terms of what was read, against true joints (B, 17, 3)."""
         labelled = (joints[..., 2] > 0).any(1).float()
         each = functional.cross_entropy(
             logits.flatten(0, 1).float(), self.labels(joints).flatten(), reduction="none"

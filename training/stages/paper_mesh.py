@@ -167,7 +167,10 @@ class PaperMeshModule(PaperNetwork):
 
     def forward(self, batch: PaperBatch) -> dict[str, Tensor]:
         """Loss terms of a batch."""
-        out, fine = self.answer(batch.pictures.image, batch.pictures.coco_2d)
+        return self.terms(*self.answer(batch.pictures.image, batch.pictures.coco_2d), batch)
+
+    def terms(self, out: NetOutput, fine: Tensor, batch: PaperBatch) -> dict[str, Tensor]:
+        """Loss terms of an answer and its 6890 vertices."""
         with full_precision(fine):
             regressed = torch.einsum("jv,bvc->bjc", self.regressor, fine)
             terms: dict[str, Tensor] = self.losses(out, fine, regressed, batch.pictures, batch.vertices)

@@ -1,0 +1,69 @@
+"""A preset learns people by heart: the frozen part is computed once and stays, runs go on, misses are said."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.training.people import made_up_people
+from training import checkpoint, overfit
+from training.datasets import writers
+from training.overfit import OverfitConfig, head_config, mesh_config, tokenizer_config
+from training.parallel import World
+from training.runlog import read_events
+from training.stages.overfit import CachedMeshStage, HeadStage, Rounds, everybody
+
+ALONE = World(0, 1, torch.device("cpu"))
+PEOPLE = 6
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run whose people are there already."""
+    run = tmp_path_factory.mktemp("overfit")
+    writers.write_metro(run / "metro/coco_smpl", "train", made_up_people(PEOPLE))
+    (run / "people.yaml").write_text("sets:\n  - {name: metro-coco, folder: metro}\n")
+    return run
+
+
+def command(run: Path, *more: str) -> int:
+    short = ("--poses", "12", "--heads", "12", "--samples", "12", "--batch", "3", "--log-steps", "1")
+    return overfit.main(["--output", str(run), "--preset", "resnet50-debug", "--people", str(PEOPLE), *short, *more])
+
+
+def test_everybody_comes_once_a_round_in_another_order() -> None:
+    rounds = Rounds(people=6, batch=4, seed=1)
+    numbers = torch.cat([rounds.rows(step) for step in range(6)]).view(4, 6)
+    assert (numbers.sort(1).values == torch.arange(6)).all()
+    assert not torch.equal(numbers[0], numbers[1])
+
+
+@pytest.mark.slow
+def test_command_learns_scores_says_what_is_missed_and_goes_on(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command(folder) == 1
+    told = capsys.readouterr()
+    assert f"resnet50-debug, {PEOPLE} people learned by heart: MPVPE / MPJPE / PA-MPJPE" in told.out
+    assert told.err == "training.overfit: MPJPE is not below 20 mm: go on with more --samples or --minutes\n"
+    assert command(folder, "--samples", "18") == 1
+    steps = [event["step"] for event in read_events(folder / "mesh") if event["event"] == "step"]
+    assert steps == [1, 2, 3, 4, 5, 6]
+    assert command(folder, "--samples", "18", "--target-mm", "100000") == 0  # nothing is left to learn
+    assert len([event for event in read_events(folder / "mesh") if event["event"] == "step"]) == len(steps)
+
+
+@pytest.mark.slow
+def test_what_is_computed_once_is_what_the_network_says(folder: Path) -> None:
+    config = OverfitConfig(folder, preset="resnet50-debug", people=PEOPLE, batch=3)
+    mix = overfit.write_people(config)
+    people = everybody(mix, 256)
+    stage = CachedMeshStage(mesh_config(config, mix), people, target_mm=1.0, scored=4)
+    names = set(stage.module.state_dict())
+    assert not any(name.startswith(("net.pose_backbone.", "net.classifier.")) for name in names)
+    head = HeadStage(head_config(config, mix), people)
+    said, _ = head.module.eval().read(people.pictures.image[:2])
+    assert said.shape == stage.logits[:2].shape and head.features.shape[0] == PEOPLE
+    assert checkpoint.latest(tokenizer_config(config, mix).output) is not None
