@@ -309,7 +309,7 @@ def _debug() -> NetConfig:
         resnet_width=16,
         resnet_depths=(1, 1, 2, 1),
         swin_width=32,
-        swin_depths=(2, 2, 2, 2),
+        swin_depths=(1, 2, 2, 1),
         modulator_width=128,
         modulator_layers=2,
         modulator_channel_hidden=128,

@@ -239,8 +239,10 @@ class WindowAttention(nn.Module):
 
 
 def _attend(q: Tensor, k: Tensor, v: Tensor, added: Tensor) -> Tensor:
-    """Attention on (B * n, heads, N, d); spelled out in an export, which gets the fused kernel's strides wrong."""
-    if torch.compiler.is_exporting():
+    """Attention on (B * n, heads, N, d). Spelled out in an export, which gets the fused kernel's strides wrong, and for
+    training on a CPU, where there is no fused kernel for a learned bias.
+    """
+    if torch.compiler.is_exporting() or (added.requires_grad and added.device.type == "cpu"):
         return torch.matmul((torch.matmul(q, k.transpose(-1, -2)) + added).softmax(-1), v)
     return F.scaled_dot_product_attention(q, k, v, attn_mask=added, scale=1.0)
 
