@@ -54,6 +54,7 @@ class WeightsBundle:
         network: the network's own configuration, for the torch runtime; {} where it isn't said.
         digest: sha256 over the model's files and the crops' settings; names the bundle in a take.
         rotation_tokens: of its rotation head; None where it has none.
+        is_half: `model.onnx` is float16, made for GPUs.
     """
 
     folder: Path
@@ -72,6 +73,7 @@ class WeightsBundle:
     network: dict[str, Any]
     digest: str
     rotation_tokens: RotationTokens | None = None
+    is_half: bool = False
 
     @property
     def onnx_file(self) -> Path:
@@ -197,6 +199,7 @@ def _bundle(folder: Path, config: dict[str, Any]) -> WeightsBundle:
         network=dict(config.get("network", {})),
         digest=hashlib.sha256(json.dumps(known).encode()).hexdigest(),
         rotation_tokens=tokens,
+        is_half=bool(config.get("half", False)),
     )
 
 

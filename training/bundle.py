@@ -49,6 +49,7 @@ def bundle_config(
     scores: Mapping[str, Any],
     is_research: bool = False,
     research_data: Sequence[Mapping[str, str]] = (PHOTOGRAPHS,),
+    has_renders: bool = True,
 ) -> dict[str, Any]:
     """config.json but for its `files`.
 
@@ -56,10 +57,12 @@ def bundle_config(
         name: of the bundle.
         network: sizes and switches of the network.
         body: whose vertices the network predicts.
-        scores: as `training.evaluate --json` wrote them.
+        scores: as `read_scores` returns them.
         is_research: photographs that may serve research alone were learned from.
         research_data: those, each with name, licence and credit; named where `is_research`.
+        has_renders: rendered people were learned from.
     """
+    data = [*(TRAINING_DATA if has_renders else ()), *(research_data if is_research else ())]
     return {
         "format_version": FORMAT_VERSION,
         "name": name,
@@ -74,11 +77,28 @@ def bundle_config(
         "upsampler": network.upsampler,
         "licence": "research only" if is_research else "CC0-1.0",
         "commercial_use": not is_research,
-        "training_data": [*TRAINING_DATA, *research_data] if is_research else list(TRAINING_DATA),
-        "scores": dict(scores),
+        "training_data": data,
+        "scores": {},
+        **scores,
         "commit": commit_of_checkout(),
         "network": network.to_dict(),
     }
+
+
+def read_scores(files: Sequence[Path]) -> dict[str, Any]:
+    """Scores for config.json, from files of `training.evaluate --json` and of `training.evaluate_paper --json`.
+
+    Returns:
+        "scores" by set; "protocol_scores" where the paper's protocols were run: one entry a file, with its regressor.
+    """
+    scores: dict[str, Any] = {}
+    protocols = []
+    for content in (json.loads(file.read_text(encoding="utf-8")) for file in files):
+        if "regressor" in content:
+            protocols.append({key: content[key] for key in ("regressor", "chosen", "scores")})
+        else:
+            scores |= content
+    return {"scores": scores, **({"protocol_scores": protocols} if protocols else {})}
 
 
 def commit_of_checkout() -> str:

@@ -32,7 +32,7 @@ from training.datasets.mix import Mix, read_mix
 from training.evaluation.paper import Answers, Truths, read_truths, scored
 from training.protocols import Float, ProtocolName, load_regressor, regressor_of_body
 from training.runlog import first_line, read_events
-from training.stages.paper import BEST, read_record
+from training.stages.paper import chosen_weights, read_record
 from training.stages.paper_mesh import PaperNetwork
 
 ALIASES = {"3dpw-non-oc": "3dpw-non-occ", "3doh": "3doh-test"}
@@ -101,10 +101,8 @@ def load(weights: Path, which: str) -> Loaded:
     if "network" not in record:
         raise WeightsError(f"{weights} is a run without a mesh; give one of paper-mesh, paper-3dpw or paper-3doh")
     body, config = load_body(Path(record["body"]) if record["body"] else None), NetConfig.from_dict(record["network"])
-    best = weights / BEST / "model.safetensors"
-    is_best = which == "best" and best.is_file()
     try:
-        tensors = load_file(best) if is_best else checkpoint.averaged_weights(weights)
+        tensors, is_best = chosen_weights(weights, which)
     except ValueError as error:
         raise WeightsError(str(error)) from error
     about = {

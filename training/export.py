@@ -34,12 +34,13 @@ from core.crop import normalise
 from core.nets import DeployedNetwork, NetConfig, fold, network_for_body, output_names, preset
 from core.nets.network import Network
 from core.weights import sha256
-from training import bundle, checkpoint
+from training import bundle
 from training.datasets.catalogue import entry_of
 from training.datasets.mix import read_mix
 from training.datasets.sample import DatasetError
 from training.model_card import lineage, model_card
 from training.runlog import first_line
+from training.stages.paper import chosen_weights, read_record
 
 OPSET = 18
 CROPS = 16
@@ -47,6 +48,8 @@ LARGEST_BATCH = 256
 TOLERANCE = 1e-4  # float32 noise, absolute and relative to the array's largest value
 SHARE_OF_IDS = 0.002  # of 544 token ids one may fall the other way where two codes tie
 LARGEST_MB = 40.0
+"""Of what ships with the repository, preset "tiny"."""
+SHIPPED_TOKENS = ("both", "image", "pose")
 logger = logging.getLogger("training.export")
 
 
@@ -67,16 +70,15 @@ def network_of_run(run: Path, body: Body, other: Other | None = None) -> Network
     """The network of a run's latest checkpoint with averaged weights rounded to float16, ready to answer.
 
     Args:
-        run: of the stages backbone, classifier or mesh.
+        run: of the stages backbone, classifier or mesh, or of the paper's with a mesh.
         body: whose vertices it predicts.
         other: whose weights count too.
 
     Raises:
         ValueError: no checkpoint, or one that lacks parts of the network.
     """
-    config = first_line(run)["config"]
-    network = network_for_body(replace(preset(config["preset"]), input_size=int(config["size"])), body)
-    tensors = checkpoint.averaged_weights(run)
+    network = network_for_body(_config_of(run), body)
+    tensors, _ = chosen_weights(run)
     named = {name.removeprefix("net."): value for name, value in tensors.items() if name.startswith("net.")}
     missing = sorted(set(network.state_dict()) - set(named))
     if missing:
@@ -84,6 +86,17 @@ def network_of_run(run: Path, body: Body, other: Other | None = None) -> Network
     mean = named if other is None else _mean(named, other)
     network.load_state_dict({name: rounded(value) for name, value in mean.items()})
     return network.eval()
+
+
+def _config_of(run: Path) -> NetConfig:
+    """Sizes and switches of a run's network."""
+    record = read_record(run)
+    if not record:
+        config = first_line(run)["config"]
+        return replace(preset(config["preset"]), input_size=int(config["size"]))
+    if record.get("tokens") not in SHIPPED_TOKENS:
+        raise ValueError(f"{run} has no mesh, or one of tokens that no picture gives: export a run of paper-mesh")
+    return NetConfig.from_dict(record["network"])
 
 
 def _mean(own: Mapping[str, Tensor], other: Other) -> dict[str, Tensor]:
@@ -284,7 +297,7 @@ def _published(mix: Path) -> list[Mapping[str, str]]:
 
 def body_of(run: Path) -> Body:
     """The body whose vertices a run learned to predict."""
-    file = first_line(run).get("config", {}).get("body")
+    file = (read_record(run) or first_line(run).get("config", {})).get("body")
     return load_body(Path(file) if file else None)
 
 
@@ -295,7 +308,7 @@ def export(run: Path, target: Path, name: str, scores: Sequence[Path] = (), othe
         run: whose latest checkpoint is shipped.
         target: folder of the bundle.
         name: of the bundle.
-        scores: files that `training.evaluate --json` wrote, for config and card.
+        scores: files that `training.evaluate --json` or `training.evaluate_paper --json` wrote, for config and card.
         other: a bundle whose weights are averaged with the run's.
 
     Raises:
@@ -317,12 +330,12 @@ def export(run: Path, target: Path, name: str, scores: Sequence[Path] = (), othe
             logger.info("%-18s %.3f of the tolerated deviation", array, value)
         if max(found.values()) > 1:
             return False
-        numbers = {key: value for path in scores for key, value in json.loads(path.read_text()).items()}
+        numbers = bundle.read_scores(scores)
         is_research, data = learned_photographs(run, other), research_data(run, other)
-        config = bundle.bundle_config(name, network.config, body, numbers, is_research, data)
+        config = bundle.bundle_config(name, network.config, body, numbers, is_research, data, not read_record(run))
         card = model_card(run, config, None if other is None else (other.bundle, other.share))
         size_mb = bundle.finish(folder, config, card) / 1e6
-        if size_mb > LARGEST_MB:
+        if network.config.preset == "tiny" and size_mb > LARGEST_MB:
             raise ValueError(f"expected a bundle of at most {LARGEST_MB:.0f} MB, got {size_mb:.1f}")
         bundle.put_in_place(folder, target)
         logger.info("%s: %.1f MB", target, size_mb)
@@ -344,7 +357,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("run", type=Path, help="folder of a run")
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder of the bundle")
     parser.add_argument("--name", help="name of the bundle; the folder's where not given")
-    parser.add_argument("--scores", type=Path, nargs="*", default=[], help="JSON of training.evaluate")
+    parser.add_argument("--scores", type=Path, nargs="*", default=[], help="JSON of training.evaluate, _paper")
     parser.add_argument("--average", type=Path, help="bundle that the run started from, to average its weights with")
     parser.add_argument("--share", type=float, default=0.5, help="that bundle's part of the mean; default 0.5")
     given = parser.parse_args(arguments)

@@ -14,6 +14,7 @@ from typing import Any, Protocol, TypeVar
 import torch
 from torch import Tensor, nn
 
+from core.errors import MocapError
 from training import checkpoint
 from training.ema import Ema
 from training.optimizers import OptimizerName, optimizers_for
@@ -161,6 +162,7 @@ class Trainer:
         self.clock = _Clock(config, before_s)
         self.agreed_s = before_s  # the first process's clock, as all know it
         self.sums: dict[str, Tensor] = {}
+        self.norm = torch.zeros(())  # of the last step's gradients
         self.logged = (0, before_s)  # steps summed, time of the last line
 
     def _resume(self) -> float:
@@ -216,13 +218,13 @@ class Trainer:
             for name, value in self._gradients_of(self.step * config.accumulate + part).items():
                 terms[name] = value + terms.get(name, 0.0)
         agreed = self._exchange()
-        norm = self.gradients.clip(config.clip)
+        self.norm = self.gradients.clip(config.clip)
         for optimizer in self.optimizers:
             optimizer.step()
         self.ema.update()
         self.step += 1
         self.samples += self.samples_per_step
-        self._add_to_log({**terms, "gradient_norm": norm}, config.lr * factor)
+        self._add_to_log({**terms, "gradient_norm": self.norm}, config.lr * factor)
         return agreed
 
     @property
@@ -263,6 +265,7 @@ class Trainer:
         self.logged = steps, since_s
         if self.step % self.config.log_steps:
             return
+        self._check_finite()
         means = mean_over_processes(torch.stack(list(self.sums.values())) / steps, self.world)
         now_s = self.clock.elapsed_s
         rate = steps * self.samples_per_step / max(1e-9, now_s - since_s)
@@ -271,6 +274,14 @@ class Trainer:
         used = self.meter.told(rate / self.world.size)
         self.log.write("step", {**line, "samples_per_s": round(rate, 1), **losses, **used})
         self.sums, self.logged = {}, (0, now_s)
+
+    def _check_finite(self) -> None:
+        """Stops a run that has diverged, before a checkpoint of it replaces a good one; all processes find the same."""
+        if not bool(torch.isfinite(self.norm)):
+            raise MocapError(
+                f"{self.config.output}: the gradient is no number by step {self.step}; take a lower --lr or --clip, "
+                "and go on from the last checkpoint with --resume"
+            )
 
     def evaluate(self) -> None:
         """Scores the averaged weights in the first process; the others wait at the next step."""
@@ -286,7 +297,12 @@ class Trainer:
         self.log.write("evaluate", {**elapsed, **{name: round(float(v), 5) for name, v in scores.items()}})
 
     def save(self) -> None:
-        """Writes a checkpoint from the first process."""
+        """Writes a checkpoint from the first process.
+
+        Raises:
+            MocapError: the run has diverged.
+        """
+        self._check_finite()
         average_buffers(self.stage.module, self.world)
         self.clock.saved_s = self.clock.elapsed_s
         if not self.world.is_first:

@@ -21,12 +21,22 @@ SHOWN = (
     ("lspet_pck_points", "photographs' PCK, heatmaps"),
     ("error_percent_of_box", "error, % of box"),
     ("perplexity", "perplexity"),
+    ("tokens_right_percent", "tokens right, %"),
+    ("validation_mpvpe", "validation MPVPE"),
+    ("validation_mpjpe", "validation MPJPE"),
+    ("validation_pa_mpjpe", "validation PA"),
 )
+STAGES = {"papertokenizer": "paper-tokenizer", "paperclassifier": "paper-classifier", "papermesh": "paper-mesh"}
+"""Commands whose name in a log is another."""
 CURVE_POINTS = 8
 UNTOLD = ("output", "resume", "log_steps", "checkpoint_minutes", "evaluate_minutes", "init")
 
 OPEN = "Trained on rendered people alone; no photograph was learned from."
 RESEARCH = "Trained on rendered people and on photographs that may serve research alone: so may these weights."
+PUBLISHED = "Trained on published sets that may serve research alone: so may these weights."
+OWN_RENDERS = "training/pictures"
+
+PROTOCOLS = ("METRO", "SPIN")
 
 TRAINED = "## How it was trained\n"
 CARD = """# {name}
@@ -76,6 +86,7 @@ def model_card(run: Path, config: Mapping[str, Any], averaged: tuple[Path, float
         mean = f"### Mean\n\n{share:.2f} of the weights before {run.name} and {1 - share:.2f} of those after it.\n"
         stages = [_told_before(bundle), *stages, mean]
     tables = [SetScores.from_dict(name, values).markdown() for name, values in config["scores"].items()]
+    tables += [protocol_table(each) for each in config.get("protocol_scores", [])]
     told = "\n\n".join(tables) if tables else "Not measured. `python -m training.evaluate` measures them."
     sources = "\n".join(f"- {d['name']}. {d['licence']}. {d['credit']}" for d in config["training_data"])
     return CARD.format(
@@ -86,12 +97,31 @@ def model_card(run: Path, config: Mapping[str, Any], averaged: tuple[Path, float
         body_short=config["body_digest"][:12],
         licence=config["licence"],
         commercial="yes" if config["commercial_use"] else "NO",
-        learned=OPEN if config["commercial_use"] else RESEARCH,
+        learned=_learned(config),
         unseen="a photograph, " if config["commercial_use"] else "",
         scores=told,
         sources=sources,
         stages="\n".join(stages),
     )
+
+
+def _learned(config: Mapping[str, Any]) -> str:
+    """What the weights learned from, in a sentence."""
+    if config["commercial_use"]:
+        return OPEN
+    return RESEARCH if any(OWN_RENDERS in each["name"] for each in config["training_data"]) else PUBLISHED
+
+
+def protocol_table(result: Mapping[str, Any]) -> str:
+    """Scores of `training.evaluate_paper`, the two protocols in rows of their own."""
+    lines = [f"Weights: {result['chosen']}. Joints by {result['regressor']}. Millimetres.", "",
+             "| set | protocol | people | MPVPE | MPJPE | PA-MPJPE |", "|---" * 6 + "|"]  # fmt: skip
+    for name, of_set in result["scores"].items():
+        for protocol in (key for key in PROTOCOLS if key in of_set):
+            found = of_set[protocol]
+            numbers = ("-" if found[key] is None else f"{found[key]:.1f}" for key in ("mpvpe", "mpjpe", "pa_mpjpe"))
+            lines.append(f"| {name} | {protocol} | {found['people']} | " + " | ".join(numbers) + " |")
+    return "\n".join(lines)
 
 
 def _told_before(bundle: Path) -> str:
@@ -127,7 +157,7 @@ def told_stage(run: Path) -> str:
 
 def command(stage: str, config: Mapping[str, Any], run: Path) -> str:
     """The command line of a run; folders by their names alone."""
-    parts = [f"python -m training.train {stage} --output runs/{run.name}"]
+    parts = [f"python -m training.train {STAGES.get(stage, stage)} --output runs/{run.name}"]
     for key, value in config.items():
         if key in UNTOLD or value is None or (key in ("samples", "minutes") and not value):
             continue

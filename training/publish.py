@@ -67,7 +67,8 @@ def checked_files(folder: Path) -> dict[str, int]:
          "its card tells no licence, or another than config.json"),
         (not sources or not all(each.get("name") and each.get("licence") for each in sources),
          "it doesn't say what it learned from, with the licence of each"),
-        (not found.scores, "it has no scores; measure it (training.evaluate --json) and export it with --scores"),
+        (not found.scores and not config.get("protocol_scores"),
+         "it has no scores; measure it (training.evaluate --json) and export it with --scores"),
         (COMMAND not in card, "its card doesn't tell the commands that made it"),
         (not COMMIT.fullmatch(str(config.get("commit", ""))), "it doesn't say the commit of the code that made it; "
          "export it again from a checkout, or give --commit HASH"),

@@ -1,8 +1,9 @@
-"""A bundle with 8-bit weights: `python -m training.quantise BUNDLE -o BUNDLE2 --store STORE [--convolutions]`.
+"""A bundle with smaller numbers: `python -m training.quantise BUNDLE -o BUNDLE2 --store STORE [--convolutions|--half]`.
 
 Matrix products get 8-bit weights, and their inputs 8 bits that are chosen anew for every input. With `--convolutions`
 the convolutions get 8 bits too; the range of their inputs is measured on rendered crops of the store. The two bundles
-are scored on the same rendered people, and what is more than 1 mm (PA-MPJPE) worse is not written.
+are scored on the same rendered people, and what is more than 1 mm (PA-MPJPE) worse is not written. `--half` makes the
+whole graph float16, for GPUs: ONNX Runtime's CPU kernels would turn every number to and fro.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import onnx
@@ -43,7 +44,14 @@ from training.pictures import PictureStore
 WORST_MM = 1.0
 CALIBRATED_ON = 64
 BATCH = 16
+Kind = Literal["matrices", "convolutions", "half"]
+NOTES: dict[Kind, str] = {
+    "matrices": "8 bits\n\n`model.onnx` has 8-bit weights in its matrix products",
+    "convolutions": "8 bits\n\n`model.onnx` has 8-bit weights in its matrix products and its convolutions",
+    "half": "float16\n\n`model.onnx` is float16 throughout, for GPUs",
+}
 SET, ROW, COLUMN = "rendered", "mesh", "PA-MPJPE"
+MADE_SMALLER = "\n\n## Made smaller: "
 logger = logging.getLogger("training.quantise")
 
 
@@ -88,6 +96,16 @@ def quantise_convolutions(source: Path, target: Path, crops: CalibrationDataRead
     )
 
 
+def halve(source: Path, target: Path) -> None:
+    """A graph in float16 that takes and gives float32."""
+    from onnxruntime.transformers.float16 import convert_float_to_float16
+    from onnxruntime.transformers.onnx_model import OnnxModel
+
+    halved = OnnxModel(convert_float_to_float16(_bare(source), keep_io_types=True))
+    halved.topological_sort()  # the converter appends its casts at the end
+    onnx.save(halved.model, target)
+
+
 def _bare(source: Path) -> onnx.ModelProto:
     """The graph without the exporter's claims about shapes within: some hold for the example batch alone."""
     model = onnx.load(source)
@@ -105,32 +123,33 @@ def _quietly() -> Iterator[None]:
         logging.disable(logging.NOTSET)
 
 
-def write_model(weights: WeightsBundle, target: Path, store: PictureStore | None) -> None:
-    """The 8-bit graph of a bundle.
+def write_model(weights: WeightsBundle, target: Path, kind: Kind, store: PictureStore) -> None:
+    """The smaller graph of a bundle.
 
     Args:
         weights: the bundle.
         target: the file to write.
-        store: to measure the convolutions' inputs on; None leaves the convolutions as they are.
+        kind: what gets smaller.
+        store: to measure the convolutions' inputs on.
     """
     with tempfile.TemporaryDirectory() as folder, _quietly():
         source = weights.onnx_file
-        if store is not None:
+        if kind == "convolutions":
             source = Path(folder) / "convolutions.onnx"
             quantise_convolutions(weights.onnx_file, source, Crops(store, weights))
-        quantise_linear(source, target)
+        (halve if kind == "half" else quantise_linear)(source, target)
     onnx.checker.check_model(onnx.load(target))
 
 
-def quantise(source: Path | str, target: Path, store: Path, people: int, has_convolutions: bool) -> bool:
-    """Writes the 8-bit bundle; False, and nothing written, where it is too much worse.
+def quantise(source: Path | str, target: Path, store: Path, people: int, kind: Kind) -> bool:
+    """Writes the smaller bundle; False, and nothing written, where it is too much worse.
 
     Args:
         source: folder or name of the bundle.
         target: folder of the new one.
         store: rendered people of the test split.
         people: to score on.
-        has_convolutions: whether the convolutions get 8 bits too.
+        kind: what gets smaller.
 
     Raises:
         ValueError: the store or the target are not what they should be.
@@ -143,9 +162,15 @@ def quantise(source: Path | str, target: Path, store: Path, people: int, has_con
     shutil.copytree(weights.folder, folder)
     try:
         (folder / bundle.ONNX).unlink()
-        write_model(weights, folder / bundle.ONNX, pictures if has_convolutions else None)
-        _finish(folder, target.name)
+        write_model(weights, folder / bundle.ONNX, kind, pictures)
+        _finish(folder, target.name, kind)
         before, after = (score(each, store, people) for each in (weights.folder, folder))
+        _finish(
+            folder,
+            target.name,
+            kind,
+            f"{COLUMN} of {people} rendered crops: {before:.2f} mm before, {after:.2f} mm after.",
+        )
         megabytes = (folder / bundle.ONNX).stat().st_size / 1e6
         logger.info("%s of %d rendered crops: %.2f mm before, %.2f mm after", COLUMN, people, before, after)
         logger.info("model.onnx: %.1f MB before, %.1f MB after", weights.onnx_file.stat().st_size / 1e6, megabytes)
@@ -179,14 +204,16 @@ def milliseconds(bundles: Sequence[WeightsBundle], rounds: int = 9) -> list[floa
     return [statistics.median(spent[1:]) for spent in times]
 
 
-def _finish(folder: Path, name: str) -> None:
+def _finish(folder: Path, name: str, kind: Kind, measured: str = "") -> None:
+    """Adds to the card what was made smaller and, once it is known, what that costs."""
     config = json.loads((folder / bundle.CONFIG).read_text(encoding="utf-8"))
-    card = (folder / bundle.CARD).read_text(encoding="utf-8")
-    note = (
-        "\n\n## 8 bits\n\n`model.onnx` has 8-bit weights, made by `python -m training.quantise`. The scores above are\n"
-    )
-    note += "those of the float32 weights, which `model.safetensors` still holds.\n"
-    bundle.finish(folder, {**config, "name": name, "files": {}}, card.rstrip() + note)
+    card = (folder / bundle.CARD).read_text(encoding="utf-8").partition(MADE_SMALLER)[0].rstrip()
+    note = f"""{MADE_SMALLER}{NOTES[kind]}, made by
+`python -m training.quantise`. The scores above are those of the float32 weights, which `model.safetensors` still holds.
+{measured}
+"""
+    is_half = {"half": True} if kind == "half" else {}
+    bundle.finish(folder, {**config, **is_half, "name": name, "files": {}}, card + note)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -198,11 +225,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder of the new bundle")
     parser.add_argument("--store", type=Path, required=True, help="rendered people of the test split")
     parser.add_argument("--people", type=int, default=1024, help="crops to score on; default 1024")
-    parser.add_argument("--convolutions", action="store_true", help="8 bits for the convolutions too")
+    kinds = parser.add_mutually_exclusive_group()
+    kinds.add_argument("--convolutions", action="store_const", dest="kind", const="convolutions", default="matrices",
+                       help="8 bits for the convolutions too")  # fmt: skip
+    kinds.add_argument("--half", action="store_const", dest="kind", const="half", help="float16, for GPUs alone")
     given = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
     try:
-        is_good = quantise(given.bundle, given.output, given.store, given.people, given.convolutions)
+        is_good = quantise(given.bundle, given.output, given.store, given.people, given.kind)
     except (MocapError, ValueError, OSError) as error:
         print(f"training.quantise: {error}", file=sys.stderr)
         return 1

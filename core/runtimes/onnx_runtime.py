@@ -66,6 +66,8 @@ class OnnxRuntime:
                 f"(it has {', '.join(onnxruntime.get_available_providers())}): running on the CPU; "
                 "for NVIDIA cards install onnxruntime-gpu[cuda,cudnn] in the engine's Python"
             )
+        elif bundle.is_half and used == CPU:
+            self.notice = f"{bundle.name} is float16, made for GPUs: on a CPU the float32 weights are faster"
         missing = set(self._shapes) - {output.name for output in self._session.get_outputs()}
         if missing:
             raise WeightsError(

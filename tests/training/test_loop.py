@@ -9,6 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from core.errors import MocapError
 from tests.training.toy_stage import ToyStage, fail_in_second, stop_second, toy_config, train_toy
 from training import checkpoint
 from training.loop import LoopConfig, Trainer
@@ -103,6 +104,18 @@ def test_sigterm_to_one_process_stops_all_at_the_same_step(tmp_path: Path) -> No
 def test_failure_in_one_process_ends_the_others_and_is_raised() -> None:
     with pytest.raises(Exception, match="the second process fails"):
         launch(fail_in_second, toy_config(Path("unused")), 2, "cpu")
+
+
+@pytest.mark.parametrize("due", ["log", "save"])
+def test_run_that_diverges_stops_and_keeps_the_last_good_checkpoint(tmp_path: Path, due: str) -> None:
+    run(toy_config(tmp_path, samples=80))
+    good = files(tmp_path)
+    config = toy_config(tmp_path, resume=True, log_steps=3 if due == "log" else 1000)
+    stage = ToyStage(config, ALONE)
+    stage.truth[0, 0] = float("nan")
+    with pytest.raises(MocapError, match=r"no number by step \d+; take a lower --lr"):
+        Trainer(stage, config, ALONE).run()
+    assert all(torch.equal(good[name], value) for name, value in files(tmp_path).items())
 
 
 def test_signal_handlers_are_given_back(tmp_path: Path) -> None:

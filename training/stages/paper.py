@@ -11,11 +11,12 @@ from typing import Any, TypeVar
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from core.errors import MocapError
+from training import checkpoint
 from training.datasets.ahead import ReadAhead
 from training.datasets.mix import Mix, open_mix, read_mix
 from training.datasets.mixed import MixedDataset, MixSettings, meshes_of, to_batch
@@ -234,3 +235,18 @@ def read_record(run: Path) -> dict[str, Any]:
         return dict(json.loads(file.read_text(encoding="utf-8")))
     except (ValueError, TypeError) as error:
         raise MocapError(f"{file} is damaged ({error}); start the run again with --resume") from error
+
+
+def chosen_weights(run: Path, which: str = "best") -> tuple[dict[str, Tensor], bool]:
+    """A run's weights, and whether they are those that its validation split liked best.
+
+    Args:
+        run: of a stage of the paper's.
+        which: "best", or "latest" also where there are best ones.
+
+    Raises:
+        ValueError: it has no checkpoint.
+    """
+    best = run / BEST / "model.safetensors"
+    is_best = which == "best" and best.is_file()
+    return (load_file(best) if is_best else checkpoint.averaged_weights(run)), is_best
