@@ -88,12 +88,10 @@ class OverfitConfig:
 class _Until(Trainer):
     """A run that ends where its stage says so."""
 
-    stage: CachedMeshStage
-
     def evaluate(self) -> None:
         """Scores; a stage that has arrived stops the run."""
         super().evaluate()
-        if self.stage.is_reached:
+        if isinstance(self.stage, CachedMeshStage) and self.stage.is_reached:
             self.stop.is_set = True
 
 
@@ -132,8 +130,8 @@ def _shared(config: OverfitConfig, run: str) -> dict[str, Any]:
 def tokenizer_config(config: OverfitConfig, mix: Path) -> PaperTokenizerConfig:
     """The codebook learns the people's poses, seen by many cameras."""
     return PaperTokenizerConfig(
-        **_shared(config, "codes"), keypoints=mix, samples=config.poses, batch=min(64, config.people), lr=1e-3,
-        warmup_steps=50, test_bank=200, log_steps=100,
+        **_shared(config, "codes"), keypoints=mix, samples=config.poses, batch=min(32, config.people), lr=1e-2,
+        warmup_steps=30, test_bank=200, log_steps=100,
     )  # fmt: skip
 
 
@@ -176,7 +174,7 @@ def learn(config: OverfitConfig, world: World) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stdout)
     mix = write_people(config)
     people = everybody(mix, preset(config.preset).input_size)
-    tokenizer, head, mesh = (make(config, mix) for make in (tokenizer_config, head_config, mesh_config))
+    tokenizer, head, mesh = tokenizer_config(config, mix), head_config(config, mix), mesh_config(config, mix)
     starts: tuple[tuple[LoopConfig, Callable[[], Any]], ...] = (
         (tokenizer, lambda: PaperTokenizerStage(tokenizer, world)),
         (head, lambda: HeadStage(head, people)),

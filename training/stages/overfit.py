@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from core.body import load_body
 from core.nets.network import PoseReading
@@ -177,12 +177,13 @@ class CachedMeshStage:
         """
         torch.manual_seed(config.seed)
         self.config, self.people, self.target_mm = config, people, target_mm
-        self.module = CachedMeshModule(config, load_body())
+        self.network = CachedMeshModule(config, load_body())
+        self.module: nn.Module = self.network
         for source in config.init:
             start_from(self.module, source)
         self.module.eval()
-        self.logits = in_parts(self.module.logits, people.pictures.image)
-        self.module.forget_pose()
+        self.logits = in_parts(self.network.logits, people.pictures.image)
+        self.network.forget_pose()
         self.module.train()
         count = len(self.logits)
         self.rounds = Rounds(count, config.batch, config.seed)
@@ -204,9 +205,9 @@ class CachedMeshStage:
     def error_mm(self, rows: Tensor) -> float:
         """Mean joint error of people (N,)."""
         answers = [
-            self.module.vertices(self.people.pictures.image[part], self.logits[part])
+            self.network.vertices(self.people.pictures.image[part], self.logits[part])
             for part in torch.split(rows, AT_ONCE)
         ]
-        said = torch.einsum("jv,bvc->bjc", self.module.regressor, torch.cat(answers).float())
-        true = torch.einsum("jv,bvc->bjc", self.module.regressor, self.people.vertices[rows])
+        said = torch.einsum("jv,bvc->bjc", self.network.regressor, torch.cat(answers).float())
+        true = torch.einsum("jv,bvc->bjc", self.network.regressor, self.people.vertices[rows])
         return 1000 * float(mpjpe(said.numpy(), true.numpy()).mean())
