@@ -30,10 +30,14 @@ class XHands:
         """Press and release."""
         yield from self.move(window, x, y)
         held = [name for name, is_held in (("shift", shift), ("ctrl", ctrl)) if is_held]
-        down = [word for name in held for word in ("keydown", name, "sleep", "0.1")]
-        up = [word for name in held for word in ("sleep", "0.1", "keyup", name)]
-        yield from _xdotool(*down, "click", button, *up)
-        yield SETTLE_S * (2 + len(held))
+        for name in held:
+            yield from _xdotool("keydown", name)
+            yield SETTLE_S
+        yield from _xdotool("click", button)
+        yield SETTLE_S  # the button asks whether Shift is held when Blender comes to it, which may be busy
+        for name in held:
+            yield from _xdotool("keyup", name)
+        yield SETTLE_S
 
     def wheel(self, window, x, y, notches):
         """Turn the wheel: upwards for more than 0."""
