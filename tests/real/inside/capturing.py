@@ -134,7 +134,8 @@ def escape_cancels_in_time(story):
     began, shot = time.monotonic(), None
     while running.job.progress.stage != "estimate" or running.job.progress.done <= A_CHUNK:
         if running.job.progress.stage == "estimate" and shot is None:
-            shot = subprocess.Popen([OUT / "shot", "running"], stdout=subprocess.DEVNULL)
+            later = f"sleep 1; {OUT}/shot running"  # the panel tells the progress once a second
+            shot = subprocess.Popen(["sh", "-c", later], stdout=subprocess.DEVNULL)
         assert running.state == "running", f"{running.state} before it could be cancelled: {running.error}"
         assert time.monotonic() - began < BUSY_S, "no frames"
         yield 0.05
