@@ -35,6 +35,7 @@ def evaluate(
     runtime: str = "onnx",
     cycles: Path | None = None,
     clips: Path | None = None,
+    has_bones: bool = False,
 ) -> list[SetScores]:
     """Scores of a bundle on sets.
 
@@ -47,6 +48,7 @@ def evaluate(
         runtime: "onnx" or "torch".
         cycles: folder of the second renderer's pictures, for "cycles".
         clips: folder of rendered clips, for "rendered-clips".
+        has_bones: whether bones are scored too, on the rendered sets.
 
     Raises:
         ValueError: a set lacks its folder.
@@ -71,7 +73,7 @@ def evaluate(
         elif name == CLIPS and clips is not None:
             found.append(score_clips(network, bundle, body, clips))
         elif store is not None:
-            found.append(score_rendered(network, bundle, body, PictureStore.open(store), name, people))
+            found.append(score_rendered(network, bundle, body, PictureStore.open(store), name, people, has_bones))
     return found
 
 
@@ -87,13 +89,22 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--cycles", type=Path, help="folder of python -m training.pictures cycles")
     parser.add_argument("--clips", type=Path, help="folder of python -m training.pictures clips")
     parser.add_argument("--people", type=int, default=1024, help="crops to draw of the store")
+    parser.add_argument("--bones", action="store_true", help="score bones on the rendered sets too")
     parser.add_argument("--runtime", choices=("onnx", "torch"), default="onnx")
     parser.add_argument("--json", type=Path, help="write the scores there as well")
     given = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
     try:
         found = evaluate(
-            given.weights, given.sets, given.store, given.lspet, given.people, given.runtime, given.cycles, given.clips
+            given.weights,
+            given.sets,
+            given.store,
+            given.lspet,
+            given.people,
+            given.runtime,
+            given.cycles,
+            given.clips,
+            given.bones,
         )
     except (MocapError, ValueError, OSError) as error:
         print(f"training.evaluate: {error}", file=sys.stderr)

@@ -124,6 +124,8 @@ class RotationTokenizerConfig:
         width: of the convolutions.
         layers: residual blocks on each side.
         kernel: tokens that a convolution sees.
+        plane: numbers a token has before it is quantised. The codes lie in a space of so many dimensions, put into
+            the quantiser's wide one: few, and alike for all tokens, so that each token can use the whole codebook.
         quantiser: the codebook, the same class as the 2D pose tokenizer's.
     """
 
@@ -131,6 +133,7 @@ class RotationTokenizerConfig:
     width: int = 96
     layers: int = 2
     kernel: int = 3
+    plane: int = 2
     quantiser: QuantiserConfig = field(default_factory=lambda: QuantiserConfig(codes=512, code_dim=128, decay=0.99))
 
 

@@ -23,8 +23,8 @@ from .rotation_tokenizer import BODY_JOINTS, SIX, RotationTokenizer, matrices_of
 
 BETAS = 10
 BODY = slice(1, 1 + BODY_JOINTS)
-STARTING_SHARE = 4.0
-"""How sharp the first softmax is: of two neighbouring codes the nearer one outweighs the other e^4 times."""
+FIRST_SHARPNESS = 8.0
+"""Of the first softmax, against the codes' mean square: its spread is a quarter of theirs, as a reading's error is."""
 
 
 class BoneEvidence(NamedTuple):
@@ -127,12 +127,11 @@ class RotationHead(nn.Module):
 
     @torch.no_grad()
     def use_vocabulary(self, tensors: Mapping[str, Tensor]) -> None:
-        """Take up a trained tokenizer's state, and begin as sharp as its codes are far apart."""
+        """Take up a trained tokenizer's state, and begin as sharp as its codes are spread out."""
         self.tokenizer.load_state_dict(dict(tensors))
         if self.config.answers == "tokens":
-            apart = torch.cdist(self.tokenizer.quantiser.codebook, self.tokenizer.quantiser.codebook)
-            apart.fill_diagonal_(torch.inf)
-            self.log_sharpness.copy_((STARTING_SHARE / apart.amin(1).square().median()).log())
+            codes = self.tokenizer.quantiser.codebook
+            self.log_sharpness.copy_((FIRST_SHARPNESS / (codes - codes.mean(0)).square().sum(1).mean()).log())
 
     def forward(self, evidence: BoneEvidence) -> Bones:
         """Bones of B people."""

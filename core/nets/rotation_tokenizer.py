@@ -56,7 +56,15 @@ class ResidualConv(nn.Module):
 
 
 class RotationTokenizer(nn.Module):
-    """The VQ-VAE over joint rotations."""
+    """The VQ-VAE over joint rotations.
+
+    Every token's numbers have mean 0 and the same spread over the poses, so that one codebook serves all tokens. A
+    straight way leads past the convolutions, which `start_from` fills with principal components: they alone are near
+    the goal, and the rest learns what they leave over (docs/results.md, Bones from tokens).
+    """
+
+    lift: Tensor
+    scale: Tensor
 
     def __init__(self, config: RotationTokenizerConfig) -> None:
         super().__init__()
@@ -66,13 +74,23 @@ class RotationTokenizer(nn.Module):
         self.joint = nn.Parameter(torch.zeros(1, BODY_JOINTS, width))
         self.to_tokens = TokenLinear(BODY_JOINTS, config.tokens)
         self.encoder = nn.Sequential(*(ResidualConv(width, config.kernel) for _ in range(config.layers)))
-        self.to_codes = nn.Linear(width, code_dim)
+        self.to_plane = nn.Linear(width, config.plane)
+        self.straight_in = nn.Linear(BODY_JOINTS * SIX, config.tokens * config.plane)
+        self.alike = nn.BatchNorm1d(config.tokens * config.plane, affine=False)
+        self.register_buffer("scale", torch.ones(config.plane))
+        self.register_buffer("lift", nn.init.orthogonal_(torch.empty(config.plane, code_dim)))
         self.quantiser = EmaQuantiser(config.quantiser)
+        self.straight_out = nn.Linear(config.tokens * config.plane, BODY_JOINTS * SIX)
         self.from_codes = nn.Linear(code_dim, width)
+        self.token = nn.Parameter(torch.zeros(1, config.tokens, width))
         self.decoder = nn.Sequential(*(ResidualConv(width, config.kernel) for _ in range(config.layers)))
         self.from_tokens = TokenLinear(config.tokens, BODY_JOINTS)
         self.out = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, width), nn.ReLU(), nn.Linear(width, SIX))
         nn.init.trunc_normal_(self.joint, std=0.5)
+        nn.init.trunc_normal_(self.token, std=0.5)
+        for linear in (self.to_plane, self.out[-1]):  # what the straight ways leave over is learned from nothing
+            nn.init.zeros_(linear.bias)
+            nn.init.normal_(linear.weight, std=0.003)
 
     def forward(self, rotations: Tensor) -> RotationTokens:
         """Encode, quantise, decode; in training mode the codebook learns.
@@ -80,16 +98,20 @@ class RotationTokenizer(nn.Module):
         Args:
             rotations: (B, 21, 3, 3) local rotations of joints 1 to 21.
         """
-        quantised: Quantised = self.quantiser(self.encode(rotations))
+        quantised: Quantised = self.quantiser(self.encode(rotations, is_learning=self.training))
         return RotationTokens(
             self.decode(quantised.codes), quantised.indices, quantised.commitment, quantised.perplexity
         )
 
-    def encode(self, rotations: Tensor) -> Tensor:
-        """Latents before quantisation: (B, 21, 3, 3) to (B, M, D)."""
-        hidden = self.embed(six_of(rotations)) + self.joint
-        latents: Tensor = self.to_codes(self.encoder(self.to_tokens(hidden)))
-        return latents
+    def encode(self, rotations: Tensor, is_learning: bool = False) -> Tensor:
+        """Latents before quantisation: (B, 21, 3, 3) to (B, M, D); the batch's own mean and spread where it learns."""
+        six = six_of(rotations) - no_turn(rotations)
+        hidden = self.embed(six) + self.joint
+        flat = self.to_plane(self.encoder(self.to_tokens(hidden))).flatten(1) + self.straight_in(six.flatten(1))
+        with full_precision(flat):
+            mean, variance = self.alike.running_mean, self.alike.running_var
+            alike = F.batch_norm(flat.float(), mean, variance, training=is_learning)
+            return (torch.unflatten(alike, 1, (self.config.tokens, -1)) * self.scale) @ self.lift
 
     @torch.no_grad()
     def token_ids(self, rotations: Tensor) -> Tensor:
@@ -99,9 +121,35 @@ class RotationTokenizer(nn.Module):
 
     def decode(self, tokens: Tensor) -> Tensor:
         """Rotations (B, 21, 3, 3) of (soft) tokens (B, M, D)."""
-        hidden = self.from_tokens(self.decoder(self.from_codes(tokens)))
+        hidden = self.from_tokens(self.decoder(self.from_codes(tokens) + self.token))
         with full_precision(hidden):
-            return matrices_of_six(self.out(hidden.float()) + no_turn(hidden))
+            straight = self.straight_out((tokens.float() @ self.lift.T / self.scale).flatten(1))
+            six = self.out(hidden.float()) + torch.unflatten(straight, 1, (BODY_JOINTS, SIX))
+            return matrices_of_six(six + no_turn(hidden))
+
+    @torch.no_grad()
+    def start_from(self, rotations: Tensor, weight: Tensor) -> None:
+        """Begin with the principal components of poses, a strong one and a weak one to each token.
+
+        Args:
+            rotations: (N, 21, 3, 3), hundreds at least.
+            weight: (21,) what a turn of each joint costs, such as how far it moves the joints below it.
+        """
+        weights = weight.repeat_interleave(SIX)
+        six = (six_of(rotations) - no_turn(rotations)).flatten(1) * weights
+        mean = six.mean(0)
+        _, spread, axes = torch.linalg.svd(six - mean, full_matrices=False)
+        spread = (spread / len(six) ** 0.5).clamp_min(1e-4)
+        rows = (torch.arange(self.straight_in.out_features) % len(axes)).view(self.config.plane, -1).T.flatten()
+        inward = axes[rows] / spread[rows, None]
+        self.straight_in.weight.copy_(inward * weights)
+        self.straight_in.bias.copy_(-inward @ mean)
+        often = torch.bincount(rows, minlength=len(axes))[rows]
+        self.straight_out.weight.copy_((axes[rows] * (spread[rows] / often)[:, None] / weights).T)
+        self.straight_out.bias.copy_(mean / weights)
+        strengths = spread[rows].view(-1, self.config.plane)
+        self.scale.copy_((strengths / strengths[:, :1]).mean(0))
+        self.alike.reset_running_stats()
 
     def codes_of(self, indices: Tensor) -> Tensor:
         """Tokens (B, M, D) of token ids (B, M)."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -109,6 +110,34 @@ def test_gradient_reaches_the_encoder_through_the_codebook() -> None:
     net = tokenizer().train()
     net(rotations(4, BODY_JOINTS)).rotations.square().sum().backward()
     assert net.embed.weight.grad is not None and net.embed.weight.grad.abs().sum() > 0
+
+
+def test_principal_components_alone_bring_poses_back() -> None:
+    torch.manual_seed(0)
+    net = RotationTokenizer(replace(SMALL, tokens=63)).eval()
+    few = 0.4 * torch.randn(400, 5) @ torch.randn(5, 63)
+    poses = torch.from_numpy(to_matrix(0.3 * few.tanh().numpy().reshape(400, BODY_JOINTS, 3)))
+    with torch.no_grad():
+        before = geodesic(net.decode(net.encode(poses)), poses).mean()
+        net.start_from(poses, torch.linspace(0.3, 1.0, BODY_JOINTS))
+        after = geodesic(net.decode(net.encode(poses)), poses).mean()
+    assert after < 0.02 and after < before / 10
+
+
+def test_latents_lie_in_a_plane_and_learning_gives_each_token_the_same_spread() -> None:
+    net = tokenizer().train()
+    net.start_from(rotations(300, BODY_JOINTS, seed=1), torch.ones(BODY_JOINTS))
+    latents = net.encode(rotations(200, BODY_JOINTS, seed=2), is_learning=True)
+    assert int(torch.linalg.matrix_rank(latents.detach().flatten(0, 1), atol=1e-3)) == SMALL.plane
+    spread = (latents @ net.lift.T).std(0, correction=0)
+    assert torch.allclose(spread, net.scale.expand_as(spread), atol=1e-2)
+
+
+def test_papers_preset_answers_in_its_sizes() -> None:
+    paper = RotationTokenizer(ROTATION_PRESETS["paper"]).eval()
+    with torch.no_grad():
+        said = paper(rotations(1, BODY_JOINTS))
+    assert said.indices.shape == (1, 160) and said.rotations.shape == (1, BODY_JOINTS, 3, 3)
 
 
 def test_papers_preset_has_160_tokens_of_2048_codes() -> None:

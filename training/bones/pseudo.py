@@ -52,8 +52,8 @@ class Bender:
         """LSP joints (B, 14, 3) about mid-hip, metres."""
         return losses.mid_hip_centred(self.regressor @ self.posed(rotations, betas)[1])
 
-    def bend(self, rows: BoneRows) -> Tensor:
-        """Pseudo-true rotations (B, 24, 3, 3)."""
+    def bend(self, rows: BoneRows) -> tuple[Tensor, Tensor]:
+        """Pseudo-true rotations (B, 24, 3, 3), and the cameras (B, 3) that project them."""
         true, inside = rows.rotations, (rows.lsp_2d[..., 2:] > 0).float()
         turn = torch.zeros(len(true), TURNED, 6, requires_grad=True)
         camera = rows.evidence.weak_camera.clone().requires_grad_()
@@ -65,7 +65,7 @@ class Bender:
             total = (miss + PULL * turn.square().mean((1, 2)) * TURNED).sum()
             total.backward()  # type: ignore[no-untyped-call]
             adam.step()
-        return self._turned(true, turn).detach()
+        return self._turned(true, turn).detach(), camera.detach()
 
     def _turned(self, true: Tensor, turn: Tensor) -> Tensor:
         turned = true[:, :TURNED] @ matrices_of_six(turn + no_turn(turn))
@@ -81,7 +81,7 @@ def bend_all(folder: Path) -> tuple[Tensor, Tensor]:
     for start in range(0, len(people), AT_ONCE):
         index = people[start : start + AT_ONCE]
         rows = cache.rows(index)
-        bent = bender.bend(rows)
+        bent, _ = bender.bend(rows)
         found[index] = bent.numpy()
         angles.append(geodesic(bent, rows.rotations)[:, :TURNED])
         joints = [bender.joints(each, rows.betas) for each in (bent, rows.rotations)]

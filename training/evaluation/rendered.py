@@ -14,6 +14,7 @@ from core.upsample import upsample
 from core.weights import WeightsBundle
 from training import metrics
 from training.evaluation.baselines import a_pose, anywhere_in_boxes, in_boxes, mean_of_set
+from training.evaluation.bones import bone_rows
 from training.evaluation.report import Score, SetScores
 from training.evaluation.runs import BATCH, joined, lsp_of_coco, projected
 from training.pictures import Composer, PictureBatch, PictureStore
@@ -24,14 +25,16 @@ FACING_OK = np.pi / 4
 ROOT = [2, 3]
 DIFFICULTY = {
     "rendered": 0.45, "rendered-clear": 0.0, "rendered-hard": 1.0,
-    "rendered-object-occluded": 0.0, "rendered-person-occluded": 0.0,
+    "rendered-object-occluded": 0.0, "rendered-person-occluded": 0.0, "rendered-truncated": 0.0,
 }  # fmt: skip
 COVERED_BY: dict[str, Cover] = {"rendered-object-occluded": "thing", "rendered-person-occluded": "person"}
+TRUNCATED = {"rendered-truncated": 1.0}
 ABOUT = {
     "rendered": "One in five behind something, one in five with a second person, some truncated, all kinds of light.",
     "rendered-clear": "Alone, whole, well lit.",
     "rendered-object-occluded": "As rendered-clear, a fifth to three fifths of everybody behind a thing.",
     "rendered-person-occluded": "As rendered-clear, a fifth to three fifths of everybody behind another person.",
+    "rendered-truncated": "As rendered-clear, everybody cut by the crop's border, as in a picture's corner.",
     "rendered-hard": "As the hardest pictures of the training: twice the occluders, second persons and truncation.",
 }
 LARGEST_MISFIT = 2e-3  # metres; the store rounds vertices to 0.1 mm
@@ -61,7 +64,13 @@ class Truth:
 
 
 def score_rendered(
-    runtime: Runtime, bundle: WeightsBundle, body: Body, store: PictureStore, name: str, people: int
+    runtime: Runtime,
+    bundle: WeightsBundle,
+    body: Body,
+    store: PictureStore,
+    name: str,
+    people: int,
+    has_bones: bool = False,
 ) -> SetScores:
     """Joint, vertex and point errors beside the rows that know nothing.
 
@@ -72,17 +81,22 @@ def score_rendered(
         store: people of the test split.
         name: of DIFFICULTY.
         people: to draw, in crops of a fixed seed; the few crops without anybody are left out.
+        has_bones: whether bones are scored too; a fit takes as long as the network.
     """
     composer = composer_of(store, bundle.input_size, name)
-    outputs, truths = [], []
+    outputs, truths, rotations = [], [], []
     for step in range(-(-people // BATCH)):
         batch = composer.batch(BATCH, step)
         rows = batch.has_person.numpy()
         crops = batch.image.permute(0, 2, 3, 1).numpy()[rows]
         outputs.append(runtime.run(normalise(crops, bundle.mean, bundle.std)))
         truths.append(truth_of(batch, store, body))
+        rotations.append(batch.rotations.numpy()[rows])
     truth = Truth(*(np.concatenate([getattr(t, field) for t in truths]) for field in Truth.__slots__))
-    table = rows_of(joined(outputs), truth, bundle, body)
+    output = joined(outputs)
+    table = rows_of(output, truth, bundle, body)
+    if has_bones:
+        table |= bone_rows(output, np.concatenate(rotations), truth, body)
     return SetScores(name, PROTOCOL.format(ABOUT[name]), len(truth.facing), table)
 
 
@@ -93,7 +107,9 @@ def rows_of(output: NetworkOutput, truth: Truth, bundle: WeightsBundle, body: Bo
 
 def composer_of(store: PictureStore, size: int, name: str) -> Composer:
     """Draws the crops of a set of DIFFICULTY."""
-    return Composer(store, size, SEED, difficulty=DIFFICULTY[name], covered_by=COVERED_BY.get(name))
+    return Composer(
+        store, size, SEED, difficulty=DIFFICULTY[name], covered_by=COVERED_BY.get(name), truncated=TRUNCATED.get(name)
+    )
 
 
 def truth_of(batch: PictureBatch, store: PictureStore, body: Body) -> Truth:

@@ -129,6 +129,7 @@ class Composer:
         difficulty: float | Callable[[int], float] = 1.0,
         tumbled: float = 0.0,
         covered_by: Cover | None = None,
+        truncated: float | None = None,
     ) -> None:
         """A composer.
 
@@ -141,6 +142,7 @@ class Composer:
             difficulty: 0 clean to 1 hard, or a function of the step.
             tumbled: share of people turned in the picture by any angle.
             covered_by: "person" or "thing": something of that kind hides a part of everybody, and nothing else does.
+            truncated: share of people cut by the crop's border; None lets the difficulty decide.
 
         Raises:
             ValueError: a size that is no multiple of 4.
@@ -149,7 +151,7 @@ class Composer:
             raise ValueError(f"expected a crop size divisible by 4, got {size}")
         self.store, self.size, self.seed = store, size, seed
         self.rank, self.world, self.difficulty = rank, world, difficulty
-        self.tumbled, self.covered_by = tumbled, covered_by
+        self.tumbled, self.covered_by, self.truncated = tumbled, covered_by, truncated
         body = load_body()
         self._mirror_coarse, self._mirror_intermediate = body.mirror_431, body.mirror_1723
         self._order: tuple[int, npt.NDArray[np.int64]] | None = None
@@ -189,7 +191,7 @@ class Composer:
         is_negative = rng.random() < NEGATIVE_SHARE
         shard, local = self.store.at(row)
         canvas = self.canvas_points(row)
-        placed = place_crop(np.concatenate(canvas), self.size, rng, hard, self.tumbled)
+        placed = place_crop(np.concatenate(canvas), self.size, rng, hard, self.tumbled, self.truncated)
         picture = self.background(row, rng, hard)
         hidden = np.zeros((self.size, self.size), np.uint8)
         if rng.random() < BACK_PERSON_SHARE * hard:

@@ -71,7 +71,14 @@ def opencv_matrix(
     return np.concatenate([linear, (shift + linear @ [0.5, 0.5] - 0.5)[:, None]], 1)
 
 
-def place_crop(points: Float, size: int, rng: np.random.Generator, hard: float, tumbled: float = 0.0) -> Placement:
+def place_crop(
+    points: Float,
+    size: int,
+    rng: np.random.Generator,
+    hard: float,
+    tumbled: float = 0.0,
+    truncated: float | None = None,
+) -> Placement:
     """A crop around a person as the pipeline would cut it, with the errors that a tracker makes.
 
     Args:
@@ -80,13 +87,14 @@ def place_crop(points: Float, size: int, rng: np.random.Generator, hard: float, 
         rng: random numbers; the same count is drawn whatever the difficulty.
         hard: 0 takes the exact box and only a flip; 1 turns, zooms, shifts and truncates.
         tumbled: share of people turned by any angle, whatever the difficulty: the lying and the upside-down.
+        truncated: share of people cut by the crop's border; None lets the difficulty decide.
     """
     is_flipped = bool(rng.random() < 0.5)
     turned = rng.random() < 0.6
     angle = rng.uniform(-MAX_ROTATION, MAX_ROTATION) * hard * (1.0 if turned else 0.15)
     zoom = np.exp(rng.uniform(np.log(0.84), np.log(1.3)) * hard)
     off = rng.normal(0, 0.05, 2) * hard
-    truncated = rng.random() < TRUNCATED_SHARE * hard
+    is_truncated = rng.random() < (TRUNCATED_SHARE * hard if truncated is None else truncated)
     closer, anchor, aim = rng.uniform(0.42, 0.85), int(rng.integers(len(points))), rng.uniform(0.3, 0.8)
     if tumbled > 0 and rng.random() < tumbled:
         angle = rng.uniform(-np.pi, np.pi)
@@ -97,7 +105,7 @@ def place_crop(points: Float, size: int, rng: np.random.Generator, hard: float, 
     moved = points @ turn.T
     low, high = moved.min(0), moved.max(0)
     centre, side = (low + high) / 2, float((high - low).max()) * BOX_MARGIN * BOX_FACTOR
-    if truncated:
+    if is_truncated:
         centre = centre + (moved[anchor] - centre) * np.float32(aim)
         side *= closer
     side = max(side * zoom, 1e-3)

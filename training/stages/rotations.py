@@ -19,6 +19,10 @@ from training.motions.rotations import to_matrix
 from training.parallel import World
 
 BODY = slice(1, 1 + BODY_JOINTS)
+STARTED_ON = 8_192
+"""Poses whose principal components the tokenizer begins with."""
+OWN_LEVER = 0.3
+"""Metres: what a joint's turn counts where nothing hangs on it."""
 USED_FROM = 1e-4
 """A code counts as used from one in ten thousand test tokens on, a twentieth of what it had if all were used alike."""
 
@@ -70,6 +74,17 @@ class RotationsModule(nn.Module):
             "commitment": config.commitment_weight * said.commitment,
         }
 
+    def levers(self) -> Tensor:
+        """(21,) metres: how far each joint moves those below it, root of the sum of squares, and a little for itself."""
+        joints, parents = self.posed.rest_joints, self.posed.parents
+        squares = torch.full((len(joints),), OWN_LEVER**2, device=joints.device)
+        for below in range(1, len(joints)):
+            joint = parents[below]
+            while joint > 0:
+                squares[joint] += (joints[below] - joints[joint]).square().sum()
+                joint = parents[joint]
+        return squares.sqrt()[BODY]
+
     def pose(self, rotations: Tensor) -> tuple[Tensor, Tensor]:
         """Joints (B, 24, 3) and coarse vertices (B, 431, 3) of the mean body, the pelvis and the hands unturned."""
         whole = torch.eye(3, device=rotations.device).repeat(len(rotations), 24, 1, 1)
@@ -87,6 +102,7 @@ class RotationsStage:
         self.config, self.world = config, world
         self.module = RotationsModule(config).to(world.device)
         self.bank = rotations_of(config.motions, "train", config.bank, config.seed)
+        self.module.tokenizer.start_from(self.bank[:STARTED_ON].to(world.device), self.module.levers())
         self.test = self.bank  # the other processes score nothing
         if world.is_first:
             self.test = rotations_of(config.motions, "test", config.test_bank, 10_000, is_mixed=False)
