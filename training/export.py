@@ -185,7 +185,7 @@ def write_graph(
             input_names=[takes],
             output_names=list(outputs),
             dynamo=True,
-            dynamic_shapes=(dict(free),),
+            dynamic_shapes={takes: dict(free)},
             opset_version=OPSET,
             external_data=False,
             verbose=False,

@@ -148,7 +148,7 @@ class RotationHead(nn.Module):
         with full_precision(joints):
             query = query.float()
             root = world[:, 0] @ matrices_of_six(self.to_root(query) + no_turn(query))
-            hands = torch.eye(3, device=query.device).expand(len(query), 2, 3, 3)
+            hands = torch.eye(3, device=query.device).expand(query.shape[0], 2, 3, 3)
             rotations = torch.cat([root[:, None], body, hands], 1)
             return Bones(rotations, self.to_betas(query), evidence.weak_camera + self.to_camera(query), logits)
 
