@@ -75,7 +75,7 @@ class RotationsModule(nn.Module):
         }
 
     def levers(self) -> Tensor:
-        """(21,) metres: how far each joint moves those below it, root of the sum of squares, and a little for itself."""
+        """(21,) metres: how far each joint moves those below it (root of the sum of squares), and itself a little."""
         joints, parents = self.posed.rest_joints, self.posed.parents
         squares = torch.full((len(joints),), OWN_LEVER**2, device=joints.device)
         for below in range(1, len(joints)):
