@@ -25,6 +25,10 @@ SHOWN = (
     ("validation_mpvpe", "validation MPVPE"),
     ("validation_mpjpe", "validation MPJPE"),
     ("validation_pa_mpjpe", "validation PA"),
+    ("joint_error_mm", "posed joints, mm"),
+    ("clear_geodesic_deg", "bones in the clear, degrees"),
+    ("object-occluded_geodesic_deg", "behind things"),
+    ("person-occluded_geodesic_deg", "behind people"),
 )
 STAGES = {"papertokenizer": "paper-tokenizer", "paperclassifier": "paper-classifier", "papermesh": "paper-mesh"}
 """Commands whose name in a log is another."""
@@ -161,10 +165,14 @@ def command(stage: str, config: Mapping[str, Any], run: Path) -> str:
     for key, value in config.items():
         if key in UNTOLD or value is None or (key in ("samples", "minutes") and not value):
             continue
-        shown = Path(value).name if isinstance(value, str) and "/" in value else value
-        parts.append(f"--{key.replace('_', '-')} {shown}")
+        shown = [Path(one).name if isinstance(one, str) and "/" in one else one for one in _listed(value)]
+        parts.append(" ".join([f"--{key.replace('_', '-')}", *map(str, shown)]))
     started = [source_name(Path(source)) for source in config.get("init", [])]
     return " ".join([*parts, *(["--init", *started] if started else [])])
+
+
+def _listed(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, list | tuple) else [value]
 
 
 def source_name(source: Path) -> str:

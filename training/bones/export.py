@@ -42,6 +42,7 @@ from training.export import (
     deviations,
     log_plainly,
     probe_crops,
+    reuse_onnx,
     rounded,
     write_graph,
     write_onnx,
@@ -176,8 +177,12 @@ def export(run: Path, source: Path | str, target: Path, name: str, scores: Seque
     folder.mkdir()
     try:
         write_safetensors(network, folder / bundle.SAFETENSORS)
-        write_onnx(network, folder / bundle.ONNX)
-        write_vocabulary(network, folder)
+        if reuse_onnx(target, folder) and (target / ENCODER).is_file() and (target / DECODER).is_file():
+            for graph in (ENCODER, DECODER):
+                shutil.copyfile(target / graph, folder / graph)
+        else:
+            write_onnx(network, folder / bundle.ONNX)
+            write_vocabulary(network, folder)
         found = deviations(folder, network) | vocabulary_deviations(network, folder)
         for array, value in found.items():
             logger.info("%-22s %.3f of the tolerated deviation", array, value)
