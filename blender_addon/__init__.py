@@ -10,6 +10,7 @@ engine                       `core` in a child process (no bpy)
 people, overlay, portraits   who is to be captured; the box that is being drawn; small pictures
 scene > camera, person, armature             Motion in, Blender objects out
 takes, footage_links         takes known again after saving, undo and renaming; footage that has moved
+readings > ghosts            other readings of unsure frames, and those that were chosen
 solved_camera                a camera that Blender knows already, for the engine
 retarget > bone_maps, rest_pose, rig_posing   a take's motion on the animator's own rig
 axes                         all turns between core's axes and Blender's
@@ -36,6 +37,7 @@ from . import (
     operators_footage,
     operators_people,
     operators_queue,
+    operators_readings,
     operators_relink,
     operators_takes,
     panel,
@@ -64,6 +66,7 @@ CLASSES = (
     properties.MocapFoundPerson,
     properties.MocapBox,
     properties.MocapContact,
+    properties.MocapReading,
     properties.MocapQueued,
     properties.MocapSettings,
     preferences.MocapPreferences,
@@ -73,6 +76,7 @@ CLASSES = (
     *operators_takes.CLASSES,
     *operators_relink.CLASSES,
     *operators_contacts.CLASSES,
+    *operators_readings.CLASSES,
     *operators_cache.CLASSES,
     *operators_export.CLASSES,
     *operators_queue.CLASSES,

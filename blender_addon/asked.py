@@ -75,7 +75,7 @@ def request_from(context: Any) -> Request:
         takes=takes_folder(),
         people="all" if is_picked else settings.people,
         build=build_settings(settings, name),
-        clean_up=clean_up_from(settings),
+        clean_up=clean_up_from(settings, readiness_now().reads_bones),
         weights=preference("weights", ""),
         detector=preference("detector", ""),
         device=preference("device", "auto"),
@@ -115,12 +115,13 @@ def quick_request(context: Any) -> Request:
     return replace(request_from(context).find_people(), boxes="")
 
 
-def clean_up_from(settings: Any) -> CleanUp:
-    """The settings of the fast step."""
+def clean_up_from(settings: Any, has_bones: bool) -> CleanUp:
+    """The settings of the fast step; bones of the network's own only where there are any."""
+    bones = settings.bones if has_bones and settings.bones != "best" else ""
     if not settings.is_smooth_apart:
-        return CleanUp(settings.smooth, settings.feet)
+        return CleanUp(settings.smooth, settings.feet, bones=bones)
     strengths = (settings.smooth_body, settings.smooth_limbs, settings.smooth_root)
-    return CleanUp(settings.smooth, settings.feet, *strengths)
+    return CleanUp(settings.smooth, settings.feet, *strengths, bones=bones)
 
 
 def wanted_people(settings: Any) -> list[tuple[str, list[Anchor]]]:

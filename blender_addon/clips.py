@@ -130,7 +130,9 @@ def _make_clip(clip: Path, report: ClipReport, options: argparse.Namespace, stop
         take = _reconstruct(clip, folder / f"{name}.take", options, stop)
     report.notes += list(take.notes)
     with _timed(report, "solve"):
-        settings = bridge.SolveSettings(smooth=options.smooth, feet=options.feet, camera=options.camera)
+        settings = bridge.SolveSettings(
+            smooth=options.smooth, feet=options.feet, camera=options.camera, bones=options.bones
+        )
         motion = bridge.solve(take, settings)
         bridge.write_motion(motion, folder / f"{name}.npz")
     _describe(report, motion, take)
@@ -280,5 +282,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--smooth", type=float, default=0.5, metavar="0..1")
     parser.add_argument("--camera", type=Path, metavar="camera.npz", help="of one moving shot; see core/moving.py")
     parser.add_argument("--feet", choices=["off", "auto", "lock"], default="auto")
+    parser.add_argument("--bones", choices=["fit", "tokens", "both"], help="as of `python -m core solve`")
     parser.add_argument("--progress", choices=["auto", "json", "none"], default="auto")
     return parser

@@ -53,6 +53,12 @@ def footage_of(take: Path) -> Path | None:
     return Path(held["path"]) if isinstance(held, dict) and isinstance(held.get("path"), str) else None
 
 
+def reads_bones(take: Path) -> bool:
+    """Whether the weights of a take have read bones of their own."""
+    weights = _read(take / TAKE_FILE).get("weights")
+    return isinstance(weights, dict) and bool(weights.get("rotation_tokens"))
+
+
 def fingerprint(footage: Path) -> str:
     """What tells a clip from others wherever it lies: its size and the ends of its bytes; of a folder, its pictures'.
 
@@ -102,6 +108,17 @@ def contacts(motion: Path) -> list[Contact]:
         ]
     except (KeyError, TypeError, ValueError, AttributeError):
         return []
+
+
+def plausibility(motion: Path) -> dict[str, list[tuple[float, float]]]:
+    """Seconds and millimetres of each frame, by person; {} where there is no report that can be read, or none in it."""
+    try:
+        return {
+            person_id: list(zip(map(float, told["time_s"]), map(float, told["mm"]), strict=True))
+            for person_id, told in _read(report_of(motion))["plausibility"].items()
+        }
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return {}
 
 
 def _check_text(check: dict[str, Any]) -> str:

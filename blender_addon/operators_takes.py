@@ -13,8 +13,10 @@ from .axes import time_to_scene_frame
 from .camera import scene_fps
 from .contact_ranges import write_contacts
 from .modal import UNDOABLE, StepsEngine, allowed
+from .on_disk import reads_bones
 from .preferences import preference
 from .properties import settings_of
+from .readings import write_chosen
 from .request import Plan, camera_of
 from .strip import UNSURE
 
@@ -61,7 +63,8 @@ class MOCAP_OT_clean_up(StepsEngine, bpy.types.Operator):  # noqa: N801
         """Start the fast step."""
         record = active_record(context)
         assert record is not None
-        return session.begin(clean_up_plan(context, write_contacts(context.scene, record)))
+        contacts, readings = write_contacts(context.scene, record), write_chosen(context.scene, record)
+        return session.begin(clean_up_plan(context, contacts, readings))
 
     def done(self, _context: Any, ended: session.Session) -> set[Any]:
         """Say that it is done."""
@@ -124,12 +127,13 @@ def why_not_clean_up(context: Any) -> str:
     return ""
 
 
-def clean_up_plan(context: Any, contacts: Path | None = None) -> Plan:
+def clean_up_plan(context: Any, contacts: Path | None = None, readings: Path | None = None) -> Plan:
     """The fast step on the active take, and its objects made again as the settings want them.
 
     Args:
         context: Blender's.
         contacts: file of the frames in which feet stand; None has them found.
+        readings: file of the poses that were chosen for single frames.
     """
     record = active_record(context)
     assert record is not None and record.take is not None
@@ -139,7 +143,8 @@ def clean_up_plan(context: Any, contacts: Path | None = None) -> Plan:
     is_its_camera = camera is not None and camera.name == record.built.camera
     outputs = tuple(sorted(settings.outputs)) or record.outputs
     moving = camera_of(record.take) if record.is_moving else None
-    clean_up = replace(asked.clean_up_from(settings), contacts=contacts, camera=moving)
+    chosen = asked.clean_up_from(settings, reads_bones(record.take))
+    clean_up = replace(chosen, contacts=contacts, camera=moving, readings=readings)
     return Plan(
         [clean_up.command(record.take, record.motion)],
         title="Cleaning up",

@@ -14,6 +14,7 @@ from .operators_contacts import why_not_get_contacts
 from .operators_export import size_text, takes_morphs, why_not_export
 from .operators_takes import NO_TAKE, active_record, why_not_clean_up
 from .panel import Section, draw_button, draw_text, letters
+from .panel_readings import draw_bones
 from .properties import settings_of
 from .retarget_operator import why_not_retarget
 from .scene import counted_people
@@ -83,6 +84,7 @@ class CleanUpSection(Section):
         if settings.feet != "off":
             draw_contacts(layout, context)
         layout.prop(settings, "is_in_place")
+        draw_bones(layout, context)
         draw_button(layout, "mocap.clean_up", why_not_clean_up(context), letters(context), icon="MOD_SMOOTH")
 
 

@@ -60,6 +60,15 @@ class MocapContact(bpy.types.PropertyGroup):
     last: IntProperty(name="To", description="Included", min=1, default=1)  # type: ignore[valid-type]
 
 
+class MocapReading(bpy.types.PropertyGroup):
+    """A pose that was chosen for a frame of a take: `rotations` is JSON, 21 quaternions."""
+
+    take: StringProperty()  # type: ignore[valid-type]
+    person_id: StringProperty(name="Person")  # type: ignore[valid-type]
+    frame: IntProperty(name="Frame", description="Of the footage, from 1", min=1, default=1)  # type: ignore[valid-type]
+    rotations: StringProperty()  # type: ignore[valid-type]
+
+
 class MocapQueued(bpy.types.PropertyGroup):
     """A clip that waits for its turn, with the settings of when it was added."""
 
@@ -195,6 +204,16 @@ class MocapSettings(bpy.types.PropertyGroup):
         description="Hold each person where they begin; they rise and fall, and go nowhere. For loops in game engines: "
         "the camera then matches the first frame alone",
     )
+    bones: EnumProperty(  # type: ignore[valid-type]
+        name="Bones from",
+        items=[
+            ("best", "Best", "What the take is best at"),
+            ("fit", "Mesh", "Bones that explain the body's surface"),
+            ("tokens", "Network", "Bones that the network reads itself, from a vocabulary of poses"),
+            ("both", "Both", "From the mesh, and where the picture shows little of a joint led by the network's own"),
+        ],
+    )
+    readings: CollectionProperty(type=MocapReading)  # type: ignore[valid-type]
     matches_scene: BoolProperty(  # type: ignore[valid-type]
         name="Match scene to footage",
         description="Give the scene the footage's size, frame rate, frame range and camera",

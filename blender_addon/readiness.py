@@ -23,6 +23,7 @@ class Readiness:
         is_commercial: whether the weights say that they may be used commercially.
         folder: where the weights lie.
         weights_bytes: size of that folder.
+        reads_bones: whether the weights read bones of their own.
     """
 
     weights: str
@@ -31,6 +32,7 @@ class Readiness:
     is_commercial: bool = False
     folder: Path = Path()
     weights_bytes: int = 0
+    reads_bones: bool = False
 
 
 @cache
@@ -62,6 +64,7 @@ def check(python: str, weights: str, detector: str = "", is_commercial_only: boo
         is_commercial=config.get("commercial_use") is True,
         folder=folder,
         weights_bytes=bytes_in(folder),
+        reads_bones=bool(config.get("rotation_tokens")),
     )
 
 

@@ -29,6 +29,8 @@ class CleanUp:
         smooth_root: of the body's place.
         contacts: file of the frames in which feet stand; None has them found.
         camera: file of a camera that moves; None where it stands.
+        bones: fit, tokens or both; empty for what the take is best at.
+        readings: file of the poses that were chosen for single frames; None where none was.
     """
 
     smooth: float = 0.5
@@ -38,6 +40,8 @@ class CleanUp:
     smooth_root: float | None = None
     contacts: Path | None = None
     camera: Path | None = None
+    bones: str = ""
+    readings: Path | None = None
 
     def command(self, take: Path, motion: Path) -> list[str]:
         """The engine's command."""
@@ -45,9 +49,10 @@ class CleanUp:
         given = {f"--smooth-{name}": value for name, value in parts.items() if value is not None}
         strengths = [word for name, value in given.items() for word in (name, f"{value:g}")]
         command = ["solve", str(take), "-o", str(motion), "--smooth", f"{self.smooth:g}", "--feet", self.feet]
-        files = {"--contacts": self.contacts, "--camera": self.camera}
+        files = {"--contacts": self.contacts, "--camera": self.camera, "--readings": self.readings}
         given_files = [word for name, file in files.items() if file for word in (name, str(file))]
-        return [*command, *strengths, *given_files, "--report", str(report_of(motion)), *PROGRESS]
+        bones = ["--bones", self.bones] if self.bones else []
+        return [*command, *strengths, *bones, *given_files, "--report", str(report_of(motion)), *PROGRESS]
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +212,7 @@ def request_from_json(text: str) -> Request:
     """The request that `request_to_json` wrote."""
     held = json.loads(text)
     build, chosen = held.pop("build"), held.pop("clean_up")
-    files = {name: Path(chosen[name]) for name in ("contacts", "camera") if chosen.get(name)}
+    files = {name: Path(chosen[name]) for name in ("contacts", "camera", "readings") if chosen.get(name)}
     clean_up = CleanUp(**{**chosen, **files})
     settings = BuildSettings(**{**build, "outputs": tuple(build["outputs"])})
     footage, takes = Path(held.pop("footage")), Path(held.pop("takes"))

@@ -28,6 +28,7 @@ STAGE_NAMES = {
     "solve": "Solving the motion",
     "download": "Downloading",
     "portraits": "Cutting out small pictures",
+    "readings": "Looking for other readings",
 }
 
 

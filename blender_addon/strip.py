@@ -1,31 +1,39 @@
 """The timeline fills while a run goes: a row for each person, green where the network was sure, red where it was not.
 
-Drawn over the Timeline and the Dope Sheet at their frames, over the Movie Clip Editor along its lower edge; there the
-joints of the shown frame lie over the picture too. Drawn from what the run has read: drawing reads no file.
+Above it, of the chosen take and once it is solved, a thinner row for each person: green where the pose is plausible,
+red where the vocabulary of poses knows none like it. Drawn over the Timeline and the Dope Sheet at their frames, over
+the Movie Clip Editor along its lower edge; there the joints of the shown frame lie over the picture too. Drawn from
+what the run has read, and from the report of the solve, which is read when it has changed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import bpy
 import numpy as np
 
-from . import bridge, session
+from . import bridge, session, takes
 from .axes import FIRST_SCENE_FRAME, Float
 from .camera import scene_fps
 from .filling import Filling
+from .on_disk import plausibility
 
-ROW_PX, GAP_PX = 4.0, 1.0
+ROW_PX, THIN_PX, GAP_PX = 4.0, 2.0, 1.0
 BASE_PX = {"DOPESHEET_EDITOR": 24.0, "CLIP_EDITOR": 14.0}
 """Above the scroll bar, and above the line of cached frames."""
 SURE, UNSURE = 0.7, 0.3
 """Mean confidence of the joints that is all green, and all red; below the second a frame gets its marker at the end
 (`mark_unsure`)."""
+PLAUSIBLE_MM, IMPLAUSIBLE_MM = 15.0, 45.0
+"""Distance of a pose to its own re-encoding that is all green, as in the self-check, and all red."""
 LEVELS = 8
 ALPHA = 0.85
 LINE_RGBA = (0.2, 0.9, 1.0, 0.9)
+
+Runs: TypeAlias = list[tuple[float, float, int]]
+"""First and last edge in scene frames, and level from 0 (red) to LEVELS - 1, of stretches of one colour."""
 
 _handlers: list[tuple[Any, Any]] = []
 
@@ -45,15 +53,15 @@ def remove_strips() -> None:
         space.draw_handler_remove(handler, "WINDOW")
 
 
-def runs_of(filling: Filling, person: str, fps: float) -> list[tuple[float, float, int]]:
-    """First and last edge in scene frames, and level from 0 (unsure) to LEVELS - 1, of stretches of one colour.
+def runs_of(filling: Filling, person: str, fps: float) -> Runs:
+    """How sure the network was.
 
     Args:
         filling: what is done.
         person: one of its people.
         fps: of the scene.
     """
-    found: list[tuple[float, float, int]] = []
+    found: Runs = []
     last_frame = None
     seen = filling.people[person]
     pace = _pace_s(seen) * fps
@@ -70,6 +78,21 @@ def runs_of(filling: Filling, person: str, fps: float) -> list[tuple[float, floa
     return found
 
 
+def plausible_runs(told: list[tuple[float, float]], fps: float) -> Runs:
+    """How plausible the poses are; `told` is seconds and millimetres of each frame."""
+    found: Runs = []
+    begins = [FIRST_SCENE_FRAME + time_s * fps - 0.5 for time_s, _ in told]
+    pace = float(np.median(np.diff(begins))) if len(begins) > 1 else 1.0
+    for (_, off_mm), begin, end in zip(told, begins, [*begins[1:], *[b + pace for b in begins[-1:]]], strict=True):
+        share = (IMPLAUSIBLE_MM - off_mm) / (IMPLAUSIBLE_MM - PLAUSIBLE_MM)
+        level = int(np.clip(share * LEVELS, 0, LEVELS - 1))
+        if found and found[-1][2] == level:
+            found[-1] = (found[-1][0], end, level)
+        else:
+            found.append((begin, end, level))
+    return found
+
+
 def _pace_s(seen: dict[int, tuple[float, float, Float]]) -> float:
     """Seconds from one frame of the footage to the next."""
     first, last = min(seen), max(seen)
@@ -83,13 +106,12 @@ def colour_of(level: int) -> tuple[float, float, float, float]:
 
 
 def rectangles(
-    filling: Filling, fps: float, to_x: Callable[[float], float], base_px: float, scale: float
+    rows: list[tuple[Runs, float]], to_x: Callable[[float], float], base_px: float, scale: float
 ) -> tuple[list[tuple[float, float]], list[tuple[float, float, float, float]], list[tuple[int, int, int]]]:
     """Corners, their colours and triangles of the strip, in a region's pixels.
 
     Args:
-        filling: what is done.
-        fps: of the scene.
+        rows: from the lowest up, each with its height in unscaled pixels.
         to_x: from a scene frame to the region's x.
         base_px: height of the first row.
         scale: of the interface.
@@ -97,10 +119,11 @@ def rectangles(
     corners: list[tuple[float, float]] = []
     colours: list[tuple[float, float, float, float]] = []
     triangles: list[tuple[int, int, int]] = []
-    for row, person in enumerate(filling.people):
-        low = (base_px + row * (ROW_PX + GAP_PX)) * scale
-        high = low + ROW_PX * scale
-        for begins, ends, level in runs_of(filling, person, fps):
+    high = (base_px - GAP_PX) * scale
+    for runs, height_px in rows:
+        low = high + GAP_PX * scale
+        high = low + height_px * scale
+        for begins, ends, level in runs:
             left, right = to_x(begins), to_x(ends)
             first = len(corners)
             corners += [(left, low), (right, low), (right, high), (left, high)]
@@ -126,20 +149,34 @@ def redraw_strips(context: Any) -> None:
                         region.tag_redraw()
 
 
+def rows_of(context: Any, filling: Filling | None) -> list[tuple[Runs, float]]:
+    """What is to be drawn, from the lowest row up: of the run, then of the chosen take."""
+    fps = scene_fps(context.scene)
+    people = [] if filling is None else list(filling.people)
+    rows = [(runs_of(filling, person, fps), ROW_PX) for person in people]  # type: ignore[arg-type]
+    collection = takes.active_take(context)
+    record = takes.record_of(collection) if collection is not None else None
+    told = plausibility(record.motion) if record is not None else {}
+    return [*rows, *((plausible_runs(frames, fps), THIN_PX) for frames in told.values())]
+
+
 def _draw() -> None:
     running = session.current()
-    if running is None or running.filling is None or not running.filling.people:
-        return
+    filling = running.filling if running is not None else None
     context: Any = bpy.context
     region, space, scene = context.region, context.space_data, context.scene
+    rows = rows_of(context, filling)
+    if not rows:
+        return
     if space.type == "CLIP_EDITOR":
         span = max(1, scene.frame_end - scene.frame_start + 1)
         to_x = lambda frame: (frame - scene.frame_start + 0.5) / span * region.width  # noqa: E731
-        _draw_bones(running.filling, region, space)
+        if filling is not None:
+            _draw_bones(filling, region, space)
     else:
         to_x = lambda frame: region.view2d.view_to_region(frame, 0, clip=False)[0]  # noqa: E731
     scale = context.preferences.system.ui_scale
-    _draw_rectangles(*rectangles(running.filling, scene_fps(scene), to_x, BASE_PX[space.type], scale))
+    _draw_rectangles(*rectangles(rows, to_x, BASE_PX[space.type], scale))
 
 
 def _draw_rectangles(corners: Any, colours: Any, triangles: Any) -> None:

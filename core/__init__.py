@@ -8,11 +8,13 @@
     take         Estimates, frame by frame              -> NAME.take on disk, and back
     upsample     431 coarse vertices                    -> 6890 vertices
     camera       weak camera, crop                      -> metric translation in the frame's camera
-    fit, refine  vertices, joints in the picture        -> one body, bone rotations
+    bones        Estimates -> one body, bone rotations  -> from vertices (`fit`), the rotation head, or both
+    vocabulary   rotations <-> tokens of 3D pose        -> plausibility; readings, of which some are chosen
+    refine       bone rotations, joints in the picture  -> bones that lie on the picture
     steady       trajectory                             -> smooth rotations and root
     feet         trajectory, contacts                   -> legs that hold the standing feet
     moving       a moving camera's file                 -> people in the world and back; world_scale: in metres
-    selfcheck    PersonMotion, what was seen            -> five numbers, green, amber or red
+    selfcheck    PersonMotion, what was seen            -> five or six numbers, green, amber or red
     solve        take, SolveSettings                    -> Motion
     motion       Motion                                 -> motion.npz, and back
     report       Motion                                 -> report.json: self-check and contacts

@@ -1,4 +1,4 @@
-"""The command line: reconstruct, solve, stills, portraits, relink, doctor, weights.
+"""The command line: reconstruct, solve, stills, portraits, readings, relink, doctor, weights.
 
 Exit codes: 0 done, 1 one sentence about what is wrong, 2 wrong usage, 130 cancelled (the take stays and can
 be resumed).
@@ -13,8 +13,8 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
+from .command_takes import add_take_commands
 from .command_weights import add_weights_command
 from .console import Bar, StopRequest, progress_printer
 from .errors import Cancelled, MocapError, sentence_of
@@ -33,6 +33,8 @@ MANIFEST_HELP = (
 )
 CONTACTS_HELP = 'frames in which feet stand: {"1": {"left": [[first, last], ...], "right": [...]}}; or a report'
 CAMERA_HELP = "a camera that moves: frame_index, camera_to_world (N, 4, 4) in any unit, focal_px; see core/moving.py"
+BONES_HELP = "from the mesh, from the network's rotation tokens, or the fit led by them; default: the take's best"
+READINGS_HELP = 'poses chosen for single frames: {"1": [{"frame": 47, "rotations": [[w, x, y, z], ... 21 joints]}]}'
 
 Command = Callable[[argparse.Namespace, ProgressFunction | None, StopRequest], None]
 
@@ -155,6 +157,8 @@ def _solve(options: argparse.Namespace, printer: ProgressFunction | None, _stop:
         smooth_root=options.smooth_root,
         contacts=options.contacts,
         camera=options.camera,
+        bones=options.bones,
+        readings=options.readings,
     )
     motion = solve_rows(take, settings)
     write_motion(motion, options.output)
@@ -187,24 +191,6 @@ def _stills(options: argparse.Namespace, printer: ProgressFunction | None, stop:
     if isinstance(printer, Bar):
         printer.end()
     print(f"{options.output}: {len(stills.ids)} people")
-
-
-def _portraits(options: argparse.Namespace, printer: ProgressFunction | None, stop: StopRequest) -> None:
-    from .portraits import write_portraits
-    from .take import Take
-
-    written = write_portraits(Take.open(options.take), options.output, printer, stop)
-    if isinstance(printer, Bar):
-        printer.end()
-    print(f"{options.output}: {len(written)} pictures")
-
-
-def _relink(options: argparse.Namespace, _printer: ProgressFunction | None, _stop: StopRequest) -> None:
-    from .relink import relink
-
-    for note in relink(options.take, options.footage):
-        logging.warning(note)
-    print(f"{options.take}: its footage is {options.footage}")
 
 
 def _doctor(options: argparse.Namespace, _printer: ProgressFunction | None, _stop: StopRequest) -> None:
@@ -285,6 +271,8 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--feet", choices=["off", "auto", "lock"], default=SolveSettings().feet)
     command.add_argument("--contacts", type=Path, metavar="contacts.json", help=CONTACTS_HELP)
     command.add_argument("--camera", type=Path, metavar="camera.npz", help=CAMERA_HELP)
+    command.add_argument("--bones", choices=["fit", "tokens", "both"], help=BONES_HELP)
+    command.add_argument("--readings", type=Path, metavar="readings.json", help=READINGS_HELP)
     command.add_argument("--report", type=Path, metavar="report.json", help="the self-check and the contacts")
     command.add_argument("--fps", type=_positive_float, metavar="N", help="resample to that rate")
     command.add_argument("--body", type=Path, help="body file in SMPL's format; the open body by default")
@@ -298,29 +286,16 @@ def _parser() -> argparse.ArgumentParser:
     _add_network_options(command)
     command.set_defaults(command=_stills, is_stopped_between_frames=True)
 
-    _add_take_commands(commands)
+    takers = add_take_commands(commands)
 
     command = commands.add_parser("doctor", help="what is installed, what is missing and what to do")
     command.add_argument("--weights", metavar="NAME|DIR")
     command.add_argument("--device", type=_device, default="auto")
     command.add_argument("--detector", metavar="NAME|FILE|search|frame")
     command.set_defaults(command=_doctor, is_stopped_between_frames=False)
-    for command in add_weights_command(commands):
+    for command in (*takers, *add_weights_command(commands)):
         _add_progress(command)
     return parser
-
-
-def _add_take_commands(commands: Any) -> None:
-    command = commands.add_parser("portraits", help="take to small pictures of its people")
-    command.add_argument("take", type=Path)
-    command.add_argument("-o", "--output", type=Path, required=True, metavar="DIR")
-    _add_progress(command)
-    command.set_defaults(command=_portraits, is_stopped_between_frames=True)
-
-    command = commands.add_parser("relink", help="tell a take that its footage has moved; another clip is refused")
-    command.add_argument("take", type=Path)
-    command.add_argument("footage", type=Path, help="where the same clip is now")
-    command.set_defaults(command=_relink, is_stopped_between_frames=False)
 
 
 def _add_network_options(command: argparse.ArgumentParser) -> None:

@@ -63,9 +63,7 @@ def estimate_fields(sizes: RotationTokens | None) -> list[str]:
     return [name for name in (*ROW_SHAPES, *take_shapes(sizes)) if name not in ("frame_index", "time_s")]
 
 
-def read_chunk(
-    path: Path, names: Sequence[str] | None = None, sizes: RotationTokens | None = None
-) -> dict[str, Any]:
+def read_chunk(path: Path, names: Sequence[str] | None = None, sizes: RotationTokens | None = None) -> dict[str, Any]:
     """Some arrays of a chunk, or all.
 
     Args:
@@ -111,9 +109,7 @@ def stored_arrays(path: Path, names: Collection[str] | None = None) -> dict[str,
         raise _damaged(path, error) from error
 
 
-def read_columns(
-    paths: Sequence[Path], names: Sequence[str], sizes: RotationTokens | None = None
-) -> dict[str, Any]:
+def read_columns(paths: Sequence[Path], names: Sequence[str], sizes: RotationTokens | None = None) -> dict[str, Any]:
     """Arrays over all chunks of a person, by frame; of rows of the same frame the one that was written last.
 
     Only the asked arrays are read, and each is in memory once. The arguments are those of `read_chunk`.

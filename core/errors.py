@@ -4,6 +4,7 @@
     |- FootageError       the clip: missing, not a video, no decodable frame, nobody in it
     |- BoxesError         boxes.json: unreadable, unknown frame, outside the frame
     |- ContactsError      contacts.json: unreadable, unknown person, ranges outside the take
+    |- ReadingsError      readings.json: unreadable, unknown person, frames outside the take
     |- CameraError        camera.npz: unreadable, of another form, of other frames
     |- WeightsError       the weights bundle: unknown, damaged, made for another body
     |- BodyError          the body file
@@ -33,6 +34,10 @@ class BoxesError(MocapError):
 
 class ContactsError(MocapError):
     """The contacts file does not fit the take."""
+
+
+class ReadingsError(MocapError):
+    """The file of chosen readings does not fit the take."""
 
 
 class CameraError(MocapError):

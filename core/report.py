@@ -9,7 +9,7 @@ from typing import Any
 
 from .contacts import ranges_of
 from .output import written_whole
-from .types import Check, Motion, PersonCheck
+from .types import Check, Motion, PersonCheck, PersonMotion
 
 
 def table(checks: Iterable[PersonCheck]) -> list[str]:
@@ -54,8 +54,16 @@ def from_json(stored: Iterable[dict[str, Any]]) -> tuple[PersonCheck, ...]:
     )
 
 
+def _plausibility(person: PersonMotion) -> dict[str, list[float]]:
+    """Seconds and millimetres, one each a frame."""
+    return {
+        "time_s": [round(float(time_s), 4) for time_s in person.time_s],
+        "mm": [round(float(mm), 1) for mm in person.plausibility_mm],
+    }
+
+
 def write_report(motion: Motion, path: Path) -> None:
-    """The checks, and the contacts in the form that `contacts.read_contacts` reads back, as a JSON file.
+    """The checks, the contacts in the form that `contacts.read_contacts` reads back, and how plausible each frame is.
 
     Raises:
         OutputError: the place can't be written to; the file is there whole or not at all.
@@ -66,6 +74,7 @@ def write_report(motion: Motion, path: Path) -> None:
         "fps": motion.fps,
         "people": to_json(motion.self_check),
         "contacts": {person.person_id: ranges_of(person) for person in motion.persons},
+        "plausibility": {p.person_id: _plausibility(p) for p in motion.persons if len(p.plausibility_mm)},
     }
     with written_whole(Path(path)) as file:
         file.write((json.dumps(document, indent=1, ensure_ascii=False) + "\n").encode())

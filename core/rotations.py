@@ -26,6 +26,18 @@ def quaternions_of(matrices: Float) -> Float:
     return np.asarray(np.where(wxyz[:, :1] < 0, -wxyz, wxyz).reshape(*matrices.shape[:-2], 4))
 
 
+def product(left: Float, right: Float) -> Float:
+    """(..., 4) the turn `right`, then the turn `left`; quaternions wxyz."""
+    lw, lv, rw, rv = left[..., :1], left[..., 1:], right[..., :1], right[..., 1:]
+    scalar = lw * rw - (lv * rv).sum(-1, keepdims=True)
+    return np.asarray(np.concatenate([scalar, lw * rv + rw * lv + np.cross(lv, rv)], axis=-1))
+
+
+def inverse(unit: Float) -> Float:
+    """(..., 4) the turns back of unit quaternions wxyz."""
+    return np.asarray(unit * np.array([1.0, -1.0, -1.0, -1.0]))
+
+
 def at_times(quaternions: Float, time_s: Float, wanted_s: Float) -> Float:
     """Rotations (N, J, 4) at wanted times, on the great arc between neighbours; held beyond both ends.
 

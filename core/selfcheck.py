@@ -1,10 +1,11 @@
-"""What a solved person is worth, told without any truth: five numbers, each green, amber or red.
+"""What a solved person is worth, told without any truth: five or six numbers, each green, amber or red.
 
     foot slide     cm/s       mean speed of the balls of the feet while they stand
     jitter         mm/frame^2 mean acceleration of the joints beside a steady motion; frames of 1/30 s
     floor          cm         depth of the lowest point under the floor of the standing feet, 95 of 100 frames
     limb length    %          largest change of a thigh, shin, upper arm or forearm over the clip
     reprojection   px         mean distance of the joints from where the picture shows them, by confidence
+    plausibility   mm         mean distance of the poses to their own re-encodings; only of takes with a vocabulary
 
 A value is missing where a clip has nothing to measure it on: no contact, too few frames.
 """
@@ -31,6 +32,8 @@ LIMB_PERCENT = (1.0, 3.0)
 """A locked body has 0: a rig that bends and doesn't stretch."""
 REPROJECTION_SHARE = (0.03, 0.06)
 """Of the person's longer side in the picture; good 2D labels are 0.02 off."""
+PLAUSIBILITY_MM = (15.0, 30.0)
+"""Half as much again as, and three times, what a vocabulary may be off on motions that it has not seen (10 mm)."""
 STEADY_S, STEADY_DEGREE = 0.4, 3
 """Window and degree of the local polynomials that count as motion and not as jitter."""
 FRAMES_A_SECOND = 30.0
@@ -62,7 +65,7 @@ def check_person(
         in_view: the person in the frame's camera; None where `person` is.
     """
     side_px = float(np.median(seen.estimates.box_px[:, 2:].max(1)))
-    values = (
+    values = [
         ("foot slide", _foot_slide(person, bones), "cm/s", SLIDE_CM_S),
         ("jitter", _jitter(person), "mm/frame^2", JITTER_MM),
         ("floor", _floor(person, body), "cm", FLOOR_CM),
@@ -73,7 +76,9 @@ def check_person(
             "px",
             (REPROJECTION_SHARE[0] * side_px, REPROJECTION_SHARE[1] * side_px),
         ),
-    )
+    ]
+    if len(person.plausibility_mm):
+        values.append(("plausibility", float(person.plausibility_mm.mean()), "mm", PLAUSIBILITY_MM))
     return PersonCheck(person.person_id, tuple(Check(name, value, unit, *ends) for name, value, unit, ends in values))
 
 

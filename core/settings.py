@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 Feet = Literal["off", "auto", "lock"]
+Bones = Literal["fit", "tokens", "both"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,3 +89,8 @@ class SolveSettings:
     """A file of frame ranges in which feet stand, in place of those that are found; see `contacts.py`."""
     camera: Path | None = None
     """A file of a camera that moves, as solved in Blender; see `moving.py`. None: the camera stands."""
+    bones: Bones | None = None
+    """From the mesh (`fit`), from the network's rotation head (`tokens`), or the fit led by the head (`both`). None is
+    the best that the take has; see `bones.py`."""
+    readings: Path | None = None
+    """A file of poses that a person has chosen for single frames; see `chosen.py`."""

@@ -1,10 +1,11 @@
 """The fast step, from take to Motion: one body a person, steady, without gaps, on its feet.
 
-    coarse vertices -> fine ones -> one shape and 24 rotations a frame (`fit`)   the body is locked
+    coarse vertices -> fine ones -> one shape and 24 rotations a frame (`bones`) the body is locked
     -> every frame, gaps between their ends                                      `is_filled` marks them
     -> the frame's camera, depth steadier than the image's axes                  the network's scale is noisy
     -> bones turned to the joints in the picture (`refine`)                      they are nearer to the pixel
-    -> smoothing -> feet -> the rate asked for -> posed vertices -> the self-check
+    -> smoothing -> poses that somebody has chosen (`chosen`)                    nothing but the feet moves these
+    -> feet -> the rate asked for -> posed vertices -> the self-check, plausibility
 
 Mesh, joints and bones come from one solve, so they agree to the last digit. Of a moving shot the camera's way is given
 (`moving`): people turn, walk and stand in its world then, in metres that their feet tell (`world_scale`), and come back
@@ -20,13 +21,15 @@ from typing import cast
 
 import numpy as np
 
-from .body import Body, load_body
+from .body import load_body
+from .bones import bones_of, locked_bones
 from .camera import Size, project, translation_to_pixels, weak_project
+from .chosen import ChosenPose, read_chosen, with_chosen
 from .contacts import ContactRanges, read_contacts, with_given
 from .crop import BOX_FACTOR
 from .errors import BodyError, TakeError
 from .feet import AT_ORIGIN, MOST_M, find_contacts, foot_points, planted
-from .fit import continuous_quaternions, fit_coarse
+from .fit import continuous_quaternions
 from .moving import (
     at_rate,
     covering,
@@ -40,17 +43,17 @@ from .moving import (
     turned_to_camera,
     turned_to_world,
 )
+from .plausibility import plausibility_mm
 from .refine import Seen, refine
 from .rotations import at_times, continuous, matrices_of
 from .selfcheck import check_person
 from .settings import SolveSettings
 from .skinning import forward_kinematics
 from .steady import smoothed_pose, smoothed_root
-from .stored import window_slices, windows
 from .take import Take
 from .trajectory import LockedBody, Posed, Trajectory, every_frame, interpolated, posed, resampled, root_between
 from .types import CameraPath, Estimates, Float, Motion, PersonCheck, PersonMotion, PersonTake
-from .upsample import LearnedSampler, upsample
+from .vocabulary import PoseVocabulary, vocabulary_of
 from .world_scale import FeetSeen, camera_scale
 
 logger = logging.getLogger(__name__)
@@ -80,6 +83,7 @@ def solve_rows(take: Take | Path, settings: SolveSettings | None = None) -> Moti
         TakeError: the take is damaged or holds nobody yet.
         BodyError: the body is not the one that the take's weights predict.
         ContactsError: the file of contacts is not usable.
+        ReadingsError: the file of chosen readings is not usable.
         CameraError: the file of the camera is not usable, or about other frames.
     """
     settings = settings or SolveSettings()
@@ -96,17 +100,19 @@ def solve_rows(take: Take | Path, settings: SolveSettings | None = None) -> Moti
     clip = header.footage
     step = int(header.settings.get("step", 1))
     given = read_contacts(settings.contacts, take.people, clip.fps) if settings.contacts else {}
-    sampler, people = header.learned_sampler, take.persons()
-    locked = [_locked(person, body, sampler) for person in people]
+    chosen = read_chosen(settings.readings, take.people) if settings.readings else {}
+    bones, people = bones_of(take, settings.bones), take.persons()
+    locked = [locked_bones(person, body, header.learned_sampler, bones) for person in people]
     view = _view_of(take, people, locked, settings, step)
     paths = [
-        _as_seen(person, shape, rotations, view, step, settings)
+        _with_readings(_as_seen(person, shape, rotations, view, step, settings), person, chosen, settings)
         for person, (shape, rotations) in zip(people, locked, strict=True)
     ]
     shapes = [shape for shape, _ in locked]
     view = _in_metres(view, paths, shapes)
+    vocabulary = vocabulary_of(header)
     solved = [
-        _solve_person(person, path, shape, view, settings, given.get(person.person_id, {}))
+        _solve_person(person, path, shape, view, settings, given.get(person.person_id, {}), vocabulary)
         for person, path, shape in zip(people, paths, shapes, strict=True)
     ]
     persons, checks = [person for person, _ in solved], tuple(check for _, check in solved)
@@ -178,6 +184,14 @@ def _as_seen(
     return smoothed_pose(path, settings)
 
 
+def _with_readings(
+    path: Trajectory, person: PersonTake, chosen: dict[str, list[ChosenPose]], settings: SolveSettings
+) -> Trajectory:
+    """The path with the poses that somebody has chosen: nothing but the feet's grip on the floor moves them after."""
+    poses = chosen.get(person.person_id, [])
+    return with_chosen(path, poses, f"{settings.readings}: person {person.person_id!r}")
+
+
 def _in_metres(view: _View, paths: list[Trajectory], shapes: list[LockedBody]) -> _View:
     """The camera with its way in metres, as standing feet tell them."""
     if view.camera is None:
@@ -202,6 +216,7 @@ def _solve_person(
     view: _View,
     settings: SolveSettings,
     given: ContactRanges,
+    vocabulary: PoseVocabulary | None,
 ) -> tuple[PersonMotion, PersonCheck]:
     is_moving = view.camera is not None
     path = _steady_root(path, settings, view)
@@ -214,6 +229,8 @@ def _solve_person(
         path = replace(path, rotations=rotations, root=root)
     whole = posed(path.rotations, shape)
     solved = _finished(person.person_id, path, shape, whole)
+    if vocabulary is not None:
+        solved = replace(solved, plausibility_mm=plausibility_mm(path.rotations, shape, vocabulary))
     bones, walked = whole.bones + path.root[:, None], solved
     if is_moving:
         bones, walked = to_world(bones, matrices), person_in_world(solved, matrices, shape.rest_joints[0])
@@ -230,18 +247,6 @@ def _steady_root(path: Trajectory, settings: SolveSettings, view: _View) -> Traj
     walked = interpolated(walked[is_seen], path.time_s[is_seen], path.time_s)
     path = smoothed_root(replace(path, root=to_camera(walked, camera.camera_to_world)), settings, camera)
     return replace(path, root=to_world(path.root, camera.camera_to_world))
-
-
-def _locked(person: PersonTake, body: Body, learned: LearnedSampler | None) -> tuple[LockedBody, Float]:
-    """One shape for the clip, and local rotations (T, 24, 4) of the frames in which the person was seen."""
-    coarse, size = person.estimates.coarse_vertices, _size(person.estimates.coarse_vertices, body)
-    surface = [
-        upsample(np.asarray(coarse[rows] / size[rows, None, None]), body, learned)[:, body.index_431]
-        for rows in window_slices(len(coarse))
-    ]
-    bones = fit_coarse(np.concatenate(surface), body)
-    _, rest = body.shape(bones.betas[None])
-    return LockedBody(bones.betas, rest[0].astype(np.float64), body), np.asarray(bones.rotations, np.float64)
 
 
 def _placed(path: Trajectory, person: PersonTake, shape: LockedBody, view: _View) -> Trajectory:
@@ -303,19 +308,6 @@ def _root(joints: Float, seen: Estimates, focal_px: float | Float, size_px: Size
         far = off_px / (TRUSTED_SHARE * seen.crop_side_px[:, None])
         weights = np.concatenate([steady, sure / (1 + far**2) ** 2], axis=1)
     return root
-
-
-def _size(coarse: Float, body: Body) -> Float:
-    """(T,) sizes of the coarse meshes (T, 431, 3) against the clip's usual one.
-
-    A body that is drawn too small would else be fitted by one that crouches. Edges don't change with the pose.
-    """
-    a, b = np.nonzero(np.triu(body.adjacency_431, 1))
-    parts = window_slices(len(coarse))
-    lengths = np.concatenate([np.linalg.norm(coarse[rows][:, a] - coarse[rows][:, b], axis=2) for rows in parts])
-    lengths /= np.maximum([np.median(edge) for edge in lengths.T], 1e-6).astype(lengths.dtype)
-    size = np.concatenate([np.median(window, axis=1) for window in windows(lengths)])
-    return np.asarray(np.maximum(size, 1e-3))
 
 
 def _on_its_feet(

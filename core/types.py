@@ -280,6 +280,7 @@ class PersonMotion:
         confidence: (T, 14) in [0, 1], per joint; 0 in filled frames.
         is_filled: (T,) True where nothing was seen and the pose is interpolated.
         contacts: (T, 2) whether the left and the right foot stand; (0, 2) where nobody looked.
+        plausibility_mm: (T,) distance of each pose to its own re-encoding; (0,) without a vocabulary of poses.
     """
 
     person_id: str
@@ -294,6 +295,7 @@ class PersonMotion:
     confidence: Float
     is_filled: Bool
     contacts: Bool = field(default_factory=lambda: np.zeros((0, 2), np.bool_))
+    plausibility_mm: Float = field(default_factory=lambda: np.zeros(0, np.float32))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -4,6 +4,7 @@ A token is a joint and a code is a rotation: encoding finds the nearest of the c
 up. The head sees the blob's body at rest; its likeliest codes are the first four, the same for all tokens.
 """
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,20 @@ def add_head(model: onnx.ModelProto) -> onnx.ModelProto:
         graph.output.append(helper.make_tensor_value_info(name, kind, ["batch", *shape]))
     onnx.checker.check_model(model)
     return model
+
+
+def stretched(model: onnx.ModelProto, name: str, factor: float, repeat: int = 1) -> onnx.ModelProto:
+    """A graph with one of its constants times a factor, and repeated along its last axis."""
+    (constant,) = (held for held in model.graph.initializer if held.name == name)
+    value = np.repeat(numpy_helper.to_array(constant) * np.float32(factor), repeat, axis=-1)
+    constant.CopyFrom(numpy_helper.from_array(value, name))
+    return model
+
+
+def sum_of(file: Path) -> dict[str, Any]:
+    """As config.json has it."""
+    content = file.read_bytes()
+    return {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
 
 
 def write_vocabulary(folder: Path) -> list[Path]:

@@ -1,15 +1,19 @@
 """Takes made from a body whose pose and place are known: what a network without faults would have written."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
 from core.body import load_body
 from core.camera import project
 from core.crop import BOX_FACTOR
+from core.rotations import quaternions_of
 from core.take import Take, TakeWriter
 from core.take_header import TakeHeader
 from core.types import Estimates, FootageInfo, FootageReport
+from tests import bone_graphs
 
 WIDTH, HEIGHT, FPS, FOCAL_PX = 640, 480, 25.0, 900.0
 BETAS = np.array([1.0, -0.5, 0, 0, 0, 0, 0, 0, 0, 0], np.float32)
@@ -48,9 +52,27 @@ def estimates(rotvec: np.ndarray, path: np.ndarray, size: np.ndarray | float = 1
 def write_take(folder: Path, seen: Estimates, frame_index: list[int], **changes: object) -> Take:
     body = load_body()
     info = FootageInfo(Path("clip.mp4"), "video", WIDTH, HEIGHT, FPS, 100)
-    known = {"settings": {"step": 1}, "body_digest": body.digest, **changes}
-    header = TakeHeader(info, 1, weights_name="w", weights_digest="d", body_name="open", focal_px=FOCAL_PX, **known)  # type: ignore[arg-type]
+    known = {"settings": {"step": 1}, "body_digest": body.digest, "weights_digest": "d", **changes}
+    header = TakeHeader(info, 1, weights_name="w", body_name="open", focal_px=FOCAL_PX, **known)  # type: ignore[arg-type]
     with TakeWriter.open(folder / "clip.take", header) as writer:
         for row, index in enumerate(frame_index):
             writer.add("1", index, index / FPS, seen[[row]])
         return writer.finish(100, FootageReport(100, (), 0, ()))
+
+
+def with_bones(seen: Estimates, rotvec: np.ndarray, betas: np.ndarray = BETAS) -> Estimates:
+    """The same with a rotation head that reads these poses (T, 24, 3), and says the made-up vocabulary's tokens.
+
+    The next likely codes of a token are those nearest to the code after the one that it is.
+    """
+    turns = Rotation.from_rotvec(rotvec.reshape(-1, 3))
+    rotations = turns.as_matrix().reshape(-1, 24, 3, 3)
+    likeness = rotations[:, 1:22].reshape(len(rotvec), bone_graphs.JOINTS, 9) @ bone_graphs.codebook().reshape(-1, 9).T
+    ids = np.argsort(-likeness, axis=2)[..., [0, 200, 400, 500]]  # turned by ever more
+    return replace(
+        seen,
+        bone_rotations=quaternions_of(rotations).astype(np.float32),
+        bone_betas=np.tile(betas, (len(rotvec), 1)),
+        bone_token_ids=ids.astype(np.uint16),
+        bone_token_probability=np.tile(np.array(bone_graphs.PROBABILITY, np.float32), (*ids.shape[:2], 1)),
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -54,7 +55,7 @@ class OnnxRuntime:
         provider, options = _provider(device, onnxruntime.get_available_providers())
         self._file = bundle.onnx_file
         self._shapes = {**ROW_SHAPES, **network_shapes(bundle.rotation_tokens)}
-        self._session = _session(onnxruntime, bundle, [(provider, options), (CPU, {})], threads)
+        self._session = _session(onnxruntime, bundle.onnx_file, [(provider, options), (CPU, {})], threads)
         used = self._session.get_providers()[0]
         self.name = f"onnxruntime {onnxruntime.__version__}"
         self.device = next(name for name, known in PROVIDERS.items() if known == used)
@@ -100,17 +101,31 @@ def _provider(device: str, available: list[str]) -> tuple[str, dict[str, Any]]:
 
 
 def _session(
-    onnxruntime: Any, bundle: WeightsBundle, providers: list[tuple[str, dict[str, Any]]], threads: int | None
+    onnxruntime: Any, file: Path, providers: list[tuple[str, dict[str, Any]]], threads: int | None
 ) -> Any:
+    if providers[0][0] == "CUDAExecutionProvider" and hasattr(onnxruntime, "preload_dlls"):
+        onnxruntime.preload_dlls()
+    chosen = providers[:1] if providers[0][0] == CPU else providers
+    return open_session(onnxruntime, file, cpu_options(onnxruntime, threads), chosen)
+
+
+def cpu_options(onnxruntime: Any, threads: int | None) -> Any:
+    """Options of a session: quiet, so many threads (None leaves it to the library), asleep where there is no work."""
     options = onnxruntime.SessionOptions()
     options.log_severity_level = ERRORS_ONLY
     options.intra_op_num_threads = threads or 0
     options.add_session_config_entry(*WAIT)
-    if providers[0][0] == "CUDAExecutionProvider" and hasattr(onnxruntime, "preload_dlls"):
-        onnxruntime.preload_dlls()
-    check_onnx(bundle.onnx_file)
-    chosen = providers[:1] if providers[0][0] == CPU else providers
+    return options
+
+
+def open_session(onnxruntime: Any, file: Path, options: Any, providers: list[Any]) -> Any:
+    """A session of a graph that was looked through first.
+
+    Raises:
+        WeightsError: missing, damaged, or more than a network.
+    """
+    check_onnx(file)
     try:
-        return onnxruntime.InferenceSession(str(bundle.onnx_file), options, providers=chosen)
+        return onnxruntime.InferenceSession(str(file), options, providers=providers)
     except Exception as error:  # as above
-        raise WeightsError(f"{bundle.onnx_file}: can't be loaded ({first_line(error)}); export it again") from error
+        raise WeightsError(f"{file}: can't be loaded ({first_line(error)}); export it again") from error

@@ -113,7 +113,8 @@ def test_everybody_has_a_row_at_the_frames_of_the_scene(writer, seen, growing) -
     write(writer, seen, "2", range(10, 13))
     while growing.advance():
         pass
-    corners, colours, triangles = strip.rectangles(growing, 50.0, lambda frame: 10 * frame, 20.0, 2.0)
+    rows = [(strip.runs_of(growing, person, 50.0), strip.ROW_PX) for person in growing.people]
+    corners, colours, triangles = strip.rectangles(rows, lambda frame: 10 * frame, 20.0, 2.0)
     assert len(corners) == len(colours) and max(max(three) for three in triangles) == len(corners) - 1
     low = sorted({y for _, y in corners})
     assert low == [40.0, 48.0, 50.0, 58.0], "rows of 4 px and gaps of 1, twice as large"

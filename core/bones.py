@@ -1,0 +1,115 @@
+"""One body shape and the bones of the frames in which a person was seen: from the surface, from the head, or from both.
+
+- fit: the bones that explain the mesh (`fit`).
+- tokens: the bones that the network's rotation head reads, out of its vocabulary of poses.
+- both: the fit, its weak joints led by the head's reading, and pulled towards it where the picture shows little.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .body import Body
+from .errors import TakeError
+from .fit import BETA_LIMIT, PosePrior, fit_coarse
+from .rotations import continuous, matrices_of
+from .stored import window_slices, windows
+from .trajectory import LockedBody
+from .types import Float, PersonTake
+from .upsample import LearnedSampler, upsample
+
+if TYPE_CHECKING:
+    from .settings import Bones
+    from .take import Take
+
+DEFAULT: Bones = "fit"
+"""Of takes with bones of their own; all others have nothing else."""
+SURE, UNSURE = 0.6, 0.2
+"""Confidence of a joint in the picture from which on the surface alone counts, and below which the head counts most."""
+MOST_SHARE = 0.75
+"""Of the head against the surface, where the picture shows nothing."""
+TRUNK = (2, 3, 8, 9)
+SEEN_BY: dict[int, tuple[int, ...]] = {
+    1: (4,), 2: (1,), 4: (5,), 5: (0,), 7: (5,), 8: (0,), 10: (5,), 11: (0,), 3: TRUNK, 6: TRUNK, 9: TRUNK, 12: (13,),
+    13: (9,), 14: (8,), 15: (13,), 16: (10,), 17: (7,), 18: (11,), 19: (6,), 20: (11,), 21: (6,),
+}  # fmt: skip
+"""SMPL's bones, and the LSP joints that tell where each turns: its end; of the spine, hips and shoulders."""
+
+
+def bones_of(take: Take, asked: Bones | None) -> Bones:
+    """Where the bones of a take come from.
+
+    Raises:
+        TakeError: bones of the head are asked for, and the take's weights read none.
+    """
+    if take.header.rotation_tokens is None and asked in ("tokens", "both"):
+        raise TakeError(
+            f"{take.path}: its weights {take.header.weights_name!r} read no bones, so --bones {asked} has nothing to "
+            "start from; use --bones fit, or reconstruct the clip with weights that read them"
+        )
+    return asked or ("fit" if take.header.rotation_tokens is None else DEFAULT)
+
+
+def locked_bones(
+    person: PersonTake, body: Body, learned: LearnedSampler | None, bones: Bones
+) -> tuple[LockedBody, Float]:
+    """One shape for the clip, and local rotations (T, 24, 4) of the frames in which the person was seen.
+
+    Args:
+        person: what the network saw.
+        body: the body model.
+        learned: the take's own 431 -> 1723 step, or None.
+        bones: as `bones_of` says.
+    """
+    seen = person.estimates
+    if bones == "tokens":
+        assert seen.bone_betas is not None and seen.bone_rotations is not None
+        betas = np.clip(np.median(seen.bone_betas, axis=0), -BETA_LIMIT, BETA_LIMIT).astype(np.float32)
+        rotations = continuous(np.asarray(seen.bone_rotations, np.float64))
+    else:
+        fit = fit_coarse(_surface(person, body, learned), body, prior=_prior(person) if bones == "both" else None)
+        betas, rotations = fit.betas, np.asarray(fit.rotations, np.float64)
+    _, rest = body.shape(betas[None])
+    return LockedBody(betas, rest[0].astype(np.float64), body), rotations
+
+
+def _prior(person: PersonTake) -> PosePrior:
+    """The head's reading, and how much it counts for each joint of each frame."""
+    seen = person.estimates
+    assert seen.bone_rotations is not None
+    share = np.zeros((len(seen), 24))
+    confidence = np.asarray(seen.joint_confidence, np.float64)
+    for bone, joints in SEEN_BY.items():
+        share[:, bone] = head_share(confidence[:, list(joints)].mean(1))
+    return PosePrior(matrices_of(np.asarray(seen.bone_rotations, np.float64)), share)
+
+
+def head_share(confidence: Float) -> Float:
+    """(T,) how much the head counts against the surface, by the confidence (T,) of a joint in the picture."""
+    return np.asarray(MOST_SHARE * np.clip((SURE - confidence) / (SURE - UNSURE), 0, 1))
+
+
+def _surface(person: PersonTake, body: Body, learned: LearnedSampler | None) -> Float:
+    """(T, 431, 3) of the fine mesh, all of one size."""
+    coarse, size = person.estimates.coarse_vertices, _size(person.estimates.coarse_vertices, body)
+    return np.concatenate(
+        [
+            upsample(np.asarray(coarse[rows] / size[rows, None, None]), body, learned)[:, body.index_431]
+            for rows in window_slices(len(coarse))
+        ]
+    )
+
+
+def _size(coarse: Float, body: Body) -> Float:
+    """(T,) sizes of the coarse meshes (T, 431, 3) against the clip's usual one.
+
+    A body that is drawn too small would else be fitted by one that crouches. Edges don't change with the pose.
+    """
+    a, b = np.nonzero(np.triu(body.adjacency_431, 1))
+    parts = window_slices(len(coarse))
+    lengths = np.concatenate([np.linalg.norm(coarse[rows][:, a] - coarse[rows][:, b], axis=2) for rows in parts])
+    lengths /= np.maximum([np.median(edge) for edge in lengths.T], 1e-6).astype(lengths.dtype)
+    size = np.concatenate([np.median(window, axis=1) for window in windows(lengths)])
+    return np.asarray(np.maximum(size, 1e-3))
