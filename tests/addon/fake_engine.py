@@ -111,6 +111,8 @@ def main(arguments: list[str]) -> int:
         Path(arguments[arguments.index("-o") + 1]).mkdir(parents=True, exist_ok=True)
     if "--report" in arguments:
         Path(arguments[arguments.index("--report") + 1]).write_text(json.dumps(REPORT))
+    if command == "readings":
+        shutil.copy(os.environ["FAKE_ENGINE_READINGS"], arguments[arguments.index("-o") + 1])
     if command == "solve":
         shutil.copy(os.environ["FAKE_ENGINE_MOTION"], arguments[arguments.index("-o") + 1])
     return 0
