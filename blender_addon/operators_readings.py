@@ -91,6 +91,7 @@ class MOCAP_OT_choose_reading(StepsEngine, bpy.types.Operator):  # noqa: N801
 
     ghost: StringProperty(options={"HIDDEN"}, description="Name of a ghost; empty for the selected one")  # type: ignore[valid-type]
     _before: list[tuple[str, str, int, str]] | None = None
+    _frame = 1
 
     @classmethod
     def poll(cls, context: Any) -> bool:
@@ -104,7 +105,7 @@ class MOCAP_OT_choose_reading(StepsEngine, bpy.types.Operator):  # noqa: N801
         named = bpy.data.objects.get(self.ghost) if self.ghost else selected_ghost(context, record)
         if named is None or named not in ghosts_of(record):
             raise bridge.MocapError("no ghost is selected; click one in the 3D view, or its button")
-        held = settings_of(context.scene).readings
+        held, self._frame = settings_of(context.scene).readings, context.scene.frame_current
         self._before = [(r.take, r.person_id, r.frame, r.rotations) for r in held]
         try:
             keep_reading(context.scene, record, *reading_of(named, record))
@@ -116,9 +117,7 @@ class MOCAP_OT_choose_reading(StepsEngine, bpy.types.Operator):  # noqa: N801
 
     def done(self, context: Any, _ended: session.Session) -> set[Any]:
         """Say that it is done."""
-        record = active_record(context)
-        if record is not None:
-            remove_ghosts(record)
+        context.scene.frame_set(self._frame)  # a take that is built anew begins at its first
         self.report({"INFO"}, "The reading is a key now; the frames around follow")
         return {"FINISHED"}
 

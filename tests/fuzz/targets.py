@@ -16,6 +16,7 @@ import numpy as np
 
 from core.boxes import boxes_by_frame
 from core.camera import default_focal_px
+from core.chosen import read_chosen
 from core.contacts import read_contacts, with_given
 from core.detect import open_detector
 from core.estimate import Estimator
@@ -24,11 +25,13 @@ from core.manifest import read_manifest
 from core.motion import read_motion, write_motion
 from core.moving import read_camera
 from core.pipeline import reconstruct
+from core.readings import KEPT, Readings, read_readings, write_readings
 from core.runtimes import open_runtime
 from core.settings import ReconstructSettings
 from core.smpl_file import _read_pickle
 from core.solve import solve
 from core.take import Take
+from core.vocabulary import PoseVocabulary
 from core.weights import find_weights
 from tests import clips
 from tests.detector_graphs import folder_of, own_graph
@@ -59,7 +62,7 @@ class Target:
 
 def make_targets(folder: Path) -> list[Target]:
     """Whole samples in a folder, and what reads them; the same in every process."""
-    clip, weights = write_clip(folder / "clip.mp4", FRAMES), write_bundle(folder / "weights")
+    clip, weights = write_clip(folder / "clip.mp4", FRAMES), write_bundle(folder / "weights", has_bones=True)
     settings = ReconstructSettings(weights=str(weights), detector="search", threads=1)
     take = folder / "whole.take"
     if not (take / "take.json").is_file():
@@ -74,11 +77,14 @@ def make_targets(folder: Path) -> list[Target]:
         Target("a take's chunk", sorted(take.glob("*.npz")), damaged_arrays, partial(_read_chunk, take)),
         Target("boxes.json", [_boxes(folder)], as_json, partial(_read_boxes, clip)),
         Target("contacts.json", [_contacts(folder)], as_json, _read_contacts),
+        Target("chosen readings.json", [_chosen(folder)], as_json, lambda file: read_chosen(file, ["1", "2"])),
+        Target("readings.npz", [_readings(folder)], damaged_arrays, read_readings),
         Target("manifest", [_manifest(folder)], as_lines, lambda file: read_manifest(file, settings)),
         Target("camera.npz", [_camera(folder)], damaged_arrays, lambda file: read_camera(file, (320, 240), 25.0)),
         Target("motion.npz", [_motion(take, folder)], damaged_arrays, read_motion),
         Target("weights' config.json", [weights / "config.json"], as_json, partial(_use_config, weights)),
         Target("weights' model.onnx", [weights / "model.onnx"], damaged, partial(_use_model, weights)),
+        Target("weights' vocabulary", [weights / "bones_decoder.onnx"], damaged, partial(_use_vocabulary, weights)),
         Target("detector's config.json", [detector / "config.json"], as_json, partial(_use_detector, detector)),
         Target("detector's .onnx", [detector / "detector.onnx"], damaged, _run_detector),
         Target("body .pkl", [_pickle(folder)], damaged, _read_pickle),
@@ -110,6 +116,18 @@ def _boxes(folder: Path) -> Path:
 
 def _contacts(folder: Path) -> Path:
     return _text(folder / "contacts.json", {"1": {"left": [[0, 9], [12, 20]], "right": []}, "2": {"left": [[3, 3]]}})
+
+
+def _chosen(folder: Path) -> Path:
+    pose = {"frame": 7, "rotations": [[1, 0, 0, 0]] * 20 + [[0.6, 0.8, 0, 0]]}
+    return _text(folder / "chosen.json", {"1": [pose, {**pose, "frame": 9}], "2": []})
+
+
+def _readings(folder: Path) -> Path:
+    poses = np.tile(np.array([1.0, 0, 0, 0], np.float32), (2, KEPT, 21, 1))
+    found = Readings(np.array([4, 9]), np.array([0.2, 0.4]), poses, np.full((2, KEPT), 0.2, np.float32))
+    write_readings({"1": found}, folder / "readings.npz")
+    return folder / "readings.npz"
 
 
 def _manifest(folder: Path) -> Path:
@@ -222,12 +240,22 @@ def _use_config(weights: Path, file: Path) -> None:
 
 
 def _use_model(weights: Path, file: Path) -> None:
-    """With a sha256 that fits: its maker means harm."""
-    place = _beside(file, weights, "model.onnx")
+    _use(_with_its_sum(file, weights, "model.onnx"))
+
+
+def _use_vocabulary(weights: Path, file: Path) -> None:
+    vocabulary = PoseVocabulary(find_weights(_with_its_sum(file, weights, "bones_decoder.onnx")))
+    poses = vocabulary.decode(np.arange(2 * vocabulary.sizes.tokens).reshape(2, -1))
+    assert np.isfinite(poses).all()
+
+
+def _with_its_sum(file: Path, weights: Path, name: str) -> Path:
+    """A bundle with the damaged file, and a sha256 that fits: its maker means harm."""
+    place = _beside(file, weights, name)
     config = json.loads((place / "config.json").read_text())
-    config["files"]["model.onnx"]["sha256"] = hashlib.sha256(file.read_bytes()).hexdigest()
+    config["files"][name]["sha256"] = hashlib.sha256(file.read_bytes()).hexdigest()
     (place / "config.json").write_text(json.dumps(config))
-    _use(place)
+    return place
 
 
 def _run_detector(file: Path) -> None:

@@ -14,12 +14,12 @@ from core.estimate import Estimator
 from core.rotation_tokens import RotationTokens, sizes_from_json, sizes_to_json, take_shapes
 from core.rotations import matrices_of
 from core.runtimes import open_runtime
-from core.take import Take
+from core.take import Take, TakeWriter
 from core.types import Estimates
 from core.weights import find_weights
 from tests.bone_graphs import PROBABILITY, SIZES
 from tests.graphs import blob, write_bundle
-from tests.known_takes import write_take
+from tests.known_takes import FPS, write_take
 
 BYTES_A_FRAME = 8192
 ROUNDED = 1e-3
@@ -63,6 +63,18 @@ def test_take_keeps_the_bones_in_eight_kilobytes_a_frame(take: Take, seen: Estim
     }  # fmt: skip
     size = sum(file.stat().st_size for file in take.path.glob("*.npz"))
     assert size / 40 < BYTES_A_FRAME
+
+
+def test_interrupted_take_goes_on_with_its_bones(take: Take, seen: Estimates, tmp_path: Path) -> None:
+    header = replace(take.header, footage=replace(take.header.footage, path=Path("clip.mp4")))
+    for frames in (range(20), range(20, 40)):
+        with TakeWriter.open(tmp_path / "again.take", header) as writer:
+            for frame in frames:
+                writer.add("1", frame, frame / FPS, seen[[frame]])
+            writer.commit(frames[-1] + 1)
+    again = Take.open(tmp_path / "again.take").person("1").estimates
+    for name, array in take.person("1").estimates.arrays().items():
+        np.testing.assert_array_equal(getattr(again, name), array, err_msg=name)
 
 
 def test_take_without_bones_says_that_it_has_none(seen: Estimates, tmp_path: Path) -> None:
