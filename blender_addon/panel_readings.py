@@ -39,7 +39,7 @@ def draw_readings(layout: Any, context: Any, record: Any) -> None:
     selected = selected_ghost(context, record)
     for ghost in ghosts_of(record):
         icon = "RADIOBUT_ON" if ghost == selected else "RADIOBUT_OFF"
-        text = f"Person {ghost[PERSON]}, reading {ghost[PLACE] + 1}: {ghost[CHANCE]:.0%}"
+        text = f"Person {ghost[PERSON]}, reading {ghost[PLACE] + 1}: {ghost[CHANCE]:.1%}"
         layout.operator("mocap.choose_reading", text=text, icon=icon).ghost = ghost.name
     if selected is not None:
         draw_button(layout, "mocap.choose_reading", why_not_choose_reading(context), width, icon="CHECKMARK")

@@ -41,6 +41,8 @@ SINGLES = 8
 """Tokens that are swapped alone."""
 DIFFERS_M = 0.05
 """Largest way of a joint from which on two readings differ: less is not worth a choice."""
+LEAST_CHANCE = 1e-3
+"""Against the likeliest reading: what is less likely differs most, and is nobody's pose."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,6 +93,7 @@ def person_readings(person: PersonTake, vocabulary: PoseVocabulary) -> Readings:
     for row in unsure_rows(np.asarray(seen.joint_confidence, np.float64)):
         ids, likely = seen.bone_token_ids[row], np.asarray(seen.bone_token_probability[row], np.float64)
         tokens, chance = candidates(ids.astype(np.int64), likely)
+        tokens, chance = tokens[chance >= LEAST_CHANCE], chance[chance >= LEAST_CHANCE]
         poses = vocabulary.poses_of(tokens)
         kept = differing(joints_of(poses, rest, body.parents), chance)
         if len(kept):

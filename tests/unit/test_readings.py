@@ -10,6 +10,7 @@ from core.readings import (
     DIFFERS_M,
     EVERY,
     KEPT,
+    LEAST_CHANCE,
     UNSURE,
     Readings,
     candidates,
@@ -97,6 +98,8 @@ def test_readings_of_a_take_differ_from_the_likeliest_and_from_each_other(take: 
     assert found.rotations.shape == (3, KEPT, 21, 4)
     assert (np.diff(found.probability, axis=1) <= 0).all() and (found.probability > 0).all()
     assert (found.probability.sum(1) < 1).all(), "the likeliest has the rest"
+    rest = 1 - found.probability.sum(1, keepdims=True)
+    assert (found.probability / rest >= LEAST_CHANCE).all(), "no pose that nobody would read"
     turns = matrices_of(found.rotations[0].astype(np.float64))
     assert all(np.abs(turns[a] - turns[b]).max() > 0.1 for a, b in ((0, 1), (0, 2), (1, 2)))
 
