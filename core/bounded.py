@@ -64,7 +64,8 @@ def told(value: Any) -> str:
 
 
 def shortened(text: str, longest: int = 80) -> str:
-    """A text for a sentence: its beginning, where it is long."""
+    """A text for a sentence: in one line, and its beginning where it is long."""
+    text = " ".join(text.split())
     return text if len(text) <= longest else f"{text[:longest]}..."
 
 

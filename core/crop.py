@@ -154,7 +154,11 @@ def normalise(crops_rgb: Image, mean: Sequence[float] = IMAGENET_MEAN, std: Sequ
     """(B, S, S, 3) uint8 RGB -> (B, 3, S, S) float32, zero mean and unit deviation."""
     scale = (1 / (255 * np.asarray(std))).astype(np.float32)
     shift = (-np.asarray(mean) / np.asarray(std)).astype(np.float32)
-    return np.ascontiguousarray((crops_rgb * scale + shift).transpose(0, 3, 1, 2))
+    planes = np.empty((len(crops_rgb), 3, *crops_rgb.shape[1:3]), np.float32)
+    for channel in range(3):  # a plane at a time: the same sums on whole pixels take ten times as long
+        np.multiply(crops_rgb[..., channel], scale[channel], out=planes[:, channel])
+    planes += shift[:, None, None]
+    return planes
 
 
 def _averaged(image: Image, crop_to_frame: Float, size: int, shrink: int) -> tuple[Image, Float]:

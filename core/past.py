@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .reading import boxes_of
-from .types import Frame, Sighting
+from .types import Frame, Image, Sighting
 
 MEMORY_BYTES = 192 * 2**20
 """Of pictures that are kept."""
@@ -16,9 +16,10 @@ MEMORY_BYTES = 192 * 2**20
 
 @dataclass(slots=True, eq=False)
 class PastFrame:
-    """A frame that is over, and the boxes (xywh, frame pixels) of those who were seen in it, by name."""
+    """A frame that is over, its small copy, and boxes (xywh, frame pixels) of those who were seen in it, by name."""
 
     frame: Frame
+    small: Image
     boxes: list[tuple[str, list[float]]]
 
 
@@ -29,9 +30,9 @@ class PastFrames:
         self._keep_s = keep_s
         self._frames: deque[PastFrame] = deque()
 
-    def add(self, frame: Frame, boxes: list[tuple[str, list[float]]]) -> None:
+    def add(self, frame: Frame, small: Image, boxes: list[tuple[str, list[float]]]) -> None:
         """Keep a frame, forget the oldest."""
-        self._frames.append(PastFrame(frame, boxes))
+        self._frames.append(PastFrame(frame, small, boxes))
         while len(self._frames) > 1 and (
             frame.time_s - self._frames[0].frame.time_s > self._keep_s
             or len(self._frames) * frame.image.nbytes > MEMORY_BYTES
@@ -56,6 +57,15 @@ class PastFrames:
     def last(self) -> Frame | None:
         """The latest frame."""
         return self._frames[-1].frame if self._frames else None
+
+    def at(self, time_s: float) -> PastFrame | None:
+        """The frame of a time; None where it is forgotten."""
+        return next((past for past in self._frames if past.frame.time_s == time_s), None)
+
+    @property
+    def reach_s(self) -> float:
+        """Time between the oldest and the latest frame."""
+        return self._frames[-1].frame.time_s - self._frames[0].frame.time_s if self._frames else 0.0
 
     def to_json(self) -> list[Any]:
         """Frame numbers and boxes, without the pictures."""

@@ -14,9 +14,10 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from .appearance import likeness, trunk_colours
-from .association import matched, part_doubles
+from .appearance import trunk_colours
+from .association import STILL_THE_SAME, is_same, matched, part_doubles
 from .boxes import over_by
+from .looks import Looks
 from .past import PastFrames
 from .reading import (
     ONE_PERSON,
@@ -24,14 +25,13 @@ from .reading import (
     Found,
     box_overlap,
     boxes_of,
-    is_seen,
     overlap,
     quality,
     share_inside,
 )
 from .settings import TrackSettings
-from .shots import difference, look_of
-from .tracklet import GREATEST_GROWTH, Tracklet, begin
+from .shots import difference, is_changed, look_of, small_copy
+from .tracklet import Tracklet, begin
 from .types import Estimates, Float, Frame, Image, PersonBox, Sighting
 
 Find: TypeAlias = Callable[[Image, Float, Float], Found | None]
@@ -40,11 +40,6 @@ whom the first may be left out; None where nobody is."""
 
 WELL_CENTRED = 0.8
 """Overlap of a crop with the box that it gives, below which it is cut again about that box."""
-STILL_THE_SAME = 0.3
-"""Overlap of the box where a person should be with the one where they are; a jump is somebody else."""
-NOT_ALIKE = 0.45
-"""Likeness of the trunks' colours below which somebody else is in the crop; one person's own are 0.56 to 1 from
-frame to frame on six clips, those of two people in other clothes 0.2 to 0.7."""
 IS_A_PART = 0.4
 """Share of a found box that lies in the box of somebody who is followed, from which on it is a part of them."""
 
@@ -81,29 +76,29 @@ class Tracker:
         self._settings = settings
         self._limit = most_people(people)
         self._given = given or {}
-        self._is_find_cheap = is_find_cheap
         self._relink_s = np.inf if given else settings.relink_s
         self._active: list[Tracklet] = []
         self._lost: list[Tracklet] = []
         self._memory_s = settings.new_people_every_s + 0.5  # a search comes so late, a first sighting later still
         self._past = PastFrames(self._memory_s)
         self._named = 0
-        self._searched_s = -np.inf
+        self._looks = Looks(settings, is_find_cheap)
         self._look: Float | None = None
         self.notes: list[str] = []
         self._safe: tuple[int, dict[str, Any]] = (0, {})
 
     def step(self, frame: Frame) -> list[Sighting]:
         """Who is in this frame, and who turns out to have been in earlier ones."""
-        if self._is_cut(frame):
+        small = small_copy(frame.image)
+        if self._is_cut(small):
             self._end_all(frame)
         self._end_given(frame)
         self._take_given(frame)
         seen = self._follow(frame)
-        if self._is_search_due(frame):
+        if self._is_search_due(frame, small):
             seen += self._search(frame)
         self._forget(frame)
-        self._past.add(frame, [])
+        self._past.add(frame, small, [])
         for sighting in seen:
             if sighting.person_id and sighting.frame_index == frame.frame_index:
                 self._past.note(sighting)
@@ -118,7 +113,7 @@ class Tracker:
         if frame is None:
             return []
         told: list[Sighting] = []
-        if self._is_somebody_missing() and frame.time_s > self._searched_s:
+        if self._is_somebody_missing() and frame.time_s > self._looks.last_s:
             told += [sighting for sighting in self._search(frame) if sighting.person_id]
         return told + self._believe(is_end=True)
 
@@ -128,7 +123,7 @@ class Tracker:
         track.sightings = 1
         look = None
         for frame in frames:
-            before, look = look, look_of(frame.image)
+            before, look = look, look_of(small_copy(frame.image))
             if before is not None and difference(before, look) > self._settings.cut_threshold:
                 return
             if abs(frame.time_s - track.seen_s) > self._settings.max_misses_s:
@@ -155,11 +150,12 @@ class Tracker:
         self._active = [Tracklet.from_json(stored) for stored in state["active"]]
         self._lost = [Tracklet.from_json(stored) for stored in state["lost"]]
         self._named, self.notes = int(state["named"]), [str(note) for note in state["notes"]]
-        self._searched_s = -np.inf if state["searched_s"] is None else float(state["searched_s"])
+        self._looks.restore(state)
         boxes = {int(index): [(name, box) for name, box in kept] for index, kept in state["past"]}
         for frame in frames:
-            self._look = look_of(frame.image)
-            self._past.add(frame, boxes.get(frame.frame_index, []))
+            small = small_copy(frame.image)
+            self._look = look_of(small)
+            self._past.add(frame, small, boxes.get(frame.frame_index, []))
 
     def _state(self) -> dict[str, Any]:
         return {
@@ -167,7 +163,7 @@ class Tracker:
             "lost": [track.to_json() for track in self._lost],
             "named": self._named,
             "notes": list(self.notes),
-            "searched_s": None if np.isinf(self._searched_s) else float(self._searched_s),
+            **self._looks.to_json(),
             "past": self._past.to_json(),
         }
 
@@ -213,41 +209,40 @@ class Tracker:
                 if better[place]:
                     best[row] = second[[place]]
         return [
-            seen if track.person_id in drawn or self._is_same(seen, box, track.colours, frame.image) else None
+            seen if track.person_id in drawn or is_same(track, seen, box, frame.image, self._settings) else None
             for track, seen, box in zip(tracks, best, wanted, strict=True)
         ]
 
-    def _is_same(self, seen: Estimates, wanted: Float, colours: Float, image: Image) -> bool:
-        if likeness(colours, trunk_colours(image, seen)[0]) < NOT_ALIKE:
-            return False
-        box = boxes_of(seen)[0]
-        growth = box[2:].max() / wanted[2:].max()
-        centre = box[:2] + box[2:] / 2
-        is_in = bool((centre > 0).all() and (centre < [image.shape[1], image.shape[0]]).all())
-        is_near = float(overlap(box, wanted)) > STILL_THE_SAME
-        is_alike = 1 / GREATEST_GROWTH < growth < GREATEST_GROWTH
-        return bool(is_seen(seen, self._settings)[0]) and is_in and is_near and is_alike
-
     # finding
 
-    def _is_search_due(self, frame: Frame) -> bool:
-        settings = self._settings
-        patience_s = 0 if self._is_find_cheap else settings.max_misses_s / 2
+    def _is_search_due(self, frame: Frame, small: Image) -> bool:
+        patience_s = 0 if self._looks.is_cheap else self._settings.max_misses_s / 2
         is_away = not self._given and any(frame.time_s - track.seen_s > patience_s for track in self._active)
         if not is_away and not self._is_somebody_missing():
             return False
         has_company = bool(self._active) and not self._given and not is_away
-        pause_s = settings.new_people_every_s if has_company else settings.search_every_s
-        if self._is_find_cheap:
-            pause_s = settings.detect_every_s
-        return frame.time_s - self._searched_s >= pause_s - 1e-6
+        is_sure = has_company and not self._lost and all(track.person_id for track in self._active)
+        is_settled = self._looks.is_cheap and is_sure and not self._has_something_moved(frame, small)
+        return self._looks.is_due(frame.time_s, has_company, is_settled, self._past.reach_s)
+
+    def _has_something_moved(self, frame: Frame, small: Image) -> bool:
+        """Whether the picture has changed since the last look, the people who are followed apart."""
+        before = self._past.at(self._looks.last_s)
+        if before is None:
+            return True
+        people = [*self._boxes_here(frame), *(np.array(box) for _, box in before.boxes)]
+        return is_changed(before.small, small, people, frame.image.shape[1], frame.image.shape[0])
 
     def _is_somebody_missing(self) -> bool:
         return bool(self._lost) if self._given else len(self._active) < self._limit
 
     def _search(self, frame: Frame) -> list[Sighting]:
+        found = self._found_in(frame)
+        self._looks.note(frame.time_s, is_quiet=not found)
+        return found
+
+    def _found_in(self, frame: Frame) -> list[Sighting]:
         """Who is found in the whole frame: first the sure ones, then the unsure ones, who must be somebody missed."""
-        self._searched_s = frame.time_s
         missed = np.array([track.predicted(frame.time_s) for track in self._missing(frame)]).reshape(-1, 4)
         looked = self._find(frame.image, self._boxes_here(frame), missed)
         if looked is None:
@@ -373,7 +368,7 @@ class Tracker:
                 self.notes.append(
                     f"person {track.person_id} lost after frame {track.last_frame} ({track.seen_s:.2f} s)"
                 )
-                self._searched_s = -np.inf
+                self._looks.ask()
         if not self._given:
             keep_s = settings.relink_s + self._memory_s
             self._lost = [t for t in self._lost if frame.time_s - t.seen_s <= keep_s]
@@ -388,10 +383,10 @@ class Tracker:
         self.notes.append(f"cut at frame {frame.frame_index} ({frame.time_s:.2f} s)")
         self._active, self._lost = [], []
         self._past.clear()
-        self._searched_s = -np.inf
+        self._looks.ask()
 
-    def _is_cut(self, frame: Frame) -> bool:
-        before, self._look = self._look, look_of(frame.image)
+    def _is_cut(self, small: Image) -> bool:
+        before, self._look = self._look, look_of(small)
         return before is not None and difference(before, self._look) > self._settings.cut_threshold
 
 

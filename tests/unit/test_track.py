@@ -2,6 +2,7 @@
 
 import json
 from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from core.reading import Found
 from core.settings import TrackSettings
 from core.track import Tracker
-from core.types import PersonBox, Sighting
+from core.types import Frame, PersonBox, Sighting
 from tests.fake_people import FPS, FakePeople, Truth
 
 SETTINGS = TrackSettings()
@@ -193,15 +194,56 @@ def test_unsure_reading_is_who_is_missed_but_nobody_new() -> None:
     assert sorted(told["1"]) == [i for i in range(60) if not 20 <= i < 34]
 
 
-def test_cheap_search_finds_a_newcomer_within_a_few_frames() -> None:
-    truth: list[Truth] = [{"a": person(60), **({"b": person(400)} if i >= 20 else {})} for i in range(60)]
-    scene = FakePeople(truth)
+NEWCOMER: list[Truth] = [{"a": person(60), **({"b": person(400)} if i >= 60 else {})} for i in range(130)]
+
+
+def first_told(scene: FakePeople, frames: Iterable[Frame]) -> tuple[dict[str, int], dict[str, list[int]]]:
+    """For each person the frame at which they were first told of, and the frames in which they are."""
     tracker = Tracker(scene.estimate, scene.find, SETTINGS, "all", is_find_cheap=True)
-    first = {}
-    for frame in scene.frames():
+    told_at: dict[str, int] = {}
+    seen_in: dict[str, list[int]] = defaultdict(list)
+    for frame in frames:
         for sighting in tracker.step(frame):
-            first.setdefault(sighting.person_id, frame.frame_index)
-    assert first["2"] <= 20 + SETTINGS.detect_every_s * FPS + SETTINGS.confirm_frames
+            told_at.setdefault(sighting.person_id, frame.frame_index)
+            seen_in[sighting.person_id].append(sighting.frame_index)
+    return told_at, {name: sorted(frames) for name, frames in seen_in.items()}
+
+
+def painted(scene: FakePeople) -> Iterator[Frame]:
+    """The frames of a scene with everybody but "a" as a dark rectangle."""
+    for frame in scene.frames():
+        for x, y, w, h in (box for name, box in scene.truth[frame.frame_index].items() if name != "a"):
+            frame.image[int(y) : int(y + h), int(x) : int(x + w)] = 0
+        yield frame
+
+
+def test_newcomer_who_changes_the_picture_is_found_within_a_few_frames_after_a_long_rest() -> None:
+    scene = FakePeople(NEWCOMER)
+    told_at, seen_in = first_told(scene, painted(scene))
+    assert told_at["2"] <= 60 + SETTINGS.detect_every_s * FPS + SETTINGS.confirm_frames
+    assert seen_in["2"] == list(range(60, 130))
+
+
+def test_newcomer_whom_the_picture_does_not_show_is_found_late_and_loses_no_frame() -> None:
+    scene = FakePeople(NEWCOMER)
+    told_at, seen_in = first_told(scene, scene.frames())
+    assert told_at["2"] <= 60 + SETTINGS.new_people_every_s * FPS + SETTINGS.confirm_frames
+    assert seen_in["2"] == list(range(60, 130))
+
+
+def test_detector_looks_seldom_while_nothing_but_the_known_person_moves() -> None:
+    scene = FakePeople(walk(100, step=2))
+    looks: list[int] = []
+
+    def find(image: np.ndarray, known_px: np.ndarray, missed_px: np.ndarray) -> Found | None:
+        looks.append(int(image[0, 0, 0]) * 256 + int(image[0, 0, 1]))
+        return None if len(looks) > 1 else scene.find(image, known_px, missed_px)
+
+    tracker = Tracker(scene.estimate, find, SETTINGS, "all", is_find_cheap=True)
+    for frame in scene.frames():
+        tracker.step(frame)
+    assert len(looks) <= 6, "every 0.2 s would be 20"
+    assert np.diff(looks).max() <= SETTINGS.new_people_every_s * FPS + 1
 
 
 def test_cut_ends_tracks_and_starts_new_ones() -> None:
