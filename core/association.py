@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
@@ -11,7 +12,7 @@ from .appearance import likeness, trunk_colours
 from .reading import are_one_person, box_overlap, boxes_of, is_seen, overlap
 from .settings import TrackSettings
 from .tracklet import GREATEST_GROWTH, Tracklet
-from .types import Estimates, Float, Frame, Image
+from .types import Estimates, Float, Image
 
 ALIKE = 0.6
 """Likeness of the trunks' colours from which on a person found can be the missing one."""
@@ -23,8 +24,28 @@ NOT_ALIKE = 0.45
 frame to frame on six clips, those of two people in other clothes 0.2 to 0.7."""
 
 
-def is_same(track: Tracklet, seen: Estimates, wanted: Float, image: Image, settings: TrackSettings) -> bool:
-    """Whether a reading is of the person who is followed.
+@dataclass(frozen=True, slots=True, eq=False)
+class Reading:
+    """What the network sees of one person in a frame, and the colours of their trunk there.
+
+    Attributes:
+        seen: a batch of one.
+        colours: (128,) as `appearance.trunk_colours`.
+    """
+
+    seen: Estimates
+    colours: Float
+
+
+def reading_of(image: Image, seen: Estimates) -> Reading:
+    """A reading, a batch of one, with its colours in the picture (H, W, 3) uint8 BGR."""
+    return Reading(seen, trunk_colours(image, seen)[0])
+
+
+def reading_of_same(
+    track: Tracklet, seen: Estimates, wanted: Float, image: Image, settings: TrackSettings
+) -> Reading | None:
+    """The reading of the person who is followed; None where it is of somebody else or of nobody.
 
     Args:
         track: the person.
@@ -33,14 +54,17 @@ def is_same(track: Tracklet, seen: Estimates, wanted: Float, image: Image, setti
         image: (H, W, 3) uint8 BGR.
         settings: the thresholds.
     """
-    if not is_seen(seen, settings)[0] or likeness(track.colours, trunk_colours(image, seen)[0]) < NOT_ALIKE:
-        return False
+    if not is_seen(seen, settings)[0]:
+        return None
     box = boxes_of(seen)[0]
     growth = box[2:].max() / wanted[2:].max()
     centre = box[:2] + box[2:] / 2
     is_in = bool((centre > 0).all() and (centre < [image.shape[1], image.shape[0]]).all())
     is_near = float(overlap(box, wanted)) > STILL_THE_SAME
-    return is_in and is_near and 1 / GREATEST_GROWTH < growth < GREATEST_GROWTH
+    if not (is_in and is_near and 1 / GREATEST_GROWTH < growth < GREATEST_GROWTH):
+        return None
+    reading = reading_of(image, seen)
+    return None if likeness(track.colours, reading.colours) < NOT_ALIKE else reading
 
 
 def matched(
@@ -74,23 +98,23 @@ def matched(
     return [(int(row), int(column)) for row, column in pairs if costs[row, column] < IMPOSSIBLE]
 
 
-def part_doubles(tracks: Sequence[Tracklet], found: list[Estimates | None], frame: Frame) -> None:
+def part_doubles(tracks: Sequence[Tracklet], found: list[Reading | None], time_s: float) -> None:
     """Where two tracks read the same joints, make the one whom they fit less unseen: None in `found`.
 
     Args:
         tracks: those that were looked for.
-        found: for each its reading, a batch of one.
-        frame: in which.
+        found: for each its reading.
+        time_s: of the frame.
     """
     for i in range(len(found)):
         for j in range(i):
             a, b = found[i], found[j]
-            if a is not None and b is not None and are_one_person(a, b):
-                fits = [_fit(tracks[row], seen, frame) for row, seen in ((i, a), (j, b))]
+            if a is not None and b is not None and are_one_person(a.seen, b.seen):
+                fits = [_fit(tracks[row], reading, time_s) for row, reading in ((i, a), (j, b))]
                 found[i if fits[0] < fits[1] else j] = None
 
 
-def _fit(track: Tracklet, seen: Estimates, frame: Frame) -> tuple[bool, float]:
+def _fit(track: Tracklet, reading: Reading, time_s: float) -> tuple[bool, float]:
     """How well a reading fits a track, by place and colours; those who are believed come first."""
-    place = float(overlap(boxes_of(seen)[0], track.predicted(frame.time_s)))
-    return bool(track.person_id), place + likeness(track.colours, trunk_colours(frame.image, seen)[0])
+    place = float(overlap(boxes_of(reading.seen)[0], track.predicted(time_s)))
+    return bool(track.person_id), place + likeness(track.colours, reading.colours)

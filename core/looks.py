@@ -15,6 +15,8 @@ from .settings import TrackSettings
 
 GROWTH = 2.0
 """Of the pause with each look of a detector that met nobody new."""
+LONGEST_MOVING_S = 0.6
+"""The longest pause while the picture changes beyond the people who are known: the camera moves, or somebody comes."""
 MOST_QUIET = 16
 """Looks that are counted; the pause is at its longest long before."""
 
@@ -35,22 +37,24 @@ class Looks:
     last_s: float = -np.inf
     quiet: int = 0
 
-    def is_due(self, time_s: float, has_company: bool, is_settled: bool, memory_s: float) -> bool:
+    def is_due(self, time_s: float, has_company: bool, is_settled: bool, is_still: bool, memory_s: float) -> bool:
         """Whether a look is due.
 
         Args:
             time_s: of the frame.
             has_company: somebody is followed and nobody away; only a newcomer could be found.
-            is_settled: so it is, nobody is lost or too new to be believed, and nothing but the people has moved.
+            is_settled: so it is, and nobody is lost or too new to be believed either.
+            is_still: nothing but the people has moved since the last look.
             memory_s: how far back the frames reach through which a newcomer can be followed.
         """
-        pause_s = self._pause_s(memory_s if is_settled else 0) if self.is_cheap else self._search_pause_s(has_company)
+        longest_s = self.settings.new_people_every_s if is_still else LONGEST_MOVING_S
+        longest_s = min(longest_s, memory_s - self.settings.max_misses_s) if is_settled else 0.0
+        pause_s = self._pause_s(longest_s) if self.is_cheap else self._search_pause_s(has_company)
         return time_s - self.last_s >= pause_s - 1e-6
 
-    def _pause_s(self, memory_s: float) -> float:
-        settings = self.settings
-        longest = min(settings.new_people_every_s, memory_s - settings.max_misses_s)
-        return max(settings.detect_every_s, min(settings.detect_every_s * GROWTH**self.quiet, longest))
+    def _pause_s(self, longest_s: float) -> float:
+        shortest_s = self.settings.detect_every_s
+        return max(shortest_s, min(shortest_s * GROWTH**self.quiet, longest_s))
 
     def _search_pause_s(self, has_company: bool) -> float:
         return self.settings.new_people_every_s if has_company else self.settings.search_every_s

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from .appearance import trunk_colours
-from .association import STILL_THE_SAME, is_same, matched, part_doubles
+from .association import STILL_THE_SAME, Reading, matched, part_doubles, reading_of, reading_of_same
 from .boxes import over_by
 from .looks import Looks
 from .past import PastFrames
@@ -128,10 +128,10 @@ class Tracker:
                 return
             if abs(frame.time_s - track.seen_s) > self._settings.max_misses_s:
                 return
-            seen = self._seen_again([track], frame)[0]
-            if seen is not None:
-                _take_in(track, seen, frame)
-                yield Sighting(track.person_id, frame.frame_index, frame.time_s, seen)
+            reading = self._seen_again([track], frame)[0]
+            if reading is not None:
+                _take_in(track, reading, frame)
+                yield Sighting(track.person_id, frame.frame_index, frame.time_s, reading.seen)
 
     def told(self) -> str:
         """Who is being followed, in words."""
@@ -173,13 +173,13 @@ class Tracker:
         """Sightings of those who are followed; those who share another's joints are not seen."""
         drawn = {given.person_id for given in self._given.get(frame.frame_index, [])}
         found = self._seen_again(self._active, frame, drawn)
-        part_doubles(self._active, found, frame)
+        part_doubles(self._active, found, frame.time_s)
         sightings = []
-        for track, seen in zip(self._active, found, strict=True):
-            if seen is None:
+        for track, reading in zip(self._active, found, strict=True):
+            if reading is None:
                 continue
-            _take_in(track, seen, frame)
-            sightings.append(self._sighting(track, seen, frame))
+            _take_in(track, reading, frame)
+            sightings.append(self._sighting(track, reading.seen, frame))
         return sightings
 
     def _sighting(self, track: Tracklet, seen: Estimates, frame: Frame) -> Sighting:
@@ -188,7 +188,7 @@ class Tracker:
             track.unbelieved.append(sighting)
         return sighting
 
-    def _seen_again(self, tracks: list[Tracklet], frame: Frame, drawn: Container[str] = ()) -> list[Estimates | None]:
+    def _seen_again(self, tracks: list[Tracklet], frame: Frame, drawn: Container[str] = ()) -> list[Reading | None]:
         """For each track its reading in a frame, cut again where the first crop was not about the person.
 
         Where the user drew a box there is a person, whatever the network makes of it.
@@ -209,7 +209,9 @@ class Tracker:
                 if better[place]:
                     best[row] = second[[place]]
         return [
-            seen if track.person_id in drawn or is_same(track, seen, box, frame.image, self._settings) else None
+            reading_of(frame.image, seen)
+            if track.person_id in drawn
+            else reading_of_same(track, seen, box, frame.image, self._settings)
             for track, seen, box in zip(tracks, best, wanted, strict=True)
         ]
 
@@ -221,9 +223,9 @@ class Tracker:
         if not is_away and not self._is_somebody_missing():
             return False
         has_company = bool(self._active) and not self._given and not is_away
-        is_sure = has_company and not self._lost and all(track.person_id for track in self._active)
-        is_settled = self._looks.is_cheap and is_sure and not self._has_something_moved(frame, small)
-        return self._looks.is_due(frame.time_s, has_company, is_settled, self._past.reach_s)
+        is_settled = has_company and not self._lost and all(track.person_id for track in self._active)
+        is_still = is_settled and self._looks.is_cheap and not self._has_something_moved(frame, small)
+        return self._looks.is_due(frame.time_s, has_company, is_settled, is_still, self._past.reach_s)
 
     def _has_something_moved(self, frame: Frame, small: Image) -> bool:
         """Whether the picture has changed since the last look, the people who are followed apart."""
@@ -390,5 +392,5 @@ class Tracker:
         return before is not None and difference(before, self._look) > self._settings.cut_threshold
 
 
-def _take_in(track: Tracklet, seen: Estimates, frame: Frame) -> None:
-    track.follow(boxes_of(seen)[0], frame.frame_index, frame.time_s, trunk_colours(frame.image, seen)[0])
+def _take_in(track: Tracklet, reading: Reading, frame: Frame) -> None:
+    track.follow(boxes_of(reading.seen)[0], frame.frame_index, frame.time_s, reading.colours)

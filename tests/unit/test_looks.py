@@ -7,19 +7,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from core.looks import MOST_QUIET, Looks
+from core.looks import LONGEST_MOVING_S, MOST_QUIET, Looks
 from core.settings import TrackSettings
 
 SETTINGS = TrackSettings()
 LONG_S = 100.0
 
 
-def pauses(looks: Looks, memory_s: float, is_settled: bool, count: int = 8) -> list[float]:
+def pauses(looks: Looks, memory_s: float, is_settled: bool, is_still: bool = True, count: int = 8) -> list[float]:
     """Pauses between looks that meet nobody new, found in steps of a hundredth of a second."""
     found, time_s = [], 0.0
     for _ in range(count):
         begun_s = time_s
-        while not looks.is_due(time_s, True, is_settled, memory_s):
+        while not looks.is_due(time_s, True, is_settled, is_still, memory_s):
             time_s += 0.01
         found.append(time_s - begun_s)
         looks.note(time_s, is_quiet=True)
@@ -30,6 +30,12 @@ def test_pauses_of_a_detector_grow_to_the_longest_while_nobody_new_comes() -> No
     grown = pauses(Looks(SETTINGS, True), LONG_S, is_settled=True)
     np.testing.assert_allclose(grown[:2], [0.4, 0.8], atol=0.011)
     np.testing.assert_allclose(grown[2:], SETTINGS.new_people_every_s, atol=0.011)
+
+
+def test_pauses_grow_less_while_something_moves() -> None:
+    grown = pauses(Looks(SETTINGS, True), LONG_S, is_settled=True, is_still=False)
+    np.testing.assert_allclose(grown[0], 0.4, atol=0.011)
+    np.testing.assert_allclose(grown[1:], LONGEST_MOVING_S, atol=0.011)
 
 
 def test_pauses_stay_within_the_memory() -> None:
@@ -47,9 +53,9 @@ def test_somebody_new_or_lost_ends_the_rest() -> None:
     looks = Looks(SETTINGS, True)
     pauses(looks, LONG_S, is_settled=True)
     looks.note(50.0, is_quiet=False)
-    assert looks.is_due(50.0 + SETTINGS.detect_every_s, True, True, LONG_S)
+    assert looks.is_due(50.0 + SETTINGS.detect_every_s, True, True, True, LONG_S)
     looks.ask()
-    assert looks.is_due(50.0, True, True, LONG_S)
+    assert looks.is_due(50.0, True, True, True, LONG_S)
 
 
 @pytest.mark.parametrize("last_s", [None, 2.5])

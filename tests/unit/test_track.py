@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from core.looks import LONGEST_MOVING_S
 from core.reading import Found
 from core.settings import TrackSettings
 from core.track import Tracker
@@ -220,7 +221,7 @@ def painted(scene: FakePeople) -> Iterator[Frame]:
 def test_newcomer_who_changes_the_picture_is_found_within_a_few_frames_after_a_long_rest() -> None:
     scene = FakePeople(NEWCOMER)
     told_at, seen_in = first_told(scene, painted(scene))
-    assert told_at["2"] <= 60 + SETTINGS.detect_every_s * FPS + SETTINGS.confirm_frames
+    assert told_at["2"] <= 60 + LONGEST_MOVING_S * FPS + SETTINGS.confirm_frames
     assert seen_in["2"] == list(range(60, 130))
 
 
