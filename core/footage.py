@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -32,6 +32,8 @@ FILES_ONLY = "protocol_whitelist;file"
 LARGEST_PIXELS = 2**27
 """Of a frame, 16384 x 8192; for pictures see `core/__init__.py`."""
 LARGEST_PICTURE_BYTES = 2**30
+ONE_THREAD_PIXELS = 1280 * 720
+"""Up to this size one thread decodes a frame in a millisecond or two, for a quarter less CPU than several."""
 FAILURES_IN_A_ROW = 64
 """After so many failed reads the file is taken to be over; a damaged stretch is one to a few frames."""
 
@@ -121,7 +123,8 @@ class VideoFile:
         """Frames by number; the skipped ones are decoded but not converted."""
         _check_range(start, end, step)
         self._decoded, self._lost, self._last, self._is_at_end, self._is_stopped = 0, [], -1, False, False
-        capture = self._open()
+        is_small = self.info.width * self.info.height <= ONE_THREAD_PIXELS
+        capture = self._open([cv2.CAP_PROP_N_THREADS, 1] if is_small else [])
         try:
             yield from self._read(capture, start, end, step)
         finally:
@@ -164,7 +167,7 @@ class VideoFile:
             return stamp_s
         return last_s + 1 / self.info.fps
 
-    def _open(self) -> cv2.VideoCapture:
+    def _open(self, options: Sequence[int] = ()) -> cv2.VideoCapture:
         os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # its complaints are told in our words
         os.environ.setdefault("OPENCV_FFMPEG_CAPTURE_OPTIONS", FILES_ONLY)
         try:
@@ -173,7 +176,8 @@ class VideoFile:
             with self._path.open("rb") as file:
                 if is_playlist(file.read(PLAYLIST_BYTES)):
                     raise FootageError(f"{self._path}: is a list of other files; choose the video itself")
-            capture = cv2.VideoCapture(str(self._path.absolute()), cv2.CAP_FFMPEG)  # else "a:b" may be an address
+            whole_path = str(self._path.absolute())  # else "a:b" may be an address
+            capture = cv2.VideoCapture(whole_path, cv2.CAP_FFMPEG, list(options))
         except OSError as error:
             raise FootageError(f"{self._path}: can't be opened ({error.strerror}); check the file") from error
         if not capture.isOpened():

@@ -28,6 +28,7 @@ from .take_header import (
     count_from_json,
     header_from_json,
     header_to_json,
+    one_name_a_line,
     person_from_json,
     report_from_json,
 )
@@ -322,7 +323,7 @@ class TakeWriter:
             "tracker_state": tracker_state,
         }
         with written_whole(self.path / TAKE_FILE) as file:
-            file.write(_readable(document).encode())
+            file.write(one_name_a_line(document).encode())
         content.people, content.next_frame, content.tracker_state = people, next_frame, tracker_state
 
 
@@ -334,12 +335,6 @@ def _resumed(path: Path, header: TakeHeader) -> _Content:
         told = ", ".join(f"{name} ({_short(before.get(name))}, now {_short(now.get(name))})" for name in changed)
         raise TakeError(f"{path}: made with other settings: {told}; choose another name, or delete the take")
     return content
-
-
-def _readable(document: dict[str, Any]) -> str:
-    """JSON with a line for each name: whole indentation takes 20 ms a commit, since Python itself then writes it."""
-    lines = (f"{json.dumps(name)}: {json.dumps(value, ensure_ascii=False)}" for name, value in document.items())
-    return "{\n " + ",\n ".join(lines) + "\n}\n"
 
 
 def _short(value: Any) -> str:

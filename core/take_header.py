@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -185,3 +186,9 @@ def report_from_json(stored: dict[str, Any] | None) -> FootageReport | None:
     lost = tuple(count_from_json(index) for index in stored["lost"])
     warnings = tuple(str(warning) for warning in stored["warnings"])
     return FootageReport(count_from_json(stored["decoded"]), lost, count_from_json(stored["missing_at_end"]), warnings)
+
+
+def one_name_a_line(document: dict[str, Any]) -> str:
+    """JSON with a line for each name: whole indentation takes 20 ms a commit, since Python itself then writes it."""
+    lines = (f"{json.dumps(name)}: {json.dumps(value, ensure_ascii=False)}" for name, value in document.items())
+    return "{\n " + ",\n ".join(lines) + "\n}\n"

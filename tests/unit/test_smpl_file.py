@@ -105,6 +105,14 @@ def test_read_when_pickle_runs_something_then_refused(tmp_path: Path) -> None:
     assert not witness.exists()
 
 
+def test_read_when_the_pickles_error_has_two_lines_then_ours_has_one(tmp_path: Path) -> None:
+    (tmp_path / "a.pkl").write_bytes(b"Pnobody\n.")
+    with pytest.raises(BodyError) as told:
+        read_smpl(tmp_path / "a.pkl")
+    assert "persistent" in str(told.value)
+    assert "\n" not in str(told.value)
+
+
 @pytest.mark.parametrize("protocol", range(6))
 def test_read_when_builtin_is_asked_for_then_refused(tmp_path: Path, protocol: int) -> None:
     (tmp_path / "bad.pkl").write_bytes(pickle.dumps({"v_template": eval}, protocol=protocol))
