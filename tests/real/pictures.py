@@ -42,7 +42,7 @@ PICTURES = {
     ],
     "blender-result.jpg": [Cut("person_is_where_the_footage_shows_it")],
     "blender-steps.png": [Cut("feet_are_locked", (996, 100, 1250, 772)), Cut("queue_runs_two", (996, 100, 1250, 772))],
-    "blender-preferences.png": [Cut("preferences", (592, 0, 1280, 565))],
+    "blender-preferences.png": [Cut("preferences", (768, 246, 1272, 562))],
 }
 PICTURES_52 = {"blender-5.2.jpg": [Cut("feet_are_locked")]}
 

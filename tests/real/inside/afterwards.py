@@ -54,7 +54,7 @@ def report_is_copied(story):
     yield from press_in_preferences(story, window, "mocap.check_engine")
     yield from story.until(lambda: story.run() is not last, "the engine is asked")
     yield from story.until_ended()
-    yield from story.aside()
+    yield from story.aside(window)
     yield from story.shot("preferences")
     bpy.context.window_manager.clipboard = ""
     yield from press_in_preferences(story, window, "mocap.copy_report")

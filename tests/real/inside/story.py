@@ -81,9 +81,9 @@ class Story:
         assert self.run().state == state, f"{self.run().state}: {self.run().error}"
         yield 1.0  # drawn
 
-    def aside(self):
+    def aside(self, window=None):
         """The mouse away from all buttons: the one under it stays as it was drawn, grey where it was grey."""
-        yield from self.hands.move(self.window, 100, 200)
+        yield from self.hands.move(window or self.window, 100, 90)
 
     def shot(self, name):
         """Keep a picture of the screen, once Blender has drawn."""
