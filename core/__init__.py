@@ -14,7 +14,7 @@
     steady       trajectory                             -> smooth rotations and root
     feet         trajectory, contacts                   -> legs that hold the standing feet
     moving       a moving camera's file                 -> people in the world and back; world_scale: in metres
-    selfcheck    PersonMotion, what was seen            -> five or six numbers, green, amber or red
+    selfcheck    PersonMotion, what was seen            -> six or seven numbers, green, amber or red
     solve        take, SolveSettings                    -> Motion
     motion       Motion                                 -> motion.npz, and back
     report       Motion                                 -> report.json: self-check and contacts

@@ -13,7 +13,7 @@ import numpy as np
 
 from .body import Body
 from .errors import TakeError
-from .fit import BETA_LIMIT, PosePrior, fit_coarse
+from .fit import BETA_LIMIT, PosePrior, fit_coarse, surface_error_mm
 from .rotations import continuous, matrices_of
 from .stored import window_slices, windows
 from .trajectory import LockedBody
@@ -63,16 +63,17 @@ def locked_bones(
         learned: the take's own 431 -> 1723 step, or None.
         bones: as `bones_of` says.
     """
-    seen = person.estimates
+    seen, surface = person.estimates, _surface(person, body, learned)
     if bones == "tokens":
         assert seen.bone_betas is not None and seen.bone_rotations is not None
         betas = np.clip(np.median(seen.bone_betas, axis=0), -BETA_LIMIT, BETA_LIMIT).astype(np.float32)
         rotations = continuous(np.asarray(seen.bone_rotations, np.float64))
     else:
-        fit = fit_coarse(_surface(person, body, learned), body, prior=_prior(person) if bones == "both" else None)
+        fit = fit_coarse(surface, body, prior=_prior(person) if bones == "both" else None)
         betas, rotations = fit.betas, np.asarray(fit.rotations, np.float64)
     _, rest = body.shape(betas[None])
-    return LockedBody(betas, rest[0].astype(np.float64), body), rotations
+    surface_mm = float(surface_error_mm(surface, body, betas, rotations).mean())
+    return LockedBody(betas, rest[0].astype(np.float64), body, surface_mm), rotations
 
 
 def _prior(person: PersonTake) -> PosePrior:

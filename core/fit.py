@@ -129,6 +129,26 @@ def fit_coarse(surface: Float, body: Body, betas: Float | None = None, prior: Po
     return BoneFit(betas.astype(np.float32), continuous_quaternions(matrices), transl.astype(np.float32), nothing)
 
 
+def surface_error_mm(surface: Float, body: Body, betas: Float, rotations: Float) -> Float:
+    """(T,) mean distance, mm, of a body's 431 vertices to (T, 431, 3) given ones, each frame moved onto its middle.
+
+    Args:
+        surface: (T, 431, 3) metres, of the 6890 vertices those of `body.index_431`.
+        body: the body whose vertices these are.
+        betas: (10,) its shape.
+        rotations: (T, 24, 4) local rotations, wxyz.
+    """
+    coarse, error_mm = _Coarse.of(body), np.empty(len(surface))
+    for start in range(0, len(surface), FRAMES_AT_ONCE):
+        part = slice(start, start + FRAMES_AT_ONCE)
+        local = matrices_of(np.asarray(rotations[part], np.float64))
+        world, _ = forward_kinematics(local, coarse.joints[None], coarse.parents)
+        drawn = np.swapaxes(_forward(coarse, betas, _Pose(world, np.zeros((len(local), 3)))).vertices, 1, 2)
+        apart = drawn - surface[part]
+        error_mm[part] = 1e3 * np.linalg.norm(apart - apart.mean(1, keepdims=True), axis=2).mean(1)
+    return error_mm
+
+
 def continuous_quaternions(matrices: Float) -> Float:
     """(T, J, 4) quaternions wxyz of (T, J, 3, 3) rotations, the sign nearer to the frame before."""
     xyzw = Rotation.from_matrix(matrices.reshape(-1, 3, 3)).as_quat().reshape(*matrices.shape[:2], 4)

@@ -1,4 +1,4 @@
-"""What a solved person is worth, told without any truth: five or six numbers, each green, amber or red.
+"""What a solved person is worth, told without any truth: six or seven numbers, each green, amber or red.
 
     foot slide     cm/s       mean speed of the balls of the feet while they stand
     jitter         mm/frame^2 mean acceleration of the joints beside a steady motion; frames of 1/30 s
@@ -19,6 +19,7 @@ from .camera import Size, project
 from .feet import foot_points
 from .smooth import savitzky_golay
 from .stored import window_slices, windows
+from .trajectory import LockedBody
 from .types import Check, Float, PersonCheck, PersonMotion, PersonTake
 
 SLIDE_CM_S = (4.0, 10.0)
@@ -32,6 +33,8 @@ LIMB_PERCENT = (1.0, 3.0)
 """A locked body has 0: a rig that bends and doesn't stretch."""
 REPROJECTION_SHARE = (0.03, 0.06)
 """Of the person's longer side in the picture; good 2D labels are 0.02 off."""
+SURFACE_MM = (15.0, 30.0)
+"""A body of ten shape components can't be nearer to a mesh that is off by 5 to 10 itself."""
 PLAUSIBILITY_MM = (15.0, 30.0)
 """Half as much again as, and three times, what a vocabulary may be off on motions that it has not seen (10 mm)."""
 STEADY_S, STEADY_DEGREE = 0.4, 3
@@ -48,7 +51,7 @@ def check_person(
     person: PersonMotion,
     bones: Float,
     seen: PersonTake,
-    body: Body,
+    shape: LockedBody,
     focal_px: float | Float,
     size_px: Size,
     in_view: PersonMotion | None = None,
@@ -59,7 +62,7 @@ def check_person(
         person: solved; of a moving shot, in the world.
         bones: (T, 24, 3) metres, its joints in the frame's camera, or in the world.
         seen: what the network saw of the person.
-        body: the body model.
+        shape: the person's body.
         focal_px: focal length of the frame's camera, or (sightings, 1, 1) where it changes.
         size_px: width and height of the frame, or twice its centre where that is not the middle.
         in_view: the person in the frame's camera; None where `person` is.
@@ -68,7 +71,7 @@ def check_person(
     values = [
         ("foot slide", _foot_slide(person, bones), "cm/s", SLIDE_CM_S),
         ("jitter", _jitter(person), "mm/frame^2", JITTER_MM),
-        ("floor", _floor(person, body), "cm", FLOOR_CM),
+        ("floor", _floor(person, shape.body), "cm", FLOOR_CM),
         ("limb length", _limb_change(bones), "%", LIMB_PERCENT),
         (
             "reprojection",
@@ -76,6 +79,7 @@ def check_person(
             "px",
             (REPROJECTION_SHARE[0] * side_px, REPROJECTION_SHARE[1] * side_px),
         ),
+        ("surface", shape.surface_mm, "mm", SURFACE_MM),
     ]
     if len(person.plausibility_mm):
         values.append(("plausibility", float(person.plausibility_mm.mean()), "mm", PLAUSIBILITY_MM))

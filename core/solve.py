@@ -235,7 +235,7 @@ def _solve_person(
     if is_moving:
         bones, walked = to_world(bones, matrices), person_in_world(solved, matrices, shape.rest_joints[0])
     focal_px = view.focal_at(person.time_s)
-    return solved, check_person(walked, bones, person, shape.body, focal_px, view.size_px, in_view=solved)
+    return solved, check_person(walked, bones, person, shape, focal_px, view.size_px, in_view=solved)
 
 
 def _steady_root(path: Trajectory, settings: SolveSettings, view: _View) -> Trajectory:

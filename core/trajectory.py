@@ -38,11 +38,20 @@ class Trajectory:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LockedBody:
-    """One body for the clip: its betas (10,), its joints at rest (24, 3), the body model."""
+    """One body for the clip.
+
+    Attributes:
+        betas: (10,) its shape.
+        rest_joints: (24, 3) metres, its joints at rest.
+        body: the body model.
+        surface_mm: mean distance of its skin, in the bones as they were found, to the network's mesh; None where nobody
+            looked.
+    """
 
     betas: Float
     rest_joints: Float
     body: Body
+    surface_mm: float | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -3,7 +3,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from core.body import Body, load_body
-from core.fit import BoneFit, continuous_quaternions, fit_bones
+from core.fit import BoneFit, continuous_quaternions, fit_bones, surface_error_mm
 from core.skinning import forward_kinematics, rotation_matrices
 from core.upsample import upsample
 
@@ -57,6 +57,18 @@ def test_fit_when_clean_then_error_is_what_posing_the_fit_gives(
 ) -> None:
     posed = body.pose(as_matrices(clean), clean.betas[None], clean.transl).vertices
     assert 1e3 * np.linalg.norm(posed - vertices, axis=2).mean() == pytest.approx(clean.error_mm.mean(), abs=0.02)
+
+
+def test_surface_error_is_the_mean_distance_after_the_middles_are_laid_together(
+    body: Body, truth: tuple[np.ndarray, ...], vertices: np.ndarray
+) -> None:
+    matrices, betas, _ = truth
+    rotations, surface = continuous_quaternions(matrices), vertices[:, body.index_431].copy()
+    assert surface_error_mm(surface, body, betas, rotations).max() < 0.05, "float32 numbers some metres from the origin"
+    surface[:, 7, 0] += 0.431
+    each = np.full(431, 1.0)
+    each[7] = 430.0  # one vertex 431 mm away moves the middle by 1 mm
+    assert surface_error_mm(surface, body, betas, rotations) == pytest.approx(each.mean(), abs=0.05)
 
 
 def test_fit_when_clean_then_shape_is_found(clean: BoneFit, truth: tuple[np.ndarray, ...]) -> None:

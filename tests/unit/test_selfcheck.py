@@ -11,6 +11,7 @@ from core.body import load_body
 from core.motion import read_checks, read_motion, write_motion
 from core.report import table, write_report
 from core.selfcheck import check_person
+from core.trajectory import LockedBody
 from core.types import Check, Motion, PersonCheck, PersonMotion, PersonTake
 from tests.known_takes import BETAS, FOCAL_PX, FPS, HEIGHT, WIDTH, estimates
 
@@ -36,7 +37,8 @@ def standing() -> tuple[PersonMotion, np.ndarray, PersonTake]:
 
 
 def checks(person: PersonMotion, bones: np.ndarray, seen: PersonTake) -> dict[str, Check]:
-    found = check_person(person, bones, seen, load_body(), FOCAL_PX, (WIDTH, HEIGHT))
+    shape = LockedBody(BETAS, np.zeros((24, 3)), load_body(), surface_mm=14.0)
+    found = check_person(person, bones, seen, shape, FOCAL_PX, (WIDTH, HEIGHT))
     return {check.name: check for check in found.checks}
 
 

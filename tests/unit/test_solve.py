@@ -66,6 +66,12 @@ def test_bones_land_on_the_mesh(clean: Take) -> None:
     np.testing.assert_allclose(posed.vertices, person.vertices, atol=1e-4)
 
 
+def test_self_check_tells_how_far_the_body_is_from_the_mesh(clean: Take) -> None:
+    told = [check for check in solve(clean).self_check[0].checks if check.name == "surface"]
+    assert [check.unit for check in told] == ["mm"]
+    assert told[0].value is not None and told[0].value < 2
+
+
 def test_joints_are_relative_to_the_hips_and_read_from_the_mesh(clean: Take) -> None:
     person = solve(clean).persons[0]
     np.testing.assert_allclose(person.joints[:, [2, 3]].mean(1), 0, atol=1e-6)
