@@ -4,8 +4,9 @@
 
 TokenHMR's question (CVPR 2024, abstract), asked of the rotation head: labels are poses bent until a weak-perspective
 camera projects them onto the 2D joints (`training.bones.pseudo`), and the projected joints count ten times what they
-do otherwise. Four arms from the same start, on the same pictures in the same order: answers by tokens or by plain
-rotations, with TALS and without. All are scored against the truth. RUN/paradox.json and RUN/paradox.png come out.
+do otherwise. Four arms go on from the bundle's own head, on the same pictures in the same order: answers by tokens or
+by plain rotations (whose last layer is new), with TALS and without. All are scored against the truth.
+RUN/paradox.json and RUN/paradox.png come out.
 """
 
 from __future__ import annotations
@@ -41,6 +42,8 @@ class BonesParadoxConfig(BonesConfig):
     """"pseudo" learns from `training.bones.pseudo`'s labels."""
     tals: Literal["off", "hard", "ramp"] = "ramp"
     """Shape of the scaling in the arms that have it."""
+    own_head: bool = True
+    """Go on from the head that the bundle has, in place of a new one."""
     projection_weight: float = 10.0
     """On the projected joints' L1, crop units."""
     evaluations: int = 5

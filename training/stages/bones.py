@@ -31,6 +31,7 @@ from training.bones.pseudo import PSEUDO, load_rotation_thresholds
 from training.loop import LoopConfig
 from training.parallel import World
 
+HEAD = "rotation_head."
 POSED = slice(0, 22)
 """The root and the 21 joints of the vocabulary; the hands don't move."""
 CHORD = 2.0 * 2.0**0.5
@@ -52,6 +53,8 @@ class BonesConfig(LoopConfig):
     """Sizes of that vocabulary."""
     answers: Literal["tokens", "rotations"] = "tokens"
     """"rotations" answers without the vocabulary, to tell what it is worth; such a head is not exported."""
+    own_head: bool = False
+    """Go on from the head that the bundle has, as far as it fits, in place of a new one."""
     body: Path | None = None
     """Body file; the open body where none is given."""
     rotation_weight: float = 1.0
@@ -105,8 +108,11 @@ class BonesModule(nn.Module):
         bundle = find_weights(config.weights, body)
         settings = {"rotation_preset": config.rotation_preset, "answers": config.answers}
         self.net: Network = network_for_body(network_config(settings, NetConfig.from_dict(bundle.network)), body)
-        missing = checkpoint.initialise(self.net, checkpoint.averaged_weights(bundle.torch_file))
-        strange = [name for name in missing if not name.startswith("rotation_head.")]
+        known = checkpoint.averaged_weights(bundle.torch_file)
+        if not config.own_head:
+            known = {name: value for name, value in known.items() if not name.startswith(HEAD)}
+        missing = checkpoint.initialise(self.net, known)
+        strange = [name for name in missing if not name.startswith(HEAD)]
         if strange:
             raise ValueError(f"{bundle.folder} does not fit the network: {strange[0]} is not in it")
         assert self.net.rotation_head is not None
@@ -279,4 +285,7 @@ def start_from_vocabulary(module: BonesModule, run: Path) -> None:
     unlike = [name for name, value in own.items() if name not in tensors or tensors[name].shape != value.shape]
     if unlike:
         raise ValueError(f"{run} is of another vocabulary than --rotation-preset asks for: {unlike[0]} differs")
-    module.head.use_vocabulary(tensors)
+    if module.config.own_head:
+        module.head.tokenizer.load_state_dict(tensors)
+    else:
+        module.head.use_vocabulary(tensors)
