@@ -48,7 +48,7 @@ def evaluate(
         runtime: "onnx" or "torch".
         cycles: folder of the second renderer's pictures, for "cycles".
         clips: folder of rendered clips, for "rendered-clips".
-        has_bones: whether bones are scored too, on the rendered sets.
+        has_bones: on the rendered sets, score bones in place of the rest.
 
     Raises:
         ValueError: a set lacks its folder.
@@ -89,7 +89,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--cycles", type=Path, help="folder of python -m training.pictures cycles")
     parser.add_argument("--clips", type=Path, help="folder of python -m training.pictures clips")
     parser.add_argument("--people", type=int, default=1024, help="crops to draw of the store")
-    parser.add_argument("--bones", action="store_true", help="score bones on the rendered sets too")
+    parser.add_argument("--bones", action="store_true", help="on the rendered sets, score bones instead")
     parser.add_argument("--runtime", choices=("onnx", "torch"), default="onnx")
     parser.add_argument("--json", type=Path, help="write the scores there as well")
     given = parser.parse_args(arguments)

@@ -85,10 +85,11 @@ class RotationTokenizer(nn.Module):
         self.token = nn.Parameter(torch.zeros(1, config.tokens, width))
         self.decoder = nn.Sequential(*(ResidualConv(width, config.kernel) for _ in range(config.layers)))
         self.from_tokens = TokenLinear(config.tokens, BODY_JOINTS)
-        self.out = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, width), nn.ReLU(), nn.Linear(width, SIX))
+        to_six = nn.Linear(width, SIX)
+        self.out = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, width), nn.ReLU(), to_six)
         nn.init.trunc_normal_(self.joint, std=0.5)
         nn.init.trunc_normal_(self.token, std=0.5)
-        for linear in (self.to_plane, self.out[-1]):  # what the straight ways leave over is learned from nothing
+        for linear in (self.to_plane, to_six):  # what the straight ways leave over is learned from nothing
             nn.init.zeros_(linear.bias)
             nn.init.normal_(linear.weight, std=0.003)
 

@@ -109,7 +109,8 @@ class Measure:
     def _joints(self, poses: Tensor) -> Tensor:
         whole = torch.eye(3).repeat(len(poses), 24, 1, 1)
         whole[:, BODY] = poses
-        return self.posed(whole)[0][:, 1:]
+        joints: Tensor = self.posed(whole)[0][:, 1:]
+        return joints
 
 
 def sheet(measure: Measure) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:

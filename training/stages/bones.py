@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -23,7 +24,7 @@ from core.nets.config import ROTATION_PRESETS, RotationHeadConfig
 from core.nets.posed_body import PosedBody
 from core.nets.rotation_head import BODY, Bones
 from core.nets.rotation_tokenizer import geodesic
-from core.types import Float, Int
+from core.types import Float
 from core.weights import find_weights
 from training import checkpoint, losses, metrics, tals
 from training.bones.cache import SETS, TRAIN, BoneCache, BoneRows
@@ -236,7 +237,7 @@ class BonesStage:
         parts = [self._rows(n, chosen[chosen[:, 0] == n, 1]) for n in np.unique(chosen[:, 0])]
         return BoneRows.joined(parts).to(self.world.device)
 
-    def _rows(self, cache: int, rows: Int) -> BoneRows:
+    def _rows(self, cache: int, rows: npt.NDArray[np.int64]) -> BoneRows:
         taken = self.caches[cache].rows(rows)
         if self.pseudo:
             taken = replace(taken, rotations=torch.from_numpy(self.pseudo[cache][rows]).float())
