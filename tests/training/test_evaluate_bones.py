@@ -35,9 +35,10 @@ def people() -> tuple[Float, Float, Truth]:
 
 def _output(people: tuple[Float, Float, Truth], **bones: Float) -> NetworkOutput:
     _, _, truth = people
-    empty = np.zeros((PEOPLE, 1), np.float32)
+    empty, unsure = np.zeros((PEOPLE, 1), np.float32), np.zeros((PEOPLE, 14), np.float32)
     coarse = truth.vertices[:, load_body().index_431]
-    return NetworkOutput(coarse, truth.joints, *[empty] * 5, empty.astype(int), empty, **bones)
+    seen = (empty, empty, empty, unsure, empty, empty.astype(int), empty)
+    return NetworkOutput(coarse, truth.joints, *seen, **bones)
 
 
 def test_true_bones_score_nothing(people: tuple[Float, Float, Truth]) -> None:
@@ -62,6 +63,7 @@ def test_rows_tell_fit_and_head_and_mean_beside_each_other(people: tuple[Float, 
     assert without["bones: fit"]["geodesic"].value < FITTED_DEG
     found = bone_rows(_output(people, bone_rotations=rotations, bone_betas=betas), rotations, truth, load_body())
     assert found["bones: tokens"]["geodesic"].value == pytest.approx(0, abs=0.05)
+    assert found["bones: both"]["geodesic"].value <= found["bones: fit"]["geodesic"].value
     assert found["bones: mean of the set"]["geodesic"].value > 5
 
 

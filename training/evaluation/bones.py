@@ -7,7 +7,8 @@ from typing import Protocol
 import numpy as np
 
 from core.body import Body
-from core.fit import fit_coarse
+from core.bones import SEEN_BY, head_share
+from core.fit import PosePrior, fit_coarse
 from core.rotations import matrices_of
 from core.types import Float, NetworkOutput
 from training import metrics
@@ -47,7 +48,22 @@ def bone_rows(output: NetworkOutput, rotations: Float, truth: BodyTruth, body: B
     rows = {"bones: fit": (fitted, betas), "bones: mean of the set": (mean, np.zeros_like(betas))}
     if output.bone_rotations is not None and output.bone_betas is not None:
         rows["bones: tokens"] = (output.bone_rotations, output.bone_betas)
+        rows["bones: both"] = _both(output, body)
     return {name: scores(*each, rotations, truth, body) for name, each in rows.items()}
+
+
+def _both(output: NetworkOutput, body: Body) -> tuple[Float, Float]:
+    """Rotations and shapes of fits that the head leads as `core.solve --bones both` lets it, frame by frame."""
+    share = np.zeros((len(output.joint_confidence), 24))
+    for bone, joints in SEEN_BY.items():
+        share[:, bone] = head_share(output.joint_confidence[:, list(joints)].mean(1))
+    assert output.bone_rotations is not None
+    priors = zip(output.bone_rotations.astype(np.float64), share, strict=True)
+    fits = [
+        fit_coarse(surface[None], body, prior=PosePrior(rotations[None], own[None]))
+        for surface, (rotations, own) in zip(output.coarse_vertices, priors, strict=True)
+    ]
+    return np.concatenate([matrices_of(fit.rotations) for fit in fits]), np.stack([fit.betas for fit in fits])
 
 
 def scores(found: Float, betas: Float, rotations: Float, truth: BodyTruth, body: Body) -> dict[str, Score]:
