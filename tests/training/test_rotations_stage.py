@@ -20,19 +20,31 @@ def config(folder: Path, **changes: object) -> RotationsConfig:
     return RotationsConfig(output=folder, **{**settings, **changes})  # type: ignore[arg-type]
 
 
-def test_losses_fall(tmp_path: Path) -> None:
+def test_losses_fall_from_random_weights(tmp_path: Path) -> None:
     torch.manual_seed(0)
     stage = RotationsStage(config(tmp_path), ALONE)
-    optimizer = torch.optim.AdamW(stage.module.parameters(), lr=2e-3)
+    module = RotationsModule(stage.config)
+    optimizer = torch.optim.AdamW(module.parameters(), lr=2e-3)
     totals = []
     for step in range(25):
-        terms = stage.module(stage.batch(step, 0.0))
+        terms = module(stage.batch(step, 0.0))
         total = torch.stack(list(terms.values())).sum()
         optimizer.zero_grad()
         total.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         totals.append(float(total.detach()))
     assert sum(totals[-5:]) < 0.8 * sum(totals[:5])
+
+
+def test_stage_begins_nearer_than_random_weights(tmp_path: Path) -> None:
+    stage = RotationsStage(config(tmp_path), ALONE)
+    poses = stage.batch(0, 0.0)
+    with torch.no_grad():
+        begun, random = (
+            sum(float(value) for name, value in module(poses).items() if name != "commitment")
+            for module in (stage.module, RotationsModule(stage.config))
+        )
+    assert begun < 0.6 * random
 
 
 def test_perfect_answers_cost_nothing_but_commitment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
