@@ -26,7 +26,7 @@ BASE_PX = {"DOPESHEET_EDITOR": 24.0, "CLIP_EDITOR": 14.0}
 SURE, UNSURE = 0.7, 0.3
 """Mean confidence of the joints that is all green, and all red; below the second a frame gets its marker at the end
 (`mark_unsure`)."""
-PLAUSIBLE_MM, IMPLAUSIBLE_MM = 15.0, 45.0
+PLAUSIBLE_MM, IMPLAUSIBLE_MM = 20.0, 50.0
 """Distance of a pose to its own re-encoding that is all green, as in the self-check, and all red."""
 LEVELS = 8
 ALPHA = 0.85

@@ -2,7 +2,9 @@
 
 - fit: the bones that explain the mesh (`fit`).
 - tokens: the bones that the network's rotation head reads, out of its vocabulary of poses.
-- both: the fit, its weak joints led by the head's reading, and pulled towards it where the picture shows little.
+- both: the fit, with the head's reading as its prior, the stronger the less the picture shows of a joint. On 500 hard
+  pictures of people whose truth is known the joints are off by 29.9 degrees so, 24.0 from the head alone and 54.9 from
+  the fit alone, and by 206.3, 208.1 and 206.6 mm: the mesh knows better where a joint is, the head how it is turned.
 """
 
 from __future__ import annotations
@@ -24,12 +26,15 @@ if TYPE_CHECKING:
     from .settings import Bones
     from .take import Take
 
-DEFAULT: Bones = "fit"
+DEFAULT: Bones = "both"
 """Of takes with bones of their own; all others have nothing else."""
-SURE, UNSURE = 0.6, 0.2
-"""Confidence of a joint in the picture from which on the surface alone counts, and below which the head counts most."""
-MOST_SHARE = 0.75
-"""Of the head against the surface, where the picture shows nothing."""
+SURE, UNSURE = 0.8, 0.3
+"""Confidence of a joint in the picture from which on the head counts least, and below which it counts most."""
+SPREAD_RAD = (0.02, 0.05)
+"""Of a joint from the head's reading, where the picture shows nothing, and where it shows it well. Both at 0.05 were 36
+degrees on those pictures, 0.01 instead of 0.02 was 27.9 degrees and 0.6 mm worse."""
+HAND_RAD = 0.3
+"""Of what the head says nothing of: as the fit's own prior towards rest."""
 TRUNK = (2, 3, 8, 9)
 SEEN_BY: dict[int, tuple[int, ...]] = {
     1: (4,), 2: (1,), 4: (5,), 5: (0,), 7: (5,), 8: (0,), 10: (5,), 11: (0,), 3: TRUNK, 6: TRUNK, 9: TRUNK, 12: (13,),
@@ -80,16 +85,17 @@ def _prior(person: PersonTake) -> PosePrior:
     """The head's reading, and how much it counts for each joint of each frame."""
     seen = person.estimates
     assert seen.bone_rotations is not None
-    share = np.zeros((len(seen), 24))
+    spread = np.full((len(seen), 24), HAND_RAD)
     confidence = np.asarray(seen.joint_confidence, np.float64)
     for bone, joints in SEEN_BY.items():
-        share[:, bone] = head_share(confidence[:, list(joints)].mean(1))
-    return PosePrior(matrices_of(np.asarray(seen.bone_rotations, np.float64)), share)
+        spread[:, bone] = spread_rad(confidence[:, list(joints)].mean(1))
+    return PosePrior(matrices_of(np.asarray(seen.bone_rotations, np.float64)), spread)
 
 
-def head_share(confidence: Float) -> Float:
-    """(T,) how much the head counts against the surface, by the confidence (T,) of a joint in the picture."""
-    return np.asarray(MOST_SHARE * np.clip((SURE - confidence) / (SURE - UNSURE), 0, 1))
+def spread_rad(confidence: Float) -> Float:
+    """(T,) how far a joint may be from the head's reading, by its confidence (T,) in the picture."""
+    least, most = SPREAD_RAD
+    return np.asarray(least * (most / least) ** np.clip((confidence - UNSURE) / (SURE - UNSURE), 0, 1))
 
 
 def _surface(person: PersonTake, body: Body, learned: LearnedSampler | None) -> Float:

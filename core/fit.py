@@ -4,9 +4,9 @@ No network and no optimiser library. World rotations of the parts come from a we
 Gauss-Newton steps on the 431 coarse vertices, all frames at once, then make root, rotations and surface
 agree. The shape is solved together with the poses of some frames of the clip, then kept. Joints that little
 surface speaks for (spine, collars) carry a weak prior towards rest, which only noise can notice. Where the poses have
-been read in another way too (`PosePrior`, the network's rotation head), the weak prior is towards those, and each joint
-goes as much of the way there as is asked. The fit still starts from the surface: begun at a reading whose joints are 9
-degrees off, three steps end 18 mm off the surface, where they end on it from Kabsch's start.
+been read in another way too (`PosePrior`, the network's rotation head), the prior is towards those, as strong as is
+asked for each joint. The fit still starts from the surface: begun at a reading whose joints are 9 degrees off, three
+steps end 18 mm off the surface, where they end on it from Kabsch's start.
 """
 
 from __future__ import annotations
@@ -55,19 +55,19 @@ class BoneFit:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PosePrior:
-    """Another reading of the poses, to which joints are pulled that little surface speaks for, in place of rest.
+    """Another reading of the poses, to which the joints are pulled in place of rest.
 
     Attributes:
         rotations: (T, 24, 3, 3) local, in the axes of the surface.
-        share: (T, 24) of the way from the fitted pose to this one that each joint goes: 0 to 1.
+        spread: (T, 24) radians, standard deviation of each joint from this reading; of the root it is not asked.
     """
 
     rotations: Float
-    share: Float
+    spread: Float
 
     def at(self, rows: slice) -> PosePrior:
         """Some of the frames."""
-        return PosePrior(self.rotations[rows], self.share[rows])
+        return PosePrior(self.rotations[rows], self.spread[rows])
 
 
 def fit_bones(vertices: Float, body: Body, betas: Float | None = None, prior: PosePrior | None = None) -> BoneFit:
@@ -123,7 +123,6 @@ def fit_coarse(surface: Float, body: Body, betas: Float | None = None, prior: Po
         pose = _start(coarse, target, betas)
         for _ in range(STEPS):
             pose = _step(coarse, target, betas, pose, believed)
-        pose = pose if believed is None else _between(coarse, target, betas, pose, believed)
         matrices[part], transl[part] = _local(pose.world, body.parents), pose.transl + centre[part]
     nothing = np.zeros(len(surface))
     return BoneFit(betas.astype(np.float32), continuous_quaternions(matrices), transl.astype(np.float32), nothing)
@@ -227,20 +226,6 @@ def _start(coarse: _Coarse, target: Float, betas: Float) -> _Pose:
     return _Pose(world, target.mean(1) - predicted.vertices.mean(2))
 
 
-def _between(coarse: _Coarse, target: Float, betas: Float, pose: _Pose, prior: PosePrior) -> _Pose:
-    """Each joint turned from the fitted pose towards the other reading, by its share, and all moved onto the surface.
-
-    Within the least squares the two would fight: a forearm that is held off its surface bends the chest by 15 degrees
-    to get nearer to it.
-    """
-    local = _local(pose.world, coarse.parents)
-    towards = Rotation.from_matrix((prior.rotations @ np.swapaxes(local, -1, -2)).reshape(-1, 3, 3)).as_rotvec()
-    local = rotation_matrices(prior.share[..., None] * towards.reshape(-1, 24, 3)) @ local
-    world, _ = forward_kinematics(local, np.zeros((1, 24, 3)), coarse.parents)
-    predicted = _forward(coarse, betas, _Pose(world, np.zeros((len(target), 3))))
-    return _Pose(world, target.mean(1) - predicted.vertices.mean(2))
-
-
 def _nearest_rotation(moment: Float) -> Float:
     u, _, vt = np.linalg.svd(moment)
     sign = np.linalg.det(u @ vt)
@@ -308,9 +293,11 @@ def _linearise(
     normal = (jacobian @ np.swapaxes(jacobian, 1, 2)).astype(np.float64)
     right = (jacobian @ residual[..., None])[..., 0].astype(np.float64)
     diagonal = np.arange(72)
-    away, pull = predicted.local, np.repeat(coarse.prior, 3)
+    away, pull = predicted.local, np.tile(coarse.prior, (len(target), 1))
     if prior is not None:
-        away = away @ np.swapaxes(prior.rotations, -1, -2)
+        away, pull = away @ np.swapaxes(prior.rotations, -1, -2), (NOISE / prior.spread) ** 2
+        pull[:, 0] = 0.0
+    pull = np.repeat(pull, 3, axis=1)
     rotvec = Rotation.from_matrix(away.reshape(-1, 3, 3)).as_rotvec().reshape(-1, 24, 3)
     in_parent = pose.world[:, np.maximum(coarse.parents, 0)]
     in_parent[:, 0] = np.eye(3)
