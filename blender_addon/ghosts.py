@@ -110,7 +110,7 @@ def _ghost(record: TakeRecord, person: str, vertices: Float, faces: Any, place: 
     material: Any = make_material(place, name)
     material.diffuse_color = (*colorsys.hsv_to_rgb(HUES[place % len(HUES)], 0.8, 0.95), ALPHA)
     ghost.data.materials.append(material)
-    ghost.show_transparent, ghost.hide_render = True, True
+    ghost.show_transparent, ghost.show_in_front, ghost.hide_render = True, True, True
     ghost[PART], ghost[PERSON], ghost[PLACE] = GHOST, person, place
     bpy.data.collections[record.built.collection].objects.link(ghost)
     root = next(each.root for each in record.built.people if each.person_id == person)
