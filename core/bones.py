@@ -81,15 +81,19 @@ def locked_bones(
     return LockedBody(betas, rest[0].astype(np.float64), body, surface_mm), rotations
 
 
-def _prior(person: PersonTake) -> PosePrior:
-    """The head's reading, and how much it counts for each joint of each frame."""
-    seen = person.estimates
-    assert seen.bone_rotations is not None
-    spread = np.full((len(seen), 24), HAND_RAD)
-    confidence = np.asarray(seen.joint_confidence, np.float64)
+def prior_of(rotations: Float, joint_confidence: Float) -> PosePrior:
+    """The head's reading (T, 24, 3, 3), as narrow for each bone as the picture's joints (T, 14) are unsure."""
+    spread = np.full((len(rotations), 24), HAND_RAD)
+    confidence = np.asarray(joint_confidence, np.float64)
     for bone, joints in SEEN_BY.items():
         spread[:, bone] = spread_rad(confidence[:, list(joints)].mean(1))
-    return PosePrior(matrices_of(np.asarray(seen.bone_rotations, np.float64)), spread)
+    return PosePrior(np.asarray(rotations, np.float64), spread)
+
+
+def _prior(person: PersonTake) -> PosePrior:
+    seen = person.estimates
+    assert seen.bone_rotations is not None
+    return prior_of(matrices_of(np.asarray(seen.bone_rotations, np.float64)), seen.joint_confidence)
 
 
 def spread_rad(confidence: Float) -> Float:

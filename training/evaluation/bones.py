@@ -7,8 +7,8 @@ from typing import Protocol
 import numpy as np
 
 from core.body import Body
-from core.bones import SEEN_BY, head_share
-from core.fit import PosePrior, fit_coarse
+from core.bones import prior_of
+from core.fit import fit_coarse
 from core.rotations import matrices_of
 from core.types import Float, NetworkOutput
 from training import metrics
@@ -54,14 +54,11 @@ def bone_rows(output: NetworkOutput, rotations: Float, truth: BodyTruth, body: B
 
 def _both(output: NetworkOutput, body: Body) -> tuple[Float, Float]:
     """Rotations and shapes of fits that the head leads as `core.solve --bones both` lets it, frame by frame."""
-    share = np.zeros((len(output.joint_confidence), 24))
-    for bone, joints in SEEN_BY.items():
-        share[:, bone] = head_share(output.joint_confidence[:, list(joints)].mean(1))
     assert output.bone_rotations is not None
-    priors = zip(output.bone_rotations.astype(np.float64), share, strict=True)
+    prior = prior_of(output.bone_rotations, output.joint_confidence)
     fits = [
-        fit_coarse(surface[None], body, prior=PosePrior(rotations[None], own[None]))
-        for surface, (rotations, own) in zip(output.coarse_vertices, priors, strict=True)
+        fit_coarse(surface[None], body, prior=prior.at(slice(row, row + 1)))
+        for row, surface in enumerate(output.coarse_vertices)
     ]
     return np.concatenate([matrices_of(fit.rotations) for fit in fits]), np.stack([fit.betas for fit in fits])
 
