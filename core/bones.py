@@ -2,8 +2,8 @@
 
 - fit: the bones that explain the mesh (`fit`).
 - tokens: the bones that the network's rotation head reads, out of its vocabulary of poses.
-- both: the fit, with the head's reading as its prior, the stronger the less the picture shows of a joint. The mesh knows
-  better where a joint is, the head how it is turned (docs/results.md, Bones from tokens).
+- both: the fit, with the head's reading as its prior, the stronger the less the picture shows of a joint. The mesh
+  knows better where a joint is, the head how it is turned (docs/results.md, Bones from tokens).
 """
 
 from __future__ import annotations
