@@ -4,8 +4,10 @@ r"""Shows that a preset at full size learns: some rendered people by heart, on a
 
 All from fresh weights: the tokenizer learns the people's 2D poses, PCT's head their tokens from the features of a
 SwinV2 that stays as it is, then backbone, modulator and transformers the meshes, with FastMETRO's losses, without
-augmentation and dropout. At the end the whole network is scored from the pictures, under METRO's protocol, and the
-command fails where that misses the target. The same command goes on where it was stopped.
+augmentation and dropout. Where time is short, `--frozen-backbone` leaves the image backbone as it is too, so that the
+transformers learn alone, and `--few-samples` asks for a quarter of the vertices first. At the end the whole network is
+scored from the pictures, under METRO's protocol, and the command fails where that misses the target. The same command
+goes on where it was stopped.
 """
 
 from __future__ import annotations
@@ -34,7 +36,7 @@ from training.pictures import PictureStore
 from training.pictures import __main__ as pictures
 from training.protocols import ProtocolScores, regressor_of_body
 from training.runlog import read_events
-from training.stages.overfit import CachedMeshStage, HeadStage, everybody
+from training.stages.overfit import CachedMeshStage, HeadStage, Thrift, everybody
 from training.stages.paper_classifier import PaperClassifierConfig
 from training.stages.paper_mesh import PaperMeshConfig, PaperNetwork, network_of
 from training.stages.paper_tokenizer import PaperTokenizerConfig, PaperTokenizerStage
@@ -71,6 +73,11 @@ class OverfitConfig:
     """People a step of the mesh. Small batches learn more a sample on a CPU."""
     lr: float = 3e-4
     """Learning rate of the mesh."""
+    frozen_backbone: bool = False
+    """The image backbone keeps its first weights, its BatchNorm the people's statistics: its features are computed
+    once, and a sample costs about half."""
+    few_samples: int = 0
+    """So many samples in the beginning are asked for a quarter of the vertices."""
     scored: int = 64
     """People who are scored regularly; all are at the end."""
     evaluate_minutes: float = 15.0
@@ -184,7 +191,8 @@ def learn(config: OverfitConfig, world: World) -> int:
             return CANCELLED
     if has_arrived(config):
         return 0
-    stage = CachedMeshStage(mesh, people, config.target_mm, config.scored)
+    thrift = Thrift(config.frozen_backbone, config.few_samples)
+    stage = CachedMeshStage(mesh, people, config.target_mm, config.scored, thrift)
     code = _Until(stage, mesh, world).run()
     return 0 if stage.is_reached else code
 
@@ -221,8 +229,11 @@ def main(arguments: list[str] | None = None) -> int:
     """Runs the command line and returns its exit code."""
     config = tyro.cli(OverfitConfig, args=arguments, prog="python -m training.overfit", description=__doc__)
     try:
-        if config.people < 2 or config.batch < 2:
-            raise MocapError(f"expected --people and --batch from 2, got {config.people} and {config.batch}")
+        least = 1 if config.frozen_backbone else 2  # BatchNorm needs two
+        if config.people < 2 or config.batch < least:
+            raise MocapError(
+                f"expected --people from 2 and --batch from {least}, got {config.people} and {config.batch}"
+            )
         preset(config.preset)
         return overfit(config)
     except (MocapError, ValueError, OSError) as error:

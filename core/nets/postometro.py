@@ -63,7 +63,7 @@ class MeshOutput(NamedTuple):
 
     Attributes:
         joints: (B, 14, 3) metres, camera axes, relative to the mid-hip.
-        coarse_vertices: (B, 431, 3) the same.
+        coarse_vertices: (B, 431, 3) the same; the asked ones where not all were.
         weak_camera: (B, 3) s, tx, ty.
         first, second: what each transformer answered.
     """
@@ -73,6 +73,23 @@ class MeshOutput(NamedTuple):
     weak_camera: Tensor
     first: Encoded
     second: Encoded
+
+
+class Asked(NamedTuple):
+    """Some of the coarse vertices, and who of them and the joints sees whom.
+
+    Attributes:
+        vertices: (V,) numbers of coarse vertices.
+        pattern: of 14 joints and those V.
+    """
+
+    vertices: Tensor
+    pattern: MeshAttentionPattern
+
+    @property
+    def rows(self) -> Tensor:
+        """(14 + V,) numbers of the queries."""
+        return torch.cat([torch.arange(LSP_JOINTS, device=self.vertices.device), LSP_JOINTS + self.vertices])
 
 
 class MeshRegressor(nn.Module):
@@ -124,30 +141,34 @@ class MeshRegressor(nn.Module):
         with torch.no_grad():
             self.to_camera.bias.copy_(torch.tensor([0.9, 0.0, 0.0]))  # a standing person of 1.7 m fills the crop
 
-    def forward(self, features: Tensor | None, pose_tokens: Tensor | None) -> MeshOutput:
+    def forward(self, features: Tensor | None, pose_tokens: Tensor | None, asked: Asked | None = None) -> MeshOutput:
         """Regress the mesh.
 
         Args:
             features: (B, C, h, w) image features; None without image tokens.
             pose_tokens: (B, 34, d1) modulated; None without pose tokens.
+            asked: some of the vertices, to train with at less cost; None for all.
         """
+        queries, pattern = self._queries(), self.pattern
+        if asked is not None:
+            queries, pattern = queries[:, asked.rows], asked.pattern
         memory, positions = self._memory(features, pose_tokens)
         batch = memory.shape[0]
         camera = self.camera_token.expand(batch, 1, -1)
-        first: Encoded = self.first(camera, memory, self._queries(), positions[0], self.pattern)
+        first: Encoded = self.first(camera, memory, queries, positions[0], pattern)
         pose_count = 0 if pose_tokens is None else pose_tokens.shape[1]
         second: Encoded = self.second(
             self.narrow_camera(first.camera),
             self._narrowed(first.memory, pose_count),
             self.narrow_queries(first.queries),
             positions[1],
-            self.pattern,
+            pattern,
         )
         with full_precision(second.queries):
             xyz = self.to_xyz(second.queries.float())
             weak_camera = self.to_camera(second.camera[:, 0].float())
         if self.template_embed is not None:
-            xyz = xyz + self.template
+            xyz = xyz + (self.template if asked is None else self.template[asked.rows])
         return MeshOutput(xyz[:, :LSP_JOINTS], xyz[:, LSP_JOINTS:], weak_camera, first, second)
 
     @torch.no_grad()

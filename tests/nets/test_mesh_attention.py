@@ -9,6 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.nets.mesh_attention import MeshAttentionPattern, attend, bisect
+from core.nets.postometro import Asked, MeshRegressor
+from tests.nets.small_networks import TEMPLATE, thin_config
 from training.parity_rule import synthetic_adjacency
 
 JOINTS = 14
@@ -76,9 +78,7 @@ def test_blocked_pairs_stay_blocked_in_bfloat16() -> None:
     pattern = MeshAttentionPattern(synthetic_adjacency())
     moved = v.clone()
     moved[:, JOINTS + 200] += 100.0
-    changed = pattern.attend(q, k, moved, heads=2, dropout=0.0) != pattern.attend(
-        q, k, v, heads=2, dropout=0.0
-    )
+    changed = pattern.attend(q, k, moved, heads=2, dropout=0.0) != pattern.attend(q, k, v, heads=2, dropout=0.0)
     vertices = changed.any(-1).any(0)[JOINTS:]
     assert not vertices[~torch.from_numpy(synthetic_adjacency()[200])].any()
 
@@ -95,3 +95,16 @@ def test_patch_borders_of_a_ring_are_short() -> None:
     i = np.arange(64)
     ring[i, i] = ring[i, (i + 1) % 64] = ring[(i + 1) % 64, i] = True
     assert all(ring[part].any(0).sum() <= len(part) + 4 for part in bisect(ring, 4))
+
+
+def test_asking_for_all_vertices_in_another_order_gives_them_in_that_order() -> None:
+    torch.manual_seed(0)
+    adjacency = np.asarray(synthetic_adjacency(), bool)
+    mesh = MeshRegressor(thin_config(), 6, torch.from_numpy(adjacency), torch.from_numpy(TEMPLATE)).eval()
+    order = torch.randperm(431)
+    asked = Asked(order, MeshAttentionPattern(adjacency[order][:, order], patches=1))
+    given = torch.randn(2, 6, 3, 3), torch.randn(2, 34, mesh.config.first.width)
+    with torch.no_grad():
+        whole, part = mesh(*given), mesh(*given, asked)
+    torch.testing.assert_close(part.coarse_vertices, whole.coarse_vertices[:, order], atol=1e-5, rtol=0)
+    torch.testing.assert_close(part.joints, whole.joints, atol=1e-5, rtol=0)

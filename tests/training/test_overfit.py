@@ -13,7 +13,7 @@ from training.datasets import writers
 from training.overfit import OverfitConfig, head_config, mesh_config, tokenizer_config
 from training.parallel import World
 from training.runlog import read_events
-from training.stages.overfit import CachedMeshStage, HeadStage, Rounds, everybody
+from training.stages.overfit import CachedMeshStage, HeadStage, Rounds, Thrift, everybody
 
 ALONE = World(0, 1, torch.device("cpu"))
 PEOPLE = 6
@@ -67,3 +67,40 @@ def test_what_is_computed_once_is_what_the_network_says(folder: Path) -> None:
     said, _ = head.module.eval().read(people.pictures.image[:2])
     assert said.shape == stage.logits[:2].shape and head.features.shape[0] == PEOPLE
     assert checkpoint.latest(tokenizer_config(config, mix).output) is not None
+
+
+@pytest.mark.slow
+def test_frozen_backbone_is_computed_once_and_stays(folder: Path) -> None:
+    config = OverfitConfig(folder, preset="resnet50-debug", people=PEOPLE, batch=1, frozen_backbone=True)
+    mix = overfit.write_people(config)
+    people = everybody(mix, 256)
+    stage = CachedMeshStage(mesh_config(config, mix), people, 1.0, 4, Thrift(is_backbone_frozen=True))
+    assert stage.features is not None
+    stage.module.train()
+    again = stage.network.features(people.pictures.image)
+    assert torch.allclose(stage.features, again, atol=1e-5)
+    assert float(again.std()) > 0.1  # its norms know the people
+    assert not any(p.requires_grad for p in stage.network.net.backbone.parameters())
+    terms = stage.module(stage.batch(0, 0.0))
+    torch.stack(list(terms.values())).sum().backward()
+    assert all(p.grad is None for p in stage.network.net.backbone.parameters())
+    assert stage.network.net.mesh.vertex_tokens.grad is not None
+
+
+@pytest.mark.slow
+def test_few_vertices_at_first_all_in_turn_and_then_all(folder: Path) -> None:
+    config = OverfitConfig(folder, preset="resnet50-debug", people=PEOPLE, batch=2)
+    mix = overfit.write_people(config)
+    stage = CachedMeshStage(mesh_config(config, mix), everybody(mix, 256), 1.0, 4, Thrift(few_samples=8))
+    few = [stage.batch(step, 0.0) for step in range(4)]
+    taking_part = torch.cat([batch.asked.vertices for batch in few if batch.asked is not None])
+    assert torch.equal(taking_part.sort().values, torch.arange(431))
+    assert stage.batch(4, 0.0).asked is None
+    grads = []
+    for batch in few[:2]:
+        stage.module.zero_grad()
+        torch.stack(list(stage.module(batch).values())).sum().backward()
+        grads.append(stage.network.net.mesh.vertex_tokens.grad.clone().abs().sum(1) > 0)
+    for batch, touched in zip(few[:2], grads, strict=True):
+        assert batch.asked is not None
+        assert torch.equal(touched.nonzero().flatten(), batch.asked.vertices)

@@ -1,7 +1,9 @@
 """A preset at full size learns people by heart: PCT's head by SwinV2's features, then the network by PCT's logits.
 
 Crops are not augmented, so what is frozen says the same of a person in every round and is computed once: SwinV2's
-features while the head learns, the head's logits while the mesh does. One process.
+features while the head learns, the head's logits while the mesh does, and the image backbone's features too where it
+stays as it is. While few vertices are asked for, a quarter of them takes part in a step, another one in the next: the
+queries learn at half the cost before all of them learn together. One process.
 """
 
 from __future__ import annotations
@@ -16,7 +18,10 @@ import torch
 from torch import Tensor, nn
 
 from core.body import load_body
+from core.nets.mesh_attention import MeshAttentionPattern
 from core.nets.network import PoseReading
+from core.nets.postometro import Asked, project
+from training import losses
 from training.datasets.mix import open_mix, read_mix
 from training.datasets.mixed import MixSettings
 from training.metrics import mpjpe
@@ -27,6 +32,10 @@ from training.stages.paper_mesh import PaperMeshConfig, PaperMeshModule
 from training.stages.pictured import normalised, start_from
 
 AT_ONCE = 16
+PARTS = 4
+"""Into so many are the vertices cut while few are asked for."""
+NEAR = 2
+"""Edges of the coarse mesh over which vertices of one part see each other: neighbours are mostly of other parts."""
 logger = logging.getLogger("training")
 
 
@@ -37,10 +46,14 @@ class Learned:
     Attributes:
         people: crops and labels.
         said: (B, ...) SwinV2's features, or logits (B, 34, K).
+        features: (B, C, h, w) of the image backbone; None where it learns.
+        asked: the vertices that take part; None for all.
     """
 
     people: PaperBatch
     said: Tensor
+    features: Tensor | None = None
+    asked: Asked | None = None
 
 
 def everybody(mix: Path, size: int) -> PaperBatch:
@@ -137,9 +150,10 @@ class HeadStage:
 class CachedMeshModule(PaperMeshModule):
     """The network and its losses on logits that are known; what made them is taken out once it has."""
 
-    def reading(self, image: Tensor, logits: Tensor) -> PoseReading:
-        """What comes before the transformers: the backbone's features, and logits (B, 34, K)."""
-        return PoseReading(self.net.backbone(normalised(image)), None, None, None, None, None, logits)
+    def features(self, image: Tensor) -> Tensor:
+        """(B, C, h, w) of pictures (B, 3, S, S) uint8."""
+        found: Tensor = self.net.backbone(normalised(image))
+        return found
 
     def logits(self, image: Tensor) -> Tensor:
         """(B, 34, K) of pictures (B, 3, S, S) uint8."""
@@ -152,21 +166,86 @@ class CachedMeshModule(PaperMeshModule):
         self.net.pose_backbone = self.net.classifier = None
         self.idle = [part for part in (self.net.tokenizer,) if part is not None]
 
-    def vertices(self, image: Tensor, logits: Tensor) -> Tensor:
+    def freeze_backbone(self, image: Tensor) -> None:
+        """Leave the backbone as it is, with BatchNorm's statistics of pictures (N, 3, S, S)."""
+        norms = [part for part in self.net.backbone.modules() if isinstance(part, nn.BatchNorm2d)]
+        momenta = [norm.momentum for norm in norms]
+        for norm in norms:
+            norm.reset_running_stats()
+            norm.momentum = None  # the mean of all that it sees
+            norm.train()
+        in_parts(self.features, image)
+        for norm, momentum in zip(norms, momenta, strict=True):
+            norm.momentum = momentum
+        self.net.backbone.requires_grad_(False).eval()
+        self.idle.append(self.net.backbone)
+
+    def vertices(self, features: Tensor, logits: Tensor) -> Tensor:
         """(B, 6890, 3) answers."""
-        out = self.net.regress(self.reading(image, logits))
+        out = self.net.regress(_reading(features, logits))
         return self.net.fine_vertices(out.intermediate_vertices)
 
     def forward(self, batch: Learned) -> dict[str, Tensor]:  # type: ignore[override]
         """Loss terms."""
-        out = self.net.regress(self.reading(batch.people.pictures.image, batch.said))
+        features = self.features(batch.people.pictures.image) if batch.features is None else batch.features
+        if batch.asked is not None:
+            return self.few(features, batch.said, batch.asked, batch.people.pictures)
+        out = self.net.regress(_reading(features, batch.said))
         return self.terms(out, self.net.fine_vertices(out.intermediate_vertices), batch.people)
+
+    def few(self, features: Tensor, logits: Tensor, asked: Asked, true: PictureBatch) -> dict[str, Tensor]:
+        """Loss terms of the joints and some of the coarse vertices, which have the weight of all three meshes."""
+        assert self.net.modulator is not None
+        mesh = self.net.mesh(features, self.net.modulator(*self.net.tokens(logits)), asked)
+        weights, confidence = self.losses.weights, true.lsp_3d_weight
+        flat, seen = project(mesh.joints, mesh.weak_camera), true.lsp_2d[..., 2].clamp(max=1)
+        coarse = true.coarse_vertices[:, asked.vertices]
+        return {
+            "coarse": (weights.coarse + weights.intermediate + weights.fine)
+            * losses.vertex_loss(mesh.coarse_vertices, coarse, true.has_mesh),
+            "token_joints": weights.joints
+            * losses.joint_loss_3d(mesh.joints, true.lsp_3d, confidence, (confidence > 0).any(1)),
+            "token_projection": weights.projection * losses.joint_loss_2d(flat, true.lsp_2d[..., :2], seen),
+        }
+
+
+def _reading(features: Tensor, logits: Tensor) -> PoseReading:
+    """What comes before the transformers: the backbone's features, and logits (B, 34, K)."""
+    return PoseReading(features, None, None, None, None, None, logits)
+
+
+def parts_of(adjacency: Tensor, seed: int) -> list[Asked]:
+    """The coarse vertices in `PARTS` random parts; in a part those see each other that are at most `NEAR` edges away.
+
+    Args:
+        adjacency: (431, 431) bool.
+        seed: of the parts.
+    """
+    reach = torch.linalg.matrix_power(adjacency.float() + torch.eye(len(adjacency)), NEAR) > 0
+    order = torch.from_numpy(np.random.default_rng([seed, 72]).permutation(len(adjacency)))
+    parts = [part.sort().values for part in order.chunk(PARTS)]
+    return [Asked(part, MeshAttentionPattern(reach[part][:, part].numpy(), patches=1)) for part in parts]
+
+
+@dataclass(frozen=True, slots=True)
+class Thrift:
+    """What is left out of the training of a mesh for the sake of time.
+
+    Attributes:
+        is_backbone_frozen: the image backbone keeps its first weights, and its features are computed once.
+        few_samples: so many samples in the beginning are asked for a quarter of the vertices.
+    """
+
+    is_backbone_frozen: bool = False
+    few_samples: int = 0
 
 
 class CachedMeshStage:
     """The network learns the people's meshes; `is_reached` once the scored ones are near enough."""
 
-    def __init__(self, config: PaperMeshConfig, people: PaperBatch, target_mm: float, scored: int) -> None:
+    def __init__(
+        self, config: PaperMeshConfig, people: PaperBatch, target_mm: float, scored: int, thrift: Thrift | None = None
+    ) -> None:
         """Start.
 
         Args:
@@ -174,16 +253,23 @@ class CachedMeshStage:
             people: everybody.
             target_mm: mean joint error at which to stop.
             scored: so many people, evenly spread, are scored regularly.
+            thrift: what is left out; None for nothing.
         """
         torch.manual_seed(config.seed)
-        self.config, self.people, self.target_mm = config, people, target_mm
-        self.network = CachedMeshModule(config, load_body())
+        body = load_body()
+        self.config, self.people, self.target_mm, self.thrift = config, people, target_mm, thrift or Thrift()
+        self.network = CachedMeshModule(config, body)
         self.module: nn.Module = self.network
         for source in config.init:
             start_from(self.module, source)
         self.module.eval()
         self.logits = in_parts(self.network.logits, people.pictures.image)
         self.network.forget_pose()
+        self.features: Tensor | None = None
+        if self.thrift.is_backbone_frozen:
+            self.network.freeze_backbone(people.pictures.image)
+            self.features = in_parts(self.network.features, people.pictures.image)
+        self.parts = parts_of(torch.from_numpy(np.asarray(body.adjacency_431, bool)), config.seed)
         self.module.train()
         count = len(self.logits)
         self.rounds = Rounds(count, config.batch, config.seed)
@@ -194,7 +280,10 @@ class CachedMeshStage:
         """People of a step."""
         del progress
         rows = self.rounds.rows(step)
-        return Learned(rows_of(self.people, rows), self.logits[rows])
+        features = None if self.features is None else self.features[rows]
+        is_few = (step + 1) * self.config.batch <= self.thrift.few_samples
+        asked = self.parts[step % PARTS] if is_few else None
+        return Learned(rows_of(self.people, rows), self.logits[rows], features, asked)
 
     def evaluate(self) -> Mapping[str, float]:
         """MPJPE of some of the people, mm; joints regressed from the mesh, about mid-hip."""
@@ -205,9 +294,14 @@ class CachedMeshStage:
     def error_mm(self, rows: Tensor) -> float:
         """Mean joint error of people (N,)."""
         answers = [
-            self.network.vertices(self.people.pictures.image[part], self.logits[part])
-            for part in torch.split(rows, AT_ONCE)
+            self.network.vertices(self._features(part), self.logits[part]) for part in torch.split(rows, AT_ONCE)
         ]
         said = torch.einsum("jv,bvc->bjc", self.network.regressor, torch.cat(answers).float())
         true = torch.einsum("jv,bvc->bjc", self.network.regressor, self.people.vertices[rows])
         return 1000 * float(mpjpe(said.numpy(), true.numpy()).mean())
+
+    def _features(self, rows: Tensor) -> Tensor:
+        """(N, C, h, w) of people (N,)."""
+        if self.features is not None:
+            return self.features[rows]
+        return self.network.features(self.people.pictures.image[rows])
