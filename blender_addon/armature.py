@@ -14,7 +14,7 @@ import numpy as np
 from . import axes
 from .axes import Float
 from .curves import curves_of, write_vector_curves
-from .person import make_mesh
+from .person import holds_of, make_mesh
 
 if TYPE_CHECKING:
     from .bridge import PersonMotion
@@ -77,12 +77,12 @@ def key_bones(armature: bpy.types.Object, body: Any, person: PersonMotion, frame
     rest_wxyz = np.array([bones[name].matrix_local.to_quaternion() for name in BONES], dtype=np.float64)
     turns = axes.bone_rotations_to_armature(np.asarray(person.bone_rotations, dtype=np.float64))
     turns = axes.quaternion_product(axes.quaternion_product(axes.quaternion_inverse(rest_wxyz), turns), rest_wxyz)
-    curves = curves_of(armature, armature.name)
+    curves, holds = curves_of(armature, armature.name), holds_of(person)
     for joint, name in enumerate(BONES):
-        write_vector_curves(curves, f'pose.bones["{name}"].rotation_quaternion', frames, turns[:, joint])
+        write_vector_curves(curves, f'pose.bones["{name}"].rotation_quaternion', frames, turns[:, joint], holds)
     position = axes.camera_to_world(pelvis + person.bone_transl + person.transl)
     location = (position - axes.body_to_armature(pelvis)) @ rest[0]
-    write_vector_curves(curves, f'pose.bones["{BONES[0]}"].location', frames, location)
+    write_vector_curves(curves, f'pose.bones["{BONES[0]}"].location', frames, location, holds)
 
 
 def bone_tails(heads: Float, parents: list[int]) -> Float:

@@ -118,10 +118,12 @@ def quick_request(context: Any) -> Request:
 def clean_up_from(settings: Any, has_bones: bool) -> CleanUp:
     """The settings of the fast step; bones of the network's own only where there are any."""
     bones = settings.bones if has_bones and settings.bones != "best" else ""
+    gaps = {"all": None, "short": settings.longest_gap_s, "none": 0.0}[settings.gaps]
+    plain = CleanUp(settings.smooth, settings.feet, bones=bones, gaps=gaps)
     if not settings.is_smooth_apart:
-        return CleanUp(settings.smooth, settings.feet, bones=bones)
-    strengths = (settings.smooth_body, settings.smooth_limbs, settings.smooth_root)
-    return CleanUp(settings.smooth, settings.feet, *strengths, bones=bones)
+        return plain
+    strengths = {f"smooth_{part}": getattr(settings, f"smooth_{part}") for part in ("body", "limbs", "root")}
+    return replace(plain, **strengths)
 
 
 def wanted_people(settings: Any) -> list[tuple[str, list[Anchor]]]:

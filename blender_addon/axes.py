@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 Float: TypeAlias = npt.NDArray[np.floating[Any]]
+Bool: TypeAlias = npt.NDArray[np.bool_]
 
 CAMERA_TO_WORLD = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
 """(x, y, z) of the camera is (x, z, -y) of the world."""

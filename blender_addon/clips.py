@@ -131,7 +131,7 @@ def _make_clip(clip: Path, report: ClipReport, options: argparse.Namespace, stop
     report.notes += list(take.notes)
     with _timed(report, "solve"):
         settings = bridge.SolveSettings(
-            smooth=options.smooth, feet=options.feet, camera=options.camera, bones=options.bones
+            smooth=options.smooth, feet=options.feet, gaps=options.gaps, camera=options.camera, bones=options.bones
         )
         motion = bridge.solve(take, settings)
         bridge.write_motion(motion, folder / f"{name}.npz")
@@ -191,6 +191,7 @@ def _describe(report: ClipReport, motion: Any, take: Any) -> None:
                 "id": person.person_id,
                 "frames": len(person.frame_index),
                 "frames_filled": int(person.is_filled.sum()),
+                "gaps_left_empty": int(person.gap_after.sum()),
                 "first_frame": int(person.frame_index[0]),
                 "last_frame": int(person.frame_index[-1]),
                 "mean_confidence": round(float(person.confidence[~person.is_filled].mean()), 3),
@@ -282,6 +283,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--smooth", type=float, default=0.5, metavar="0..1")
     parser.add_argument("--camera", type=Path, metavar="camera.npz", help="of one moving shot; see core/moving.py")
     parser.add_argument("--feet", choices=["off", "auto", "lock"], default="auto")
+    longest_gap = bridge.core_module("settings").longest_gap
+    parser.add_argument("--gaps", type=longest_gap, metavar="all|SECONDS", help="as of `python -m core solve`")
     parser.add_argument("--bones", choices=["fit", "tokens", "both"], help="as of `python -m core solve`")
     parser.add_argument("--progress", choices=["auto", "json", "none"], default="auto")
     return parser

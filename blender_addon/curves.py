@@ -11,7 +11,7 @@ from typing import Any
 import bpy
 import numpy as np
 
-from .axes import Float
+from .axes import Bool, Float
 
 SLOTTED_SINCE = (4, 4, 0)
 
@@ -56,7 +56,14 @@ def existing_curves(datablock: Any) -> list[Any]:
 
 
 def write_curve(
-    curves: Any, path: str, frames: Float, values: Float, *, index: int = 0, interpolation: str = "LINEAR"
+    curves: Any,
+    path: str,
+    frames: Float,
+    values: Float,
+    *,
+    index: int = 0,
+    interpolation: str = "LINEAR",
+    holds: Bool | None = None,
 ) -> Any:
     """A new F-curve through (frames, values), both (T,).
 
@@ -67,6 +74,7 @@ def write_curve(
         values: in Blender's units.
         index: component of a vector property.
         interpolation: name of a keyframe interpolation, LINEAR or CONSTANT.
+        holds: (T,) keys whose value stands until the next one, whatever the others do; None for none.
     """
     if len(frames) != len(values):
         raise ValueError(f"expected as many values as frames, got {len(values)} for {len(frames)}")
@@ -74,16 +82,32 @@ def write_curve(
     points = curve.keyframe_points
     points.add(len(frames))
     points.foreach_set("co", np.stack([frames, values], axis=1).astype(np.float32).ravel())
-    kinds: Any = bpy.types.Keyframe.bl_rna.properties["interpolation"]
-    points.foreach_set("interpolation", np.full(len(frames), kinds.enum_items[interpolation].value, np.int32))
+    kinds = np.full(len(frames), _kind(interpolation), np.int32)
+    if holds is not None:
+        kinds[holds] = _kind("CONSTANT")
+    points.foreach_set("interpolation", kinds)
     curve.update()
     return curve
 
 
-def write_vector_curves(curves: Any, path: str, frames: Float, values: Float) -> None:
+def write_vector_curves(curves: Any, path: str, frames: Float, values: Float, holds: Bool | None = None) -> None:
     """One F-curve for each of the columns of values (T, C)."""
     for index in range(values.shape[1]):
-        write_curve(curves, path, frames, values[:, index], index=index)
+        write_curve(curves, path, frames, values[:, index], index=index, holds=holds)
+
+
+def keys_of(curve: Any) -> tuple[Float, Bool]:
+    """(T,) frames of a curve's keys, and (T,) whether each stands until the next one."""
+    points, count = curve.keyframe_points, len(curve.keyframe_points)
+    places, kinds = np.empty(2 * count, np.float32), np.empty(count, np.int32)
+    points.foreach_get("co", places)
+    points.foreach_get("interpolation", kinds)
+    return places.reshape(-1, 2)[:, 0], kinds == _kind("CONSTANT")
+
+
+def _kind(interpolation: str) -> int:
+    kinds: Any = bpy.types.Keyframe.bl_rna.properties["interpolation"]
+    return int(kinds.enum_items[interpolation].value)
 
 
 def forget_animation(datablock: Any) -> None:

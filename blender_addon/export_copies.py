@@ -13,9 +13,9 @@ from typing import Any
 import bpy
 import numpy as np
 
-from .axes import Float
-from .curves import SLOTTED_SINCE, curves_of, existing_curves, forget_animation, write_curve
-from .mesh_cache import cache_of, frames_of, read_cache
+from .axes import Bool, Float
+from .curves import SLOTTED_SINCE, curves_of, existing_curves, forget_animation, keys_of, write_curve
+from .mesh_cache import cache_of, curve_of, read_cache
 from .morphs import Morphs, few_morphs
 
 WINDOW = 64
@@ -30,7 +30,7 @@ def relative_copy(body: bpy.types.Object) -> bpy.types.Object:
     Raises:
         MocapError: the body's mesh cache is missing.
     """
-    frames = _motion_frames(body)
+    frames, holds = _motion_keys(body)
     first = read_cache(body, 0, 1) if cache_of(body) else None  # asked before anything is made
     copied = _plain_copy(body)
     if first is not None:
@@ -42,8 +42,9 @@ def relative_copy(body: bpy.types.Object) -> bpy.types.Object:
     # The first key is the basis: relative keys say how far the others are from it.
     for index in range(1, len(frames)):
         keys.key_blocks[index].value = 0.0
-        around = frames[max(0, index - 1) : index + 2]
-        write_curve(curves, f"key_blocks[{index}].value", around, (around == frames[index]).astype(float))
+        rows = slice(max(0, index - 1), index + 2)
+        values = (frames[rows] == frames[index]).astype(float)
+        write_curve(curves, f"key_blocks[{index}].value", frames[rows], values, holds=holds[rows])
     return copied
 
 
@@ -54,7 +55,7 @@ def morph_copy(body: bpy.types.Object, count: int) -> tuple[bpy.types.Object, Mo
         MocapError: the body's mesh cache is missing.
     """
     mesh: Any = body.data
-    frames = _motion_frames(body)
+    frames, holds = _motion_keys(body)
     vertices = read_cache(body, 0, len(frames)) if cache_of(body) else _key_vertices(mesh.shape_keys)
     morphs = few_morphs(vertices, count)
     copied: Any = _plain_copy(body)
@@ -73,7 +74,7 @@ def morph_copy(body: bpy.types.Object, count: int) -> tuple[bpy.types.Object, Mo
     keys = copied.data.shape_keys
     curves = curves_of(keys, f"{body.name} export")
     for number, weights in enumerate(morphs.weights.T, 1):
-        write_curve(curves, f"key_blocks[{number}].value", frames, weights)
+        write_curve(curves, f"key_blocks[{number}].value", frames, weights, holds=holds)
     copied.data.update()
     return copied, morphs
 
@@ -156,9 +157,9 @@ def _own_action(copied: Any, original: bpy.types.Object) -> None:
         )
 
 
-def _motion_frames(body: Any) -> Float:
-    """(T,) scene frames of a body's shape keys, or of its cache's samples."""
-    return frames_of(body) if cache_of(body) else _eval_time_frames(body.data.shape_keys)
+def _motion_keys(body: Any) -> tuple[Float, Bool]:
+    """(T,) scene frames of a body's shape keys, or of its cache's samples; (T,) whether each stands until the next."""
+    return keys_of(curve_of(body) if cache_of(body) else _eval_time_curve(body.data.shape_keys))
 
 
 def _add_cached_keys(copied: Any, body: Any, frame_count: int) -> None:
@@ -170,12 +171,9 @@ def _add_cached_keys(copied: Any, body: Any, frame_count: int) -> None:
             key.points.foreach_set("co", vertices.ravel())
 
 
-def _eval_time_frames(keys: Any) -> Float:
-    """(T,) scene frames of the absolute keys, in order."""
-    curve = next(curve for curve in existing_curves(keys) if curve.data_path == "eval_time")
-    points = np.empty(2 * len(curve.keyframe_points), np.float32)
-    curve.keyframe_points.foreach_get("co", points)
-    return points.reshape(-1, 2)[:, 0]
+def _eval_time_curve(keys: Any) -> Any:
+    """The curve that says which of the absolute keys is shown."""
+    return next(curve for curve in existing_curves(keys) if curve.data_path == "eval_time")
 
 
 def _key_vertices(keys: Any) -> Float:

@@ -18,8 +18,8 @@ import bpy
 import numpy as np
 
 from . import bridge
-from .axes import Float
-from .curves import existing_curves, own_curves, write_curve
+from .axes import Bool, Float
+from .curves import existing_curves, keys_of, own_curves, write_curve
 
 MODIFIER = "Mesh cache"
 SUFFIX = ".pc2"
@@ -74,19 +74,21 @@ def cache_path(motion: Path, index: int) -> Path:
     return motion.with_name(f"{motion.stem}_person{index}{SUFFIX}")
 
 
-def play_cache(body: bpy.types.Object, path: Path, frames: Float) -> None:
+def play_cache(body: bpy.types.Object, path: Path, frames: Float, holds: Bool | None = None) -> None:
     """Let a body be what its cache says.
 
     Args:
         body: at rest, with the cache's vertices.
         path: of the cache.
         frames: (T,) scene frames of its samples.
+        holds: (T,) samples that stand until the next one; None for none.
     """
     modifier: Any = body.modifiers.new(MODIFIER, "MESH_CACHE")
     modifier.cache_format = "PC2"
     modifier.time_mode, modifier.play_mode, modifier.interpolation = "FRAME", "CUSTOM", "LINEAR"
     modifier.filepath = stored_path(path)
-    write_curve(own_curves(body, f"{body.name} motion"), _PATH, frames, np.arange(len(frames), dtype=np.float64))
+    samples = np.arange(len(frames), dtype=np.float64)
+    write_curve(own_curves(body, f"{body.name} motion"), _PATH, frames, samples, holds=holds)
 
 
 def stored_path(path: Path) -> str:
@@ -115,10 +117,12 @@ def file_of(body: Any) -> Path:
 
 def frames_of(body: Any) -> Float:
     """(T,) scene frames of the samples of a body's cache."""
-    curve = next(curve for curve in existing_curves(body) if curve.data_path == _PATH)
-    points = np.empty(2 * len(curve.keyframe_points), np.float32)
-    curve.keyframe_points.foreach_get("co", points)
-    return points.reshape(-1, 2)[:, 0]
+    return keys_of(curve_of(body))[0]
+
+
+def curve_of(body: Any) -> Any:
+    """The curve that says which sample of its cache a body shows."""
+    return next(curve for curve in existing_curves(body) if curve.data_path == _PATH)
 
 
 def is_whole(path: Path, vertex_count: int, frame_count: int) -> bool:

@@ -110,6 +110,17 @@ def contacts(motion: Path) -> list[Contact]:
         return []
 
 
+def gaps_text(motion: Path, person_id: str) -> str:
+    """How many frames of a person nobody saw, and what became of them; empty where there are none, or no report."""
+    try:
+        told = _read(report_of(motion))["gaps"][person_id]
+        filled, empty = (sum(last - first + 1 for first, last in told[kind]) for kind in ("filled", "empty"))
+    except (KeyError, TypeError, ValueError):
+        return ""
+    parts = [f"{count} {what}" for count, what in ((filled, "filled"), (empty, "left empty")) if count]
+    return f"Frames in which nobody saw the person: {', '.join(parts)}" if parts else ""
+
+
 def plausibility(motion: Path) -> dict[str, list[tuple[float, float]]]:
     """Seconds and millimetres of each frame, by person; {} where there is no report that can be read, or none in it."""
     try:

@@ -8,7 +8,7 @@ from . import blend_size, session, takes
 from .bone_maps import detect_map
 from .contact_ranges import contacts_near
 from .footage_links import lost_footage
-from .on_disk import self_check
+from .on_disk import gaps_text, self_check
 from .operators_cache import missing_text
 from .operators_contacts import why_not_get_contacts
 from .operators_export import size_text, takes_morphs, why_not_export
@@ -56,6 +56,8 @@ def draw_take(layout: Any, record: takes.TakeRecord, width: int) -> None:
         for check in self_check(record.motion):
             if check.person_id == person.person_id:
                 box.label(text=check.text, icon=GRADE_ICONS.get(check.grade, "DOT"))
+        if gaps := gaps_text(record.motion, person.person_id):
+            draw_text(box, gaps, width, "INFO")
     lost = lost_footage(record)
     if lost:
         text = f"The footage {lost[0].name} is not there: it was moved or renamed, or is on another computer"
@@ -79,6 +81,10 @@ class CleanUpSection(Section):
         column = layout.column(align=True)
         for name in names:
             column.prop(settings, name)
+        layout.label(text="Gaps")
+        layout.row().prop(settings, "gaps", expand=True)
+        if settings.gaps == "short":
+            layout.prop(settings, "longest_gap_s")
         layout.label(text="Feet")
         layout.row().prop(settings, "feet", expand=True)
         if settings.feet != "off":

@@ -10,7 +10,7 @@ import bpy
 import numpy as np
 
 from . import axes, bridge
-from .axes import Float
+from .axes import Bool, Float
 from .curves import curves_of, own_curves, write_curve, write_vector_curves
 from .mesh_cache import CacheFile, play_cache
 
@@ -33,13 +33,16 @@ def make_root(person: PersonMotion, frames: Float, name: str) -> bpy.types.Objec
     root.empty_display_size = ROOT_EMPTY_M
     positions = axes.camera_to_world(person.transl)
     root.location = positions[0]
-    write_vector_curves(curves_of(root, name), "location", frames, positions)
+    write_vector_curves(curves_of(root, name), "location", frames, positions, holds_of(person))
     return root
 
 
-def body_steps(
-    person: PersonMotion, body: Callable[[], Any], frames: Float, cache: CacheFile | None
-) -> Iterator[int]:
+def holds_of(person: PersonMotion) -> Bool | None:
+    """(T,) frames after which the person holds still, hidden, until a gap that was left empty ends; None for none."""
+    return person.gap_after if person.gap_after.any() else None
+
+
+def body_steps(person: PersonMotion, body: Callable[[], Any], frames: Float, cache: CacheFile | None) -> Iterator[int]:
     """Give a body its motion, a window of frames at a time; yields how many frames are done.
 
     An absolute shape key for each frame, or a sample of a cache. Absolute keys: evaluation costs 0.1 ms a frame at
@@ -63,11 +66,11 @@ def body_steps(
             cache.write(vertices)
         done += len(window)
         yield done
-    item = body()
+    item, holds = body(), holds_of(person)
     if cache is None:
-        _play_keys(item, frames)
+        _play_keys(item, frames, holds)
     else:
-        play_cache(item, cache.path, frames)
+        play_cache(item, cache.path, frames, holds)
 
 
 def _add_keys(body: bpy.types.Object, vertices: Float, frames: Float) -> None:
@@ -81,13 +84,13 @@ def _add_keys(body: bpy.types.Object, vertices: Float, frames: Float) -> None:
         key.value = 0.0  # 1 from Blender 5.0 on, which adds up if the keys are ever made relative
 
 
-def _play_keys(body: bpy.types.Object, frames: Float) -> None:
+def _play_keys(body: bpy.types.Object, frames: Float, holds: Bool | None) -> None:
     mesh: Any = body.data
     keys: Any = mesh.shape_keys
     keys.use_relative = False
     # A key block's own frame drifts in float32 (9999.904 for 10000): keying just that makes it exact.
     positions = np.array([block.frame for block in keys.key_blocks])
-    write_curve(curves_of(keys, body.name), "eval_time", frames, positions)
+    write_curve(curves_of(keys, body.name), "eval_time", frames, positions, holds=holds)
 
 
 def make_mesh(vertices: Float, faces: Any, name: str) -> bpy.types.Mesh:
@@ -113,23 +116,23 @@ def make_material(index: int, name: str) -> bpy.types.Material:
     return material
 
 
-def key_presence(item: bpy.types.Object, there: tuple[float, float], scene_range: tuple[int, int]) -> None:
-    """Hide an object before its first and after its last frame, where the scene goes on without it.
+def key_presence(item: bpy.types.Object, there: list[tuple[float, float]], scene_range: tuple[int, int]) -> None:
+    """Hide an object where the scene goes on without it.
 
     Args:
         item: an object; the curves join those that it has.
-        there: first and last scene frame in which the person is there.
+        there: first and last scene frame of each stretch in which the person is there.
         scene_range: first and last frame of the take.
     """
-    first, last = there
-    keys = [(first, 0.0)]
-    if scene_range[0] < first:
-        keys.insert(0, (float(scene_range[0]), 1.0))
-    if last < scene_range[1]:
-        keys.append((last + 1.0, 1.0))
-    if len(keys) == 1:
+    hides = [(float(scene_range[0]), 1.0)] if scene_range[0] < there[0][0] else []
+    ends = [first for first, _ in there[1:]] + [scene_range[1] + 1.0]
+    for (first, last), comes_back in zip(there, ends, strict=True):
+        hides.append((first, 0.0))
+        if last + 1.0 < comes_back:
+            hides.append((last + 1.0, 1.0))
+    if len(hides) == len(there):
         return
     curves = own_curves(item, f"{item.name} presence")
-    at, hidden = np.array([k[0] for k in keys]), np.array([k[1] for k in keys])
+    at, hidden = np.array(hides).T
     for path in ("hide_viewport", "hide_render"):
         write_curve(curves, path, at, hidden, interpolation="CONSTANT")

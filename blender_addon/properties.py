@@ -186,6 +186,27 @@ class MocapSettings(bpy.types.PropertyGroup):
     smooth_root: FloatProperty(  # type: ignore[valid-type]
         name="Root", description="Of the body's place in the shot", min=0.0, max=1.0, default=0.5, subtype="FACTOR"
     )
+    gaps: EnumProperty(  # type: ignore[valid-type]
+        name="Gaps",
+        items=[
+            ("all", "Fill all", "Where nobody saw the person the motion goes straight from one end to the other"),
+            (
+                "short",
+                "Fill short",
+                "Longer ones stay empty: no keys, the body is hidden, the skeleton stands still",
+            ),
+            ("none", "Leave", "All stay empty: no keys, the body is hidden, the skeleton stands still"),
+        ],
+    )
+    longest_gap_s: FloatProperty(  # type: ignore[valid-type]
+        name="Up to",
+        description="The longest gap that is filled",
+        min=0.0,
+        soft_max=10.0,
+        default=0.5,
+        precision=2,
+        subtype="TIME_ABSOLUTE",
+    )
     feet: EnumProperty(  # type: ignore[valid-type]
         name="Feet",
         items=[

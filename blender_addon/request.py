@@ -31,6 +31,7 @@ class CleanUp:
         camera: file of a camera that moves; None where it stands.
         bones: fit, tokens or both; empty for what the take is best at.
         readings: file of the poses that were chosen for single frames; None where none was.
+        gaps: seconds of the longest gap that is filled, longer ones stay empty; None fills all.
     """
 
     smooth: float = 0.5
@@ -42,6 +43,7 @@ class CleanUp:
     camera: Path | None = None
     bones: str = ""
     readings: Path | None = None
+    gaps: float | None = None
 
     def command(self, take: Path, motion: Path) -> list[str]:
         """The engine's command."""
@@ -52,7 +54,8 @@ class CleanUp:
         files = {"--contacts": self.contacts, "--camera": self.camera, "--readings": self.readings}
         given_files = [word for name, file in files.items() if file for word in (name, str(file))]
         bones = ["--bones", self.bones] if self.bones else []
-        return [*command, *strengths, *bones, *given_files, "--report", str(report_of(motion)), *PROGRESS]
+        gaps = [] if self.gaps is None else ["--gaps", f"{self.gaps:g}"]
+        return [*command, *strengths, *gaps, *bones, *given_files, "--report", str(report_of(motion)), *PROGRESS]
 
 
 @dataclass(frozen=True, slots=True)

@@ -285,8 +285,8 @@ def _shown(
         key_camera(camera, motion, scene_fps(scene))
     clip = show_footage(camera, motion.footage)
     first, last = _take_range(people, clip, motion.fps, scene_fps(scene))
-    for person in people:
-        _show_person(person, (first, last))
+    for person, moving in zip(people, motion.persons, strict=True):
+        _show_person(person, _there(moving, scene_fps(scene)), (first, last))
     for item in (collection, *collection.objects):
         del item[MARK]
     scene.collection.children.link(collection)
@@ -303,10 +303,17 @@ def show_frame(scene: bpy.types.Scene, frame: int) -> None:
     scene.frame_current = frame
 
 
-def _show_person(person: BuiltPerson, scene_range: tuple[int, int]) -> None:
+def _there(person: PersonMotion, fps: float) -> list[tuple[float, float]]:
+    """First and last scene frame of each stretch between gaps that were left empty."""
+    frames = axes.time_to_scene_frame(person.time_s, fps)
+    parts = bridge.core_module("gaps").stretches(person)
+    return [(float(frames[part.start]), float(frames[part.stop - 1])) for part in parts]
+
+
+def _show_person(person: BuiltPerson, there: list[tuple[float, float]], scene_range: tuple[int, int]) -> None:
     for name in (person.body, person.skinned):
         if name is not None:
-            key_presence(bpy.data.objects[name], (person.first_frame, person.last_frame), scene_range)
+            key_presence(bpy.data.objects[name], there, scene_range)
     if person.body and person.skinned:  # two bodies in one place: the one with shape keys is shown
         skinned = bpy.data.objects[person.skinned]
         skinned.animation_data_clear()

@@ -18,7 +18,7 @@ from .command_takes import add_take_commands
 from .command_weights import add_weights_command
 from .console import Bar, StopRequest, progress_printer
 from .errors import Cancelled, MocapError, sentence_of
-from .settings import ReconstructSettings, SolveSettings
+from .settings import ReconstructSettings, SolveSettings, longest_gap
 from .types import ProgressFunction
 
 DONE, FAILED, USAGE, CANCELLED = 0, 1, 2, 130
@@ -32,6 +32,7 @@ MANIFEST_HELP = (
     "are done are left as they are"
 )
 CONTACTS_HELP = 'frames in which feet stand: {"1": {"left": [[first, last], ...], "right": [...]}}; or a report'
+GAPS_HELP = "the longest gap, in which nobody saw the person, that is filled; longer ones stay empty"
 CAMERA_HELP = "a camera that moves: frame_index, camera_to_world (N, 4, 4) in any unit, focal_px; see core/moving.py"
 BONES_HELP = "from the mesh, from the network's rotation tokens, or the fit led by them; default: the take's best"
 READINGS_HELP = 'poses chosen for single frames: {"1": [{"frame": 47, "rotations": [[w, x, y, z], ... 21 joints]}]}'
@@ -137,7 +138,7 @@ def _reconstruct(options: argparse.Namespace, printer: ProgressFunction | None, 
 
 def _solve(options: argparse.Namespace, printer: ProgressFunction | None, _stop: StopRequest) -> None:
     from .motion import write_motion
-    from .report import table, write_report
+    from .report import frames_text, table, write_report
     from .solve import solve_rows
     from .take import Take
     from .types import Progress
@@ -150,6 +151,7 @@ def _solve(options: argparse.Namespace, printer: ProgressFunction | None, _stop:
     settings = SolveSettings(
         smooth=options.smooth,
         feet=options.feet,
+        gaps=options.gaps,
         fps=options.fps,
         body=options.body,
         smooth_body=options.smooth_body,
@@ -168,7 +170,7 @@ def _solve(options: argparse.Namespace, printer: ProgressFunction | None, _stop:
         printer(Progress("solve", 1, 1, take.path.name))
     if isinstance(printer, Bar):
         printer.end()
-    counted = [f"{person.person_id}: {len(person.frame_index)} frames" for person in motion.persons]
+    counted = [f"{person.person_id}: {frames_text(person)}" for person in motion.persons]
     print(f"{options.output}: {'; '.join(counted)}, {motion.fps:g} frames a second")
     if motion.camera is not None:
         camera = motion.camera
@@ -270,6 +272,7 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument(f"--smooth-{part}", type=_share, metavar="0..1", help="where it is to differ")
     command.add_argument("--feet", choices=["off", "auto", "lock"], default=SolveSettings().feet)
     command.add_argument("--contacts", type=Path, metavar="contacts.json", help=CONTACTS_HELP)
+    command.add_argument("--gaps", type=longest_gap, metavar="all|SECONDS", help=GAPS_HELP)
     command.add_argument("--camera", type=Path, metavar="camera.npz", help=CAMERA_HELP)
     command.add_argument("--bones", choices=["fit", "tokens", "both"], help=BONES_HELP)
     command.add_argument("--readings", type=Path, metavar="readings.json", help=READINGS_HELP)

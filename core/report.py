@@ -7,7 +7,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from .contacts import ranges_of
+import numpy as np
+
+from .contacts import ranges_of, runs
 from .output import written_whole
 from .types import Check, Motion, PersonCheck, PersonMotion
 
@@ -54,6 +56,24 @@ def from_json(stored: Iterable[dict[str, Any]]) -> tuple[PersonCheck, ...]:
     )
 
 
+def frames_text(person: PersonMotion) -> str:
+    """How many frames a person has, and how many of them nobody saw."""
+    filled, empty = int(person.is_filled.sum()), int(person.gap_after.sum())
+    told = [f"{len(person.frame_index)} frames"]
+    told += [f"{filled} of them filled"] if filled else []
+    told += [f"{empty} {'gap' if empty == 1 else 'gaps'} left empty"] if empty else []
+    return ", ".join(told)
+
+
+def gaps_of(person: PersonMotion) -> dict[str, list[tuple[int, int]]]:
+    """Frames in which nobody saw the person, first and last of each gap: those that were filled, those left empty."""
+    frame, ends = person.frame_index.tolist(), np.flatnonzero(person.gap_after).tolist()
+    return {
+        "filled": [(frame[first], frame[last]) for first, last in runs(person.is_filled)],
+        "empty": [(frame[end] + 1, frame[end + 1] - 1) for end in ends],
+    }
+
+
 def _plausibility(person: PersonMotion) -> dict[str, list[float]]:
     """Seconds and millimetres, one each a frame."""
     return {
@@ -63,7 +83,7 @@ def _plausibility(person: PersonMotion) -> dict[str, list[float]]:
 
 
 def write_report(motion: Motion, path: Path) -> None:
-    """The checks, the contacts in the form that `contacts.read_contacts` reads back, and how plausible each frame is.
+    """The checks, contacts in the form that `contacts.read_contacts` reads back, gaps, how plausible each frame is.
 
     Raises:
         OutputError: the place can't be written to; the file is there whole or not at all.
@@ -74,6 +94,7 @@ def write_report(motion: Motion, path: Path) -> None:
         "fps": motion.fps,
         "people": to_json(motion.self_check),
         "contacts": {person.person_id: ranges_of(person) for person in motion.persons},
+        "gaps": {person.person_id: gaps_of(person) for person in motion.persons},
         "plausibility": {p.person_id: _plausibility(p) for p in motion.persons if len(p.plausibility_mm)},
     }
     with written_whole(Path(path)) as file:

@@ -7,7 +7,8 @@
     reprojection   px         mean distance of the joints from where the picture shows them, by confidence
     plausibility   mm         mean distance of the poses to their own re-encodings; only of takes with a vocabulary
 
-A value is missing where a clip has nothing to measure it on: no contact, too few frames.
+A value is missing where a clip has nothing to measure it on: no contact, too few frames. Over gaps that were left
+empty nothing slides or shakes.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import numpy as np
 from .body import Body
 from .camera import Size, project
 from .feet import foot_points
+from .gaps import stretches
 from .smooth import savitzky_golay
 from .stored import window_slices, windows
 from .trajectory import LockedBody
@@ -89,6 +91,8 @@ def check_person(
 
 def _foot_slide(person: PersonMotion, bones: Float) -> float | None:
     stands = person.contacts[1:] & person.contacts[:-1]
+    if len(person.gap_after):
+        stands &= ~person.gap_after[:-1, None]
     if not stands.any():
         return None
     way = np.linalg.norm(np.diff(foot_points(bones), axis=0), axis=2)
@@ -96,14 +100,21 @@ def _foot_slide(person: PersonMotion, bones: Float) -> float | None:
 
 
 def _jitter(person: PersonMotion) -> float | None:
-    if len(person.time_s) < 2 * STEADY_DEGREE:
-        return None
     joints = person.joints.astype(np.float64) + person.transl[:, None]
-    off = joints - savitzky_golay(joints, person.time_s, STEADY_S, STEADY_DEGREE)
-    steps_s = np.diff(person.time_s)[:, None, None]
+    long = [rows for rows in stretches(person) if rows.stop - rows.start >= 2 * STEADY_DEGREE]
+    if not long:
+        return None
+    shakes = np.concatenate([_shakes(joints[rows], person.time_s[rows]) for rows in long])
+    return float(1e3 * shakes.mean() / FRAMES_A_SECOND**2)
+
+
+def _shakes(joints: Float, time_s: Float) -> Float:
+    """(T - 2, 14) m/s^2 of joints (T, 14, 3) beside their steady motion."""
+    off = joints - savitzky_golay(joints, time_s, STEADY_S, STEADY_DEGREE)
+    steps_s = np.diff(time_s)[:, None, None]
     speed = np.diff(off, axis=0) / steps_s
     acceleration = np.diff(speed, axis=0) / ((steps_s[1:] + steps_s[:-1]) / 2)
-    return float(1e3 * np.linalg.norm(acceleration, axis=2).mean() / FRAMES_A_SECOND**2)
+    return np.asarray(np.linalg.norm(acceleration, axis=2))
 
 
 def _floor(person: PersonMotion, body: Body) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -76,6 +77,8 @@ class SolveSettings:
     """0 leaves the raw estimates, 1 is the strongest smoothing."""
     feet: Feet = "auto"
     """Of feet that stand: `off` leaves them, `auto` moves them by 10 cm at most, `lock` holds them wholly."""
+    gaps: float | None = None
+    """Seconds: the longest stretch in which nobody saw the person that is filled; longer ones stay empty. None: any."""
     fps: float | None = None
     """None keeps the footage's frames; a number resamples the motion to that rate."""
     body: Path | None = None
@@ -94,3 +97,18 @@ class SolveSettings:
     the best that the take has; see `bones.py`."""
     readings: Path | None = None
     """A file of poses that a person has chosen for single frames; see `chosen.py`."""
+
+
+def longest_gap(text: str) -> float | None:
+    """What `--gaps` says: seconds, or None for `all`.
+
+    Raises:
+        argparse.ArgumentTypeError: neither.
+    """
+    try:
+        value = None if text == "all" else float(text)
+    except ValueError:
+        value = -1.0
+    if value is not None and not 0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r}: expected all, or seconds from 0 on")
+    return value

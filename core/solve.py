@@ -5,7 +5,7 @@
     -> the frame's camera, depth steadier than the image's axes                  the network's scale is noisy
     -> bones turned to the joints in the picture (`refine`)                      they are nearer to the pixel
     -> smoothing -> poses that somebody has chosen (`chosen`)                    nothing but the feet moves these
-    -> feet -> the rate asked for -> posed vertices -> the self-check, plausibility
+    -> feet -> the rate asked for -> long gaps left out (`gaps`) -> posed vertices -> the self-check, plausibility
 
 Mesh, joints and bones come from one solve, so they agree to the last digit. Of a moving shot the camera's way is given
 (`moving`): people turn, walk and stand in its world then, in metres that their feet tell (`world_scale`), and come back
@@ -30,6 +30,7 @@ from .crop import BOX_FACTOR
 from .errors import BodyError, TakeError
 from .feet import AT_ORIGIN, MOST_M, find_contacts, foot_points, planted
 from .fit import continuous_quaternions
+from .gaps import is_inside, long_gaps, without_gaps
 from .moving import (
     at_rate,
     covering,
@@ -219,16 +220,18 @@ def _solve_person(
     vocabulary: PoseVocabulary | None,
 ) -> tuple[PersonMotion, PersonCheck]:
     is_moving = view.camera is not None
+    gaps = long_gaps(path, settings.gaps)
     path = _steady_root(path, settings, view)
-    path = _on_its_feet(path, shape, settings, given, view)
+    path = _on_its_feet(path, shape, settings, given, view, gaps)
     if settings.fps is not None:
         path = resampled(path, settings.fps, is_in_world=is_moving)
+    path, gap_after = without_gaps(path, gaps)
     matrices = view.at(path.time_s)
     if is_moving:
         rotations, root = turned_to_camera(path.rotations, matrices), to_camera(path.root, matrices)
         path = replace(path, rotations=rotations, root=root)
     whole = posed(path.rotations, shape)
-    solved = _finished(person.person_id, path, shape, whole)
+    solved = replace(_finished(person.person_id, path, shape, whole), gap_after=gap_after)
     if vocabulary is not None:
         solved = replace(solved, plausibility_mm=plausibility_mm(path.rotations, shape, vocabulary))
     bones, walked = whole.bones + path.root[:, None], solved
@@ -311,12 +314,13 @@ def _root(joints: Float, seen: Estimates, focal_px: float | Float, size_px: Size
 
 
 def _on_its_feet(
-    path: Trajectory, shape: LockedBody, settings: SolveSettings, given: ContactRanges, view: _View
+    path: Trajectory, shape: LockedBody, settings: SolveSettings, given: ContactRanges, view: _View, gaps: Float
 ) -> Trajectory:
-    """The path with its contacts, and with legs that hold the standing feet."""
+    """The path with its contacts, none in gaps that stay empty, and with legs that hold the standing feet."""
     bones = posed(path.rotations, shape).bones + path.root[:, None]
     eye = AT_ORIGIN if view.camera is None else view.at(path.time_s)[:, :3, 3]
     contacts = with_given(find_contacts(bones, path.time_s, eye), path.frame_index, given)
+    contacts &= ~is_inside(path.time_s, gaps)[:, None]
     path = replace(path, contacts=contacts)
     if settings.feet == "off" or not contacts.any():
         return path

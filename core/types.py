@@ -229,8 +229,6 @@ def _present(record: NetworkOutput | Estimates) -> dict[str, Any]:
     return {name: array for name, array in held.items() if array is not None}
 
 
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Sighting:
     """One person in one frame, as the network saw them.
@@ -265,11 +263,11 @@ class PersonTake:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PersonMotion:
-    """One person, solved: one row per frame from the first to the last sighting, gaps filled.
+    """One person, solved: one row per frame from the first to the last sighting, gaps filled or, if long, left out.
 
     Attributes:
         person_id: the name given in boxes.json, or the number of the track.
-        frame_index: (T,) consecutive frames of the footage (by the step of the take).
+        frame_index: (T,) frames of the footage (by the step of the take), consecutive but for gaps left empty.
         time_s: (T,).
         vertices: (T, 6890, 3) metres, relative to the root.
         joints: (T, 14, 3) metres, LSP order, relative to the root.
@@ -281,6 +279,7 @@ class PersonMotion:
         is_filled: (T,) True where nothing was seen and the pose is interpolated.
         contacts: (T, 2) whether the left and the right foot stand; (0, 2) where nobody looked.
         plausibility_mm: (T,) distance of each pose to its own re-encoding; (0,) without a vocabulary of poses.
+        gap_after: (T,) True where a gap that was left empty comes next; (0,) where there can be none.
     """
 
     person_id: str
@@ -296,6 +295,7 @@ class PersonMotion:
     is_filled: Bool
     contacts: Bool = field(default_factory=lambda: np.zeros((0, 2), np.bool_))
     plausibility_mm: Float = field(default_factory=lambda: np.zeros(0, np.float32))
+    gap_after: Bool = field(default_factory=lambda: np.zeros(0, np.bool_))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
