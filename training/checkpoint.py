@@ -24,6 +24,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from training.ema import Ema
+from training.sharding import fill, load_whole, whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +37,25 @@ class RunState:
     ema_steps: int
 
 
+@dataclass(frozen=True, slots=True)
+class RunTensors:
+    """What a checkpoint holds, by name, on the CPU.
+
+    Attributes:
+        model: parameters and buffers.
+        ema: averaged parameters.
+        optimizer: moments.
+    """
+
+    model: dict[str, Tensor]
+    ema: dict[str, Tensor]
+    optimizer: dict[str, Tensor]
+
+
 def _plain(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """Copies in the default memory order, each with its own storage, as safetensors asks for."""
     return {
-        name: value.detach().to("cpu", copy=True).contiguous(memory_format=torch.contiguous_format)
+        name: whole(value.detach()).to("cpu", copy=True).contiguous(memory_format=torch.contiguous_format)
         for name, value in tensors.items()
     }
 
@@ -47,23 +63,31 @@ def _plain(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 def _optimizer_tensors(module: nn.Module, optimizers: Sequence[torch.optim.Optimizer]) -> dict[str, Tensor]:
     names: dict[Tensor, str] = {parameter: name for name, parameter in module.named_parameters()}
     return {
-        f"{names[parameter]}/{key}": value.reshape(-1) if key == "step" else value
+        f"{names[parameter]}/{key}": whole(value).reshape(-1) if key == "step" else value
         for optimizer in optimizers
         for parameter, state in optimizer.state.items()
         for key, value in state.items()
     }
 
 
+def tensors_of(module: nn.Module, ema: Ema, optimizers: Sequence[torch.optim.Optimizer]) -> RunTensors:
+    """What a checkpoint of a run holds; of a sharded one, every process must ask."""
+    return RunTensors(_plain(module.state_dict()), _plain(ema.state()), _plain(_optimizer_tensors(module, optimizers)))
+
+
 def save(
     run: Path, module: nn.Module, ema: Ema, optimizers: Sequence[torch.optim.Optimizer], state: RunState, keep: int = 2
 ) -> Path:
+    """Writes a checkpoint of one process' run and makes it the latest; see `write`."""
+    return write(run, tensors_of(module, ema, optimizers), state, keep)
+
+
+def write(run: Path, tensors: RunTensors, state: RunState, keep: int = 2) -> Path:
     """Writes a checkpoint and makes it the latest.
 
     Args:
         run: folder of the run.
-        module: what is trained.
-        ema: its average.
-        optimizers: over the module's parameters.
+        tensors: as `tensors_of` found them.
         state: how far the run is.
         keep: checkpoints to leave, this one included.
 
@@ -75,9 +99,9 @@ def save(
     unfinished = folder / f"{name}.unfinished"
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)
-    save_file(_plain(module.state_dict()), unfinished / "model.safetensors")
-    save_file(_plain(ema.state()), unfinished / "ema.safetensors")
-    save_file(_plain(_optimizer_tensors(module, optimizers)), unfinished / "optimizer.safetensors")
+    save_file(tensors.model, unfinished / "model.safetensors")
+    save_file(tensors.ema, unfinished / "ema.safetensors")
+    save_file(tensors.optimizer, unfinished / "optimizer.safetensors")
     (unfinished / "state.json").write_text(json.dumps(asdict(state)))
     shutil.rmtree(folder / name, ignore_errors=True)
     unfinished.rename(folder / name)
@@ -108,7 +132,7 @@ def load(folder: Path, module: nn.Module, ema: Ema, optimizers: Sequence[torch.o
         How far the run was.
     """
     state = RunState(**json.loads((folder / "state.json").read_text()))
-    module.load_state_dict(load_file(folder / "model.safetensors"))
+    load_whole(module, load_file(folder / "model.safetensors"))
     ema.load(load_file(folder / "ema.safetensors"), state.ema_steps)
     moments = load_file(folder / "optimizer.safetensors")
     kinds = sorted({key.rpartition("/")[2] for key in moments})
@@ -120,7 +144,8 @@ def load(folder: Path, module: nn.Module, ema: Ema, optimizers: Sequence[torch.o
                 if value is not None and kind == "step":
                     optimizer.state[parameter][kind] = value.reshape(()).to(parameter.device)
                 elif value is not None:
-                    optimizer.state[parameter][kind] = torch.zeros_like(parameter).copy_(value)
+                    optimizer.state[parameter][kind] = torch.zeros_like(parameter)
+                    fill(optimizer.state[parameter][kind], value)
     return state
 
 

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
+from training.sharding import fill, own_parts
+
 
 class Ema:
     """Averages parameters; buffers (BatchNorm's statistics, the codebook) are taken as they are.
@@ -28,7 +30,7 @@ class Ema:
         """Moves the average towards the parameters by one step."""
         self.steps += 1
         decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
-        torch._foreach_lerp_(self.average, self.source, 1 - decay)
+        torch._foreach_lerp_(own_parts(self.average), own_parts(self.source), 1 - decay)
 
     @contextmanager
     def applied(self) -> Iterator[None]:
@@ -42,7 +44,7 @@ class Ema:
 
     @torch.no_grad()
     def _assign(self, values: list[Tensor]) -> None:
-        torch._foreach_copy_(self.source, values)
+        torch._foreach_copy_(own_parts(self.source), own_parts(values))
 
     def state(self) -> dict[str, Tensor]:
         """The average by parameter name."""
@@ -53,4 +55,4 @@ class Ema:
         """Takes up an average that `state` gave."""
         self.steps = steps
         for name, value in zip(self.names, self.average, strict=True):
-            value.copy_(state[name])
+            fill(value, state[name])

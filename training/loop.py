@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -15,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from core.errors import MocapError
-from training import checkpoint
+from training import checkpoint, sharding
 from training.ema import Ema
 from training.optimizers import OptimizerName, optimizers_for
 from training.parallel import CANCELLED, FlatGradients, StopRequest, World, average_buffers, mean_over_processes
@@ -65,6 +66,9 @@ class LoopConfig:
     "auto" asks the processor."""
     device: str = "cpu"
     """"cpu" or "cuda"."""
+    sharded: bool = False
+    """FSDP2: of weights, gradients, moments and averages each process keeps its part. For networks that one GPU cannot
+    hold; AdamW alone."""
     seed: int = 1
     """Of the first weights and of everything drawn."""
     log_steps: int = 100
@@ -151,13 +155,24 @@ class Trainer:
             raise ValueError(f"expected --samples or --minutes, got neither{lacks}")
         config = replace(config, precision=precision_on(world.device, config.precision))
         self.stage, self.config, self.world = stage, config, world
+        self.is_sharded = config.sharded and world.size > 1
+        if self.is_sharded and config.optimizer != "adamw":
+            raise ValueError(
+                f"--sharded goes with --optimizer adamw, got {config.optimizer}: it updates whole matrices"
+            )
         self.log = RunLog(config.output, world.is_first)
         self.stop = StopRequest()
+        if self.is_sharded:
+            sharding.shard(stage.module, world)
         self.optimizers = optimizers_for(stage.module, config.optimizer, config.lr, config.weight_decay, world)
         self.ema = Ema(stage.module, config.ema_decay)
         self.step = self.samples = 0
         before_s = self._resume() if config.resume else 0.0
-        self.gradients = FlatGradients(stage.module.parameters(), 4, world.device)
+        self.gradients: FlatGradients | sharding.ShardedGradients
+        if self.is_sharded:
+            self.gradients = sharding.ShardedGradients(stage.module, 4, world.device)
+        else:
+            self.gradients = FlatGradients(stage.module.parameters(), 4, world.device)
         self.meter = Meter(world.device, precision_on(world.device, config.precision))
         self.clock = _Clock(config, before_s)
         self.agreed_s = before_s  # the first process's clock, as all know it
@@ -287,14 +302,20 @@ class Trainer:
         """Scores the averaged weights in the first process; the others wait at the next step."""
         average_buffers(self.stage.module, self.world)
         self.clock.evaluated_s = self.clock.elapsed_s
-        if not self.world.is_first:
+        if not self.world.is_first and not self.is_sharded:
             return
         self.stage.module.eval()
-        with self.ema.applied(), torch.no_grad():
-            scores = self.stage.evaluate()
+        with self.ema.applied(), self._whole(), torch.no_grad():
+            scores = self.stage.evaluate() if self.world.is_first else {}
         self.stage.module.train()
+        if not self.world.is_first:
+            return
         elapsed = {"step": self.step, "samples": self.samples, "elapsed_s": round(self.clock.elapsed_s, 1)}
         self.log.write("evaluate", {**elapsed, **{name: round(float(v), 5) for name, v in scores.items()}})
+
+    def _whole(self) -> AbstractContextManager[None]:
+        """The whole weights at hand, for what is no training step."""
+        return sharding.gathered(self.stage.module) if self.is_sharded else nullcontext()
 
     def save(self) -> None:
         """Writes a checkpoint from the first process.
@@ -305,7 +326,9 @@ class Trainer:
         self._check_finite()
         average_buffers(self.stage.module, self.world)
         self.clock.saved_s = self.clock.elapsed_s
-        if not self.world.is_first:
+        if not self.world.is_first and not self.is_sharded:
             return
-        state = checkpoint.RunState(self.step, self.samples, self.clock.elapsed_s, self.ema.steps)
-        checkpoint.save(self.config.output, self.stage.module, self.ema, self.optimizers, state)
+        tensors = checkpoint.tensors_of(self.stage.module, self.ema, self.optimizers)
+        if self.world.is_first:
+            state = checkpoint.RunState(self.step, self.samples, self.clock.elapsed_s, self.ema.steps)
+            checkpoint.write(self.config.output, tensors, state)

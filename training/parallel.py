@@ -29,6 +29,8 @@ from torch.multiprocessing.spawn import spawn
 from core.errors import MocapError
 from training.workers import prepare_children
 
+NORM_OF = 1 << 16
+"""Numbers whose squares are summed at once: over 25 million the float32 sum comes out 0.3 % short."""
 FAILED, CANCELLED = 1, 130  # exit codes after a MocapError, and after Ctrl-C or SIGTERM
 
 
@@ -94,7 +96,8 @@ class FlatGradients:
 
     def clip(self, limit: float) -> Tensor:
         """Scales the gradients so that their norm is at most the limit; returns the norm before."""
-        norm: Tensor = torch.linalg.vector_norm(self.gradients)
+        parts = torch.split(self.gradients, NORM_OF)
+        norm: Tensor = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(parts)))
         if limit > 0:
             self.gradients.mul_((limit / (norm + 1e-6)).clamp(max=1.0))
         return norm

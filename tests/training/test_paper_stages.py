@@ -200,12 +200,14 @@ def test_run_killed_at_any_step_and_resumed_equals_one_that_never_stopped(tmp_pa
 
 def test_two_processes_have_the_loss_of_one(tmp_path: Path) -> None:
     """Where nothing depends on who shares a process: no dropout, BatchNorm's statistics fixed, everybody labelled."""
-    for name, processes in (("one", 1), ("two", 2)):
-        settings = config(tmp_path / name, dropout=0.0, frozen_norms=True, processes=processes, tokens="image")
+    alike = {"dropout": 0.0, "frozen_norms": True, "tokens": "image"}
+    for name, processes, is_sharded in (("one", 1, False), ("two", 2, False), ("parts", 2, True)):
+        settings = config(tmp_path / name, processes=processes, sharded=is_sharded, **alike)
         assert launch(train_in, settings, processes, "cpu") == 0
-    steps = [[e for e in read_events(tmp_path / name) if e["event"] == "step"] for name in ("one", "two")]
+    steps = [[e for e in read_events(tmp_path / name) if e["event"] == "step"] for name in ("one", "two", "parts")]
     assert len(steps[0]) == 3
-    for one, two in zip(*steps, strict=True):
-        assert one["samples"] == two["samples"]
+    for one, two, parts in zip(*steps, strict=True):
+        assert one["samples"] == two["samples"] == parts["samples"]
         for term in ("total", "fine", "token_joints", "regressed_projection", "edges", "gradient_norm"):
             assert one[term] == pytest.approx(two[term], rel=SUM_ORDER)
+            assert one[term] == pytest.approx(parts[term], rel=SUM_ORDER)

@@ -46,6 +46,15 @@ def test_clip_limits_the_norm_and_tells_the_old_one(limit: float, expected: floa
     assert gradients.gradients.norm().item() == pytest.approx(expected, rel=1e-4)
 
 
+def test_norm_of_many_gradients_is_not_short() -> None:
+    torch.manual_seed(0)
+    parameter = nn.Parameter(torch.zeros(20_000_000))
+    gradients = FlatGradients([parameter], 0, CPU)
+    gradients.gradients.copy_(torch.randn(20_000_000) * torch.randn(20_000_000).exp())
+    exact = gradients.gradients.double().norm().item()
+    assert gradients.clip(0.0).item() == pytest.approx(exact, rel=1e-5)
+
+
 def test_learning_rate_warms_up_and_falls() -> None:
     assert learning_rate_factor(0, 0, "cosine", 10) == pytest.approx(0.1)
     assert learning_rate_factor(99, 0.5, "cosine", 10) == pytest.approx(0.505)
