@@ -44,7 +44,7 @@ from training.stages.pictured import start_from
 from training.throughput import PrecisionChoice
 
 RENDERED_PX = 192
-SCORES = "scores.json"
+SCORES, FEATURES = "scores.json", "swin.safetensors"
 
 
 @dataclass(frozen=True)
@@ -184,14 +184,14 @@ def learn(config: OverfitConfig, world: World) -> int:
     tokenizer, head, mesh = tokenizer_config(config, mix), head_config(config, mix), mesh_config(config, mix)
     starts: tuple[tuple[LoopConfig, Callable[[], Any]], ...] = (
         (tokenizer, lambda: PaperTokenizerStage(tokenizer, world)),
-        (head, lambda: HeadStage(head, people)),
+        (head, lambda: HeadStage(head, people, config.output / FEATURES)),
     )
     for stage_config, make_stage in starts:
         if not is_done(stage_config) and Trainer(make_stage(), stage_config, world).run():
             return CANCELLED
     if has_arrived(config):
         return 0
-    thrift = Thrift(config.frozen_backbone, config.few_samples)
+    thrift = Thrift(config.frozen_backbone, config.few_samples, config.output / FEATURES)
     stage = CachedMeshStage(mesh, people, config.target_mm, config.scored, thrift)
     code = _Until(stage, mesh, world).run()
     return 0 if stage.is_reached else code

@@ -63,7 +63,12 @@ def test_what_is_computed_once_is_what_the_network_says(folder: Path) -> None:
     stage = CachedMeshStage(mesh_config(config, mix), people, target_mm=1.0, scored=4)
     names = set(stage.module.state_dict())
     assert not any(name.startswith(("net.pose_backbone.", "net.classifier.")) for name in names)
-    head = HeadStage(head_config(config, mix), people)
+    kept = folder / "kept.safetensors"
+    head = HeadStage(head_config(config, mix), people, kept)
+    again = HeadStage(head_config(config, mix), people, kept)
+    assert kept.is_file() and torch.equal(again.features, head.features)
+    other = CachedMeshStage(mesh_config(config, mix), people, 1.0, 4, Thrift(kept=kept))
+    assert torch.allclose(other.logits, stage.logits, atol=1e-4)
     said, _ = head.module.eval().read(people.pictures.image[:2])
     assert said.shape == stage.logits[:2].shape and head.features.shape[0] == PEOPLE
     assert checkpoint.latest(tokenizer_config(config, mix).output) is not None

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from core.body import load_body
@@ -87,6 +88,23 @@ def in_parts(function: Callable[[Tensor], Tensor], values: Tensor) -> Tensor:
         return torch.cat([function(part) for part in torch.split(values, AT_ONCE)])
 
 
+def kept_features(file: Path | None, compute: Callable[[], Tensor]) -> Tensor:
+    """Features that a run has computed before, or computes now and keeps: SwinV2 takes minutes for 512 people.
+
+    Args:
+        file: of the run, safetensors; None keeps nothing.
+        compute: makes them.
+    """
+    if file is not None and file.is_file():
+        return load_file(file)["features"]
+    features = compute().contiguous()
+    if file is not None:
+        unfinished = file.with_suffix(".unfinished")
+        save_file({"features": features}, unfinished)
+        unfinished.replace(file)
+    return features
+
+
 class Rounds:
     """Which people a step has: everybody once a round, each round in its own order; a function of (seed, step)."""
 
@@ -125,13 +143,15 @@ class HeadModule(PaperClassifierModule):
 class HeadStage:
     """PCT's head learns the codebook's tokens of the people; SwinV2 stays as it is."""
 
-    def __init__(self, config: PaperClassifierConfig, people: PaperBatch) -> None:
+    def __init__(self, config: PaperClassifierConfig, people: PaperBatch, kept: Path | None = None) -> None:
+        """Start; SwinV2's features are read from the file `kept` where it is there, and else written to it."""
         torch.manual_seed(config.seed)
         self.config, self.people = config, people
         self.module = HeadModule(config)
         for source in config.init:
             start_from(self.module, source)
-        self.features = in_parts(lambda image: self.module.net.pose_backbone(normalised(image)), people.pictures.image)
+        image, swin = people.pictures.image, self.module.net.pose_backbone
+        self.features = kept_features(kept, lambda: in_parts(lambda part: swin(normalised(part)), image))
         self.rounds = Rounds(len(self.features), config.batch, config.seed)
 
     def batch(self, step: int, progress: float) -> Learned:
@@ -155,10 +175,10 @@ class CachedMeshModule(PaperMeshModule):
         found: Tensor = self.net.backbone(normalised(image))
         return found
 
-    def logits(self, image: Tensor) -> Tensor:
-        """(B, 34, K) of pictures (B, 3, S, S) uint8."""
-        assert self.net.pose_backbone is not None and self.net.classifier is not None
-        found: Tensor = self.net.classifier(self.net.pose_backbone(normalised(image)))
+    def seen_by_swin(self, image: Tensor) -> Tensor:
+        """(B, C, 8, 8) of pictures (B, 3, S, S) uint8."""
+        assert self.net.pose_backbone is not None
+        found: Tensor = self.net.pose_backbone(normalised(image))
         return found
 
     def forget_pose(self) -> None:
@@ -234,10 +254,12 @@ class Thrift:
     Attributes:
         is_backbone_frozen: the image backbone keeps its first weights, and its features are computed once.
         few_samples: so many samples in the beginning are asked for a quarter of the vertices.
+        kept: file with SwinV2's features, as `HeadStage` writes it.
     """
 
     is_backbone_frozen: bool = False
     few_samples: int = 0
+    kept: Path | None = None
 
 
 class CachedMeshStage:
@@ -263,12 +285,15 @@ class CachedMeshStage:
         for source in config.init:
             start_from(self.module, source)
         self.module.eval()
-        self.logits = in_parts(self.network.logits, people.pictures.image)
+        image, head = people.pictures.image, self.network.net.classifier
+        assert head is not None
+        swin = kept_features(self.thrift.kept, lambda: in_parts(self.network.seen_by_swin, image))
+        self.logits = in_parts(head, swin)
         self.network.forget_pose()
         self.features: Tensor | None = None
         if self.thrift.is_backbone_frozen:
-            self.network.freeze_backbone(people.pictures.image)
-            self.features = in_parts(self.network.features, people.pictures.image)
+            self.network.freeze_backbone(image)
+            self.features = in_parts(self.network.features, image)
         self.parts = parts_of(torch.from_numpy(np.asarray(body.adjacency_431, bool)), config.seed)
         self.module.train()
         count = len(self.logits)
