@@ -24,6 +24,8 @@ NEWEST = 0.2
 """Share of the newest sighting in a person's colours."""
 THINNEST = 0.35
 """Width of the trunk against its length that is looked at, at least: seen from the side it is a line."""
+CELLS = np.indices((PATCH, PATCH))[::-1].reshape(2, -1)
+"""(2, PATCH * PATCH) x and y of the picture of the trunk."""
 
 
 def trunk_colours(image: Image, seen: Estimates) -> Float:
@@ -66,22 +68,23 @@ def _colours(image: Image, corners: Float) -> Float:
     patch_to_frame[:, 2] += patch_to_frame[:, :2].sum(1) * 0.5 - 0.5  # OpenCV's pixel centres are whole numbers
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     patch = cv2.warpAffine(image, patch_to_frame, (PATCH, PATCH), flags=flags, borderValue=(0, 0, 0))
-    places = patch_to_frame[:, :2] @ np.indices((PATCH, PATCH))[::-1].reshape(2, -1) + patch_to_frame[:, 2:]
+    places = patch_to_frame[:, :2] @ CELLS + patch_to_frame[:, 2:]
     limits = np.array([[image.shape[1] - 1], [image.shape[0] - 1]])
     is_in = ((places >= 0) & (places <= limits)).all(0).reshape(PATCH, PATCH).astype(np.uint8)
     if is_in.sum() < PATCH * PATCH / 4:
         return NOTHING
     hsv = cv2.cvtColor(patch, cv2.COLOR_BGR2HSV)
     counts = cv2.calcHist([hsv], [0, 1, 2], is_in, list(BINS), [0, 180, 0, 256, 0, 256]).astype(np.float64)
-    for axis in range(3):
-        counts = _blurred(counts, axis)
+    counts = BLURS[1] @ (BLURS[0] @ counts.reshape(BINS[0], -1)).reshape(BINS) @ BLURS[2]
     return np.asarray(counts.ravel() / counts.sum())
 
 
-def _blurred(counts: Float, axis: int) -> Float:
-    """A quarter of each bin to both neighbours; hue is a circle, the others end."""
-    if axis == 0:
-        return np.asarray(counts / 2 + (np.roll(counts, 1, 0) + np.roll(counts, -1, 0)) / 4)
-    padded = np.concatenate([counts.take([0], axis), counts, counts.take([-1], axis)], axis)
-    middle = np.arange(1, counts.shape[axis] + 1)
-    return np.asarray(counts / 2 + (padded.take(middle - 1, axis) + padded.take(middle + 1, axis)) / 4)
+def _blur(bins: int, is_circle: bool) -> Float:
+    """(bins, bins), symmetric: each bin gives a quarter to both neighbours; at an end that quarter stays."""
+    near = np.eye(bins) if is_circle else np.pad(np.eye(bins), ((0, 0), (1, 1)), "edge")
+    sides = np.roll(near, 1, 1) + np.roll(near, -1, 1) if is_circle else near[:, :-2] + near[:, 2:]
+    return np.asarray(np.eye(bins) / 2 + sides / 4)
+
+
+BLURS = [_blur(bins, is_circle) for bins, is_circle in zip(BINS, (True, False, False), strict=True)]
+"""Of hue, which is a circle, saturation and brightness."""

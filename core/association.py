@@ -9,7 +9,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from .appearance import likeness, trunk_colours
-from .reading import are_one_person, box_overlap, boxes_of, is_seen, overlap
+from .reading import are_one_person, box_overlap, is_seen, overlap
 from .settings import TrackSettings
 from .tracklet import GREATEST_GROWTH, Tracklet
 from .types import Estimates, Float, Image
@@ -30,40 +30,42 @@ class Reading:
 
     Attributes:
         seen: a batch of one.
+        box_px: (4,) its box, as `reading.boxes_of`.
         colours: (128,) as `appearance.trunk_colours`.
     """
 
     seen: Estimates
+    box_px: Float
     colours: Float
 
 
-def reading_of(image: Image, seen: Estimates) -> Reading:
-    """A reading, a batch of one, with its colours in the picture (H, W, 3) uint8 BGR."""
-    return Reading(seen, trunk_colours(image, seen)[0])
+def reading_of(image: Image, seen: Estimates, box: Float) -> Reading:
+    """A reading, a batch of one, and its box (4,) with its colours in the picture (H, W, 3) uint8 BGR."""
+    return Reading(seen, box, trunk_colours(image, seen)[0])
 
 
 def reading_of_same(
-    track: Tracklet, seen: Estimates, wanted: Float, image: Image, settings: TrackSettings
+    track: Tracklet, seen: Estimates, box: Float, wanted: Float, image: Image, settings: TrackSettings
 ) -> Reading | None:
     """The reading of the person who is followed; None where it is of somebody else or of nobody.
 
     Args:
         track: the person.
         seen: a batch of one.
+        box: (4,) xywh that it gives, as `reading.boxes_of`.
         wanted: (4,) xywh where the person should be.
         image: (H, W, 3) uint8 BGR.
         settings: the thresholds.
     """
     if not is_seen(seen, settings)[0]:
         return None
-    box = boxes_of(seen)[0]
     growth = box[2:].max() / wanted[2:].max()
     centre = box[:2] + box[2:] / 2
     is_in = bool((centre > 0).all() and (centre < [image.shape[1], image.shape[0]]).all())
     is_near = float(overlap(box, wanted)) > STILL_THE_SAME
     if not (is_in and is_near and 1 / GREATEST_GROWTH < growth < GREATEST_GROWTH):
         return None
-    reading = reading_of(image, seen)
+    reading = reading_of(image, seen, box)
     return None if likeness(track.colours, reading.colours) < NOT_ALIKE else reading
 
 
@@ -116,5 +118,5 @@ def part_doubles(tracks: Sequence[Tracklet], found: list[Reading | None], time_s
 
 def _fit(track: Tracklet, reading: Reading, time_s: float) -> tuple[bool, float]:
     """How well a reading fits a track, by place and colours; those who are believed come first."""
-    place = float(overlap(boxes_of(reading.seen)[0], track.predicted(time_s)))
+    place = float(overlap(reading.box_px, track.predicted(time_s)))
     return bool(track.person_id), place + likeness(track.colours, reading.colours)

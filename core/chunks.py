@@ -11,6 +11,7 @@ import numpy as np
 from .bounded import read_arrays, shortened
 from .errors import TakeError
 from .rotation_tokens import RotationTokens, take_shapes
+from .rotations import quaternions_of
 from .types import Estimates, Int
 
 ROW_SHAPES: dict[str, tuple[int, ...]] = {
@@ -47,13 +48,15 @@ def chunk_name(person: int, chunk: int) -> str:
 
 
 def chunk_of(rows: Sequence[tuple[int, float, Estimates]]) -> dict[str, Any]:
-    """The arrays of a chunk: frame numbers, time stamps, a batch of one each."""
+    """The arrays of a chunk: frame numbers, time stamps, a batch of one each; rotations become quaternions."""
     arrays: dict[str, Any] = {
         "frame_index": np.array([row[0] for row in rows], np.int64),
         "time_s": np.array([row[1] for row in rows], np.float64),
     }
     for name in rows[0][2].arrays():
         joined = np.concatenate([getattr(row[2], name) for row in rows])
+        if name == "bone_rotations":
+            joined = quaternions_of(joined)
         arrays[name] = joined.astype(KINDS.get(name, np.float32))
     return arrays
 

@@ -29,7 +29,7 @@ from .reading import (
     boxes_of,
     is_seen,
     is_somebody,
-    join,
+    looked_again,
     overlap,
     quality,
 )
@@ -60,8 +60,6 @@ IS_MISSED = 0.3
 """Overlap (IoU of the squares) with the place where somebody is missed, from which on an unsure box can be them."""
 IS_KNOWN = 0.5
 """IoU of a detection with the box of somebody who is followed, from which on it is them."""
-NO_WORSE = 0.9
-"""Quality of a second look against the first, from which on it counts: it is the better centred one."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -174,14 +172,7 @@ def _centred(image: Image, boxes: Float, estimate: Estimate) -> Estimates:
     """Readings of people in boxes, cut once more about the joints where the first crop was not."""
     seen = estimate(image, boxes)
     again = np.flatnonzero((overlap(boxes_of(seen), seen.box_px) <= IS_CENTRED) & (quality(seen) > HOPELESS))
-    if not len(again):
-        return seen
-    second = estimate(image, boxes_of(seen)[again])
-    both = join([seen, second])
-    rows = np.arange(len(seen))
-    is_better = quality(second) >= NO_WORSE * quality(seen)[again]
-    rows[again[is_better]] = len(seen) + np.flatnonzero(is_better)
-    return both[rows]
+    return seen if not len(again) else looked_again(image, seen, again, estimate)
 
 
 def _nobody_twice(seen: Estimates, is_wanted: Bool) -> Int:

@@ -11,7 +11,6 @@ from .crop import crop_side_px, crop_units_to_frame, make_crops
 from .errors import WeightsError
 from .reading import join
 from .rotation_tokens import network_shapes
-from .rotations import quaternions_of
 from .runtimes import Runtime
 from .types import Estimates, Float, Image, NetworkOutput
 from .weights import WeightsBundle
@@ -83,7 +82,7 @@ class Estimator:
 
 
 def _bones(out: NetworkOutput, bundle: WeightsBundle) -> dict[str, Any]:
-    """What the rotation head says, with quaternions; {} where the weights have none."""
+    """What the rotation head says; {} where the weights have none."""
     if bundle.rotation_tokens is None:
         return {}
     found = {name: out.arrays()[name] for name in network_shapes(bundle.rotation_tokens)}
@@ -92,7 +91,7 @@ def _bones(out: NetworkOutput, bundle: WeightsBundle) -> dict[str, Any]:
         raise WeightsError(f"{bundle.folder}: names codes that its vocabulary lacks; get the weights again")
     if not (np.isfinite(rotations).all() and (np.linalg.det(rotations) > LEAST_DETERMINANT).all()):
         raise WeightsError(f"{bundle.folder}: the network's rotations are none; get the weights again")
-    return {**found, "bone_rotations": quaternions_of(rotations)}
+    return found
 
 
 def whole_pixels(boxes_px: Float) -> Float:

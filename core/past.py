@@ -41,9 +41,10 @@ class PastFrames:
 
     def note(self, sighting: Sighting) -> None:
         """Remember where somebody was."""
-        for past in self._frames:
+        for past in reversed(self._frames):
             if past.frame.frame_index == sighting.frame_index:
                 past.boxes.append((sighting.person_id, boxes_of(sighting.estimates)[0].tolist()))
+                return
 
     def before(self, frame_index: int, after: int) -> Iterator[PastFrame]:
         """The frames between two, the latest first."""
@@ -60,7 +61,7 @@ class PastFrames:
 
     def at(self, time_s: float) -> PastFrame | None:
         """The frame of a time; None where it is forgotten."""
-        return next((past for past in self._frames if past.frame.time_s == time_s), None)
+        return next((past for past in reversed(self._frames) if past.frame.time_s == time_s), None)
 
     @property
     def reach_s(self) -> float:

@@ -10,7 +10,7 @@ import numpy as np
 
 from .crop import box_of_points
 from .settings import TrackSettings
-from .types import Bool, Estimates, Float, Image
+from .types import Bool, Estimates, Float, Image, Int
 
 Estimate: TypeAlias = Callable[[Sequence[Image] | Image, Float], Estimates]
 """Pictures and boxes (B, 4) xywh -> readings, as `Estimator.estimate`."""
@@ -21,6 +21,8 @@ HOPELESS = 0.1
 """Quality below which a box is not looked at again."""
 SAME_JOINTS = 0.12
 """Mean distance of two people's joints, against the box's side, below which they are one person."""
+NO_WORSE = 0.9
+"""Quality of a second look against the first, from which on it counts: it is the better centred one."""
 ONE_PERSON = 0.5
 """IoU of two boxes from which on their joints are compared."""
 LOW_CONFIDENCE = 0.08
@@ -95,6 +97,15 @@ def join(parts: Sequence[Estimates]) -> Estimates:
     if len(parts) == 1:
         return parts[0]
     return Estimates(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in parts[0].arrays()})
+
+
+def looked_again(image: Image, seen: Estimates, again: Int, estimate: Estimate) -> Estimates:
+    """Readings in a picture, of which some rows are cut again about their own boxes, where that is no worse."""
+    second = estimate(image, boxes_of(seen)[again])
+    is_better = quality(second) >= NO_WORSE * quality(seen)[again]
+    rows = np.arange(len(seen))
+    rows[again[is_better]] = len(seen) + np.flatnonzero(is_better)
+    return join([seen, second])[rows]
 
 
 def are_one_person(a: Estimates, b: Estimates) -> bool:

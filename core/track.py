@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable
 from dataclasses import replace
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -25,6 +26,7 @@ from .reading import (
     Found,
     box_overlap,
     boxes_of,
+    looked_again,
     overlap,
     quality,
     share_inside,
@@ -196,23 +198,19 @@ class Tracker:
         if not tracks:
             return []
         wanted = np.stack([track.predicted(frame.time_s) for track in tracks])
-        first = self._estimate(frame.image, wanted)
-        best = [first[[row]] for row in range(len(tracks))]
+        best = self._estimate(frame.image, wanted)
+        boxes = boxes_of(best)
         again = np.flatnonzero(
-            (overlap(boxes_of(first), first.box_px) < WELL_CENTRED)
-            & (overlap(boxes_of(first), wanted) > STILL_THE_SAME)
+            (overlap(boxes, best.box_px) < WELL_CENTRED) & (overlap(boxes, wanted) > STILL_THE_SAME)
         )
         if len(again):
-            second = self._estimate(frame.image, boxes_of(first)[again])
-            better = quality(second) >= 0.9 * quality(first)[again]
-            for place, row in enumerate(again):
-                if better[place]:
-                    best[row] = second[[place]]
+            best = looked_again(frame.image, best, again, self._estimate)
+            boxes = boxes_of(best)
         return [
-            reading_of(frame.image, seen)
+            reading_of(frame.image, seen, box)
             if track.person_id in drawn
-            else reading_of_same(track, seen, box, frame.image, self._settings)
-            for track, seen, box in zip(tracks, best, wanted, strict=True)
+            else reading_of_same(track, seen, box, place, frame.image, self._settings)
+            for track, seen, box, place in zip(tracks, best.rows(), boxes, wanted, strict=True)
         ]
 
     # finding
@@ -224,8 +222,10 @@ class Tracker:
             return False
         has_company = bool(self._active) and not self._given and not is_away
         is_settled = has_company and not self._lost and all(track.person_id for track in self._active)
-        is_still = is_settled and self._looks.is_cheap and not self._has_something_moved(frame, small)
-        return self._looks.is_due(frame.time_s, has_company, is_settled, is_still, self._past.reach_s)
+        is_due = partial(self._looks.is_due, frame.time_s, has_company, is_settled, memory_s=self._past.reach_s)
+        if not (is_settled and self._looks.is_cheap):
+            return is_due(is_still=False)
+        return is_due(is_still=False) and (is_due(is_still=True) or self._has_something_moved(frame, small))
 
     def _has_something_moved(self, frame: Frame, small: Image) -> bool:
         """Whether the picture has changed since the last look, the people who are followed apart."""
@@ -393,4 +393,4 @@ class Tracker:
 
 
 def _take_in(track: Tracklet, reading: Reading, frame: Frame) -> None:
-    track.follow(boxes_of(reading.seen)[0], frame.frame_index, frame.time_s, reading.colours)
+    track.follow(reading.box_px, frame.frame_index, frame.time_s, reading.colours)

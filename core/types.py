@@ -189,8 +189,8 @@ class Estimates:
         token_confidence: (B, 34).
         pose_token_ids: (B, 34).
         person_score: (B,).
-        bone_rotations: (B, 24, 4) wxyz, local, the first against the camera's axes; None, as those below, where the
-            weights read no bones.
+        bone_rotations: (B, 24, 3, 3) local, the first against the camera's axes; of a take (B, 24, 4), wxyz. None, as
+            those below, where the weights read no bones.
         bone_betas: (B, 10).
         bone_token_ids: (B, M, 4) best first.
         bone_token_probability: (B, M, 4).
@@ -218,6 +218,10 @@ class Estimates:
     def __getitem__(self, rows: slice | Int | list[int]) -> Estimates:
         """The chosen rows, still a batch."""
         return Estimates(**{name: array[rows] for name, array in self.arrays().items()})
+
+    def rows(self) -> list[Estimates]:
+        """Each row as a batch of one."""
+        return [self] if len(self) == 1 else [self[row : row + 1] for row in range(len(self))]
 
     def arrays(self) -> dict[str, Any]:
         """The arrays that are there, by name."""
