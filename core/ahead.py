@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from queue import SimpleQueue
 from threading import Event, Semaphore, Thread
 
@@ -14,18 +14,23 @@ AHEAD_BYTES = 48 * 2**20
 
 
 def frames_ahead(
-    clip: Footage, start: int = 0, end: int | None = None, step: int = 1, most_bytes: int = AHEAD_BYTES
+    clip: Footage,
+    start: int = 0,
+    end: int | None = None,
+    step: int = 1,
+    most_bytes: int = AHEAD_BYTES,
+    prepared: Callable[[Frame], Frame] = lambda frame: frame,
 ) -> Generator[Frame, None, None]:
-    """As `clip.frames`, while the next frames are being decoded; close it, and no thread is left.
+    """As `clip.frames`, each `prepared`, while the next frames are being decoded; close it, and no thread is left.
 
     The frames, their order and the errors are those of `clip.frames`, each error behind the frames before it. A clip
     of which no frame fits into `most_bytes` is decoded frame by frame, without a thread.
     """
     room = most_bytes // (clip.info.width * clip.info.height * 3)
     if room < 1:
-        yield from clip.frames(start, end, step)
+        yield from map(prepared, clip.frames(start, end, step))
         return
-    decoder = _Decoder(clip, clip.frames(start, end, step), room)
+    decoder = _Decoder(clip, map(prepared, clip.frames(start, end, step)), room)
     try:
         while (frame := decoder.next()) is not None:
             yield frame

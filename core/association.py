@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from .appearance import likeness, trunk_colours
-from .reading import are_one_person, box_overlap, is_seen, overlap
+from .reading import are_one_person, box_overlap, boxes_of, is_seen, overlap
 from .settings import TrackSettings
 from .tracklet import GREATEST_GROWTH, Tracklet
-from .types import Estimates, Float, Image
+from .types import Bool, Estimates, Float, Image
 
 ALIKE = 0.6
 """Likeness of the trunks' colours from which on a person found can be the missing one."""
@@ -39,34 +39,45 @@ class Reading:
     colours: Float
 
 
-def reading_of(image: Image, seen: Estimates, box: Float) -> Reading:
-    """A reading, a batch of one, and its box (4,) with its colours in the picture (H, W, 3) uint8 BGR."""
-    return Reading(seen, box, trunk_colours(image, seen)[0])
-
-
-def reading_of_same(
-    track: Tracklet, seen: Estimates, box: Float, wanted: Float, image: Image, settings: TrackSettings
-) -> Reading | None:
-    """The reading of the person who is followed; None where it is of somebody else or of nobody.
+def readings_of(
+    tracks: Sequence[Tracklet],
+    seen: Estimates,
+    wanted: Float,
+    image: Image,
+    settings: TrackSettings,
+    drawn: Container[str] = (),
+) -> list[Reading | None]:
+    """For each person who is followed their reading; None where it is of somebody else or of nobody.
 
     Args:
-        track: the person.
-        seen: a batch of one.
-        box: (4,) xywh that it gives, as `reading.boxes_of`.
-        wanted: (4,) xywh where the person should be.
+        tracks: N people.
+        seen: N readings.
+        wanted: (N, 4) xywh where they should be.
         image: (H, W, 3) uint8 BGR.
         settings: the thresholds.
+        drawn: names of those whom the user drew into this picture: there they are, whatever the network makes of it.
     """
-    if not is_seen(seen, settings)[0]:
-        return None
-    growth = box[2:].max() / wanted[2:].max()
-    centre = box[:2] + box[2:] / 2
-    is_in = bool((centre > 0).all() and (centre < [image.shape[1], image.shape[0]]).all())
-    is_near = float(overlap(box, wanted)) > STILL_THE_SAME
-    if not (is_in and is_near and 1 / GREATEST_GROWTH < growth < GREATEST_GROWTH):
-        return None
-    reading = reading_of(image, seen, box)
-    return None if likeness(track.colours, reading.colours) < NOT_ALIKE else reading
+    boxes = boxes_of(seen)
+    is_drawn = [track.person_id in drawn for track in tracks]
+    is_there = is_seen(seen, settings) & _is_in_place(boxes, wanted, image.shape[1], image.shape[0])
+    readings: list[Reading | None] = []
+    for row, (track, own) in enumerate(zip(tracks, seen.rows(), strict=True)):
+        reading = None
+        if is_drawn[row] or is_there[row]:
+            reading = Reading(own, boxes[row], trunk_colours(image, own)[0])
+        if reading is not None and not is_drawn[row] and likeness(track.colours, reading.colours) < NOT_ALIKE:
+            reading = None
+        readings.append(reading)
+    return readings
+
+
+def _is_in_place(boxes: Float, wanted: Float, width: int, height: int) -> Bool:
+    """(N,) whether boxes (N, 4) xywh are about where they should be, no other size, their middles in the picture."""
+    growth = boxes[:, 2:].max(1) / wanted[:, 2:].max(1)
+    middle = boxes[:, :2] + boxes[:, 2:] / 2
+    is_in = ((middle > 0) & (middle < [width, height])).all(1)
+    is_like = (growth > 1 / GREATEST_GROWTH) & (growth < GREATEST_GROWTH)
+    return np.asarray(is_in & is_like & (overlap(boxes, wanted) > STILL_THE_SAME))
 
 
 def matched(

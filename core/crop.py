@@ -84,13 +84,18 @@ def crop_side_px(crop_to_frame: Float, size: int) -> Float:
 def crop_units_to_frame(points: Float, crop_to_frame: Float, size: int) -> Float:
     """Points (B, J, 2) in crop units -> frame pixels."""
     crop_px = (points + 1) * (size / 2)
-    return np.asarray(crop_px * crop_to_frame[:, None, [0, 1], [0, 1]] + crop_to_frame[:, None, :, 2])
+    return np.asarray(crop_px * _scales(crop_to_frame) + crop_to_frame[:, None, :, 2])
 
 
 def frame_to_crop_units(points_px: Float, crop_to_frame: Float, size: int) -> Float:
     """Points (B, J, 2) in frame pixels -> crop units; inverse of `crop_units_to_frame`."""
-    crop_px = (points_px - crop_to_frame[:, None, :, 2]) / crop_to_frame[:, None, [0, 1], [0, 1]]
+    crop_px = (points_px - crop_to_frame[:, None, :, 2]) / _scales(crop_to_frame)
     return np.asarray(crop_px * (2 / size) - 1)
+
+
+def _scales(crop_to_frame: Float) -> Float:
+    """(B, 1, 2) along x and y."""
+    return np.diagonal(crop_to_frame, axis1=1, axis2=2)[:, None]
 
 
 def cut(image: Image, crop_to_frame: Float, size: int) -> Image:
@@ -171,9 +176,10 @@ def _averaged(image: Image, crop_to_frame: Float, size: int, shrink: int) -> tup
     columns, rows = -(-(right - left) // shrink), -(-(bottom - top) // shrink)
     if columns <= 0 or rows <= 0:
         return image, crop_to_frame
-    # whole blocks only: the last block is filled up with black, as everything outside the picture
-    part = np.zeros((rows * shrink, columns * shrink, image.shape[2]), np.uint8)
-    part[: bottom - top, : right - left] = image[top:bottom, left:right]
+    part = image[top : top + rows * shrink, left : left + columns * shrink]  # whole blocks only
+    missing = rows * shrink - part.shape[0], columns * shrink - part.shape[1]
+    if any(missing):  # at an edge: black, as everything outside the picture
+        part = np.pad(part, ((0, missing[0]), (0, missing[1]), (0, 0)))
     small = cv2.resize(part, (int(columns), int(rows)), interpolation=cv2.INTER_AREA)
     matrix = crop_to_frame / shrink
     matrix[:, 2] = (crop_to_frame[:, 2] - [left, top]) / shrink

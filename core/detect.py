@@ -172,7 +172,7 @@ def _centred(image: Image, boxes: Float, estimate: Estimate) -> Estimates:
     """Readings of people in boxes, cut once more about the joints where the first crop was not."""
     seen = estimate(image, boxes)
     again = np.flatnonzero((overlap(boxes_of(seen), seen.box_px) <= IS_CENTRED) & (quality(seen) > HOPELESS))
-    return seen if not len(again) else looked_again(image, seen, again, estimate)
+    return looked_again(image, seen, again, estimate)
 
 
 def _nobody_twice(seen: Estimates, is_wanted: Bool) -> Int:

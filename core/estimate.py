@@ -74,9 +74,10 @@ class Estimator:
             person_score=out.person_score,
             **_bones(out, bundle),
         )
+        numbers = [array.ravel() for array in estimates.arrays().values() if array.dtype.kind == "f"]
         with np.errstate(over="ignore"):
-            kept = [np.asarray(array, np.float32) for array in estimates.arrays().values()]
-        if not all(np.isfinite(array).all() for array in kept):
+            kept = np.concatenate(numbers, dtype=np.float32, casting="same_kind")
+        if not np.isfinite(kept).all():
             raise WeightsError(f"{bundle.folder}: the network's answer is not finite; get the weights again")
         return estimates
 
@@ -89,7 +90,7 @@ def _bones(out: NetworkOutput, bundle: WeightsBundle) -> dict[str, Any]:
     ids, rotations = found["bone_token_ids"], found["bone_rotations"]
     if ids.min() < 0 or ids.max() >= bundle.rotation_tokens.codes:
         raise WeightsError(f"{bundle.folder}: names codes that its vocabulary lacks; get the weights again")
-    if not (np.isfinite(rotations).all() and (np.linalg.det(rotations) > LEAST_DETERMINANT).all()):
+    if not (np.linalg.det(rotations) > LEAST_DETERMINANT).all():  # of what is no number neither
         raise WeightsError(f"{bundle.folder}: the network's rotations are none; get the weights again")
     return found
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .reading import boxes_of
-from .types import Frame, Image, Sighting
+from .types import Frame, Sighting
 
 MEMORY_BYTES = 192 * 2**20
 """Of pictures that are kept."""
@@ -16,10 +16,9 @@ MEMORY_BYTES = 192 * 2**20
 
 @dataclass(slots=True, eq=False)
 class PastFrame:
-    """A frame that is over, its small copy, and boxes (xywh, frame pixels) of those who were seen in it, by name."""
+    """A frame that is over, and boxes (xywh, frame pixels) of those who were seen in it, by name."""
 
     frame: Frame
-    small: Image
     boxes: list[tuple[str, list[float]]]
 
 
@@ -30,9 +29,9 @@ class PastFrames:
         self._keep_s = keep_s
         self._frames: deque[PastFrame] = deque()
 
-    def add(self, frame: Frame, small: Image, boxes: list[tuple[str, list[float]]]) -> None:
+    def add(self, frame: Frame, boxes: list[tuple[str, list[float]]]) -> None:
         """Keep a frame, forget the oldest."""
-        self._frames.append(PastFrame(frame, small, boxes))
+        self._frames.append(PastFrame(frame, boxes))
         while len(self._frames) > 1 and (
             frame.time_s - self._frames[0].frame.time_s > self._keep_s
             or len(self._frames) * frame.image.nbytes > MEMORY_BYTES

@@ -27,6 +27,7 @@ from .reading import Estimate, Found
 from .runtimes import open_runtime
 from .search import find_people
 from .settings import ReconstructSettings
+from .shots import glanced_at
 from .take import Take, TakeWriter
 from .take_header import header_for
 from .track import Find, Tracker, most_people
@@ -166,7 +167,8 @@ class _Run:
             first = _first_of(state, resume_at) if state else self._start
         except MALFORMED as error:
             raise self._damaged(error) from error
-        with closing(frames_ahead(self._clip, first, self._settings.end, self._settings.step)) as decoded:
+        end, step = self._settings.end, self._settings.step
+        with closing(frames_ahead(self._clip, first, end, step, prepared=glanced_at)) as decoded:
             for frame in self._after(state, resume_at, decoded) if state else decoded:
                 self._look_at(frame)
         for sighting in self._tracker.finish():

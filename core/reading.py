@@ -101,6 +101,8 @@ def join(parts: Sequence[Estimates]) -> Estimates:
 
 def looked_again(image: Image, seen: Estimates, again: Int, estimate: Estimate) -> Estimates:
     """Readings in a picture, of which some rows are cut again about their own boxes, where that is no worse."""
+    if not len(again):
+        return seen
     second = estimate(image, boxes_of(seen)[again])
     is_better = quality(second) >= NO_WORSE * quality(seen)[again]
     rows = np.arange(len(seen))

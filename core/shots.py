@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import cv2
 import numpy as np
 
-from .types import Float, Image
+from .types import Float, Frame, Glance, Image
 
 SIZE = (64, 48)
 """Columns and rows of the small copy."""
@@ -19,6 +20,19 @@ CHANGED_CELLS = 4
 """So many of them are more than a flicker; a person of 60 pixels in a picture of 640 has ten and more."""
 AROUND = 0.15
 """Of a box's longer side, around it, that is the person's own: shadows, hair, an arm on its way."""
+
+
+def glance_of(frame: Frame) -> Glance:
+    """The small copy of a frame and what it tells; the frame's own where it has one."""
+    if frame.glance is not None:
+        return frame.glance
+    small = small_copy(frame.image)
+    return Glance(small, look_of(small))
+
+
+def glanced_at(frame: Frame) -> Frame:
+    """The frame with its glance: cheapest while the picture is still in the processor's caches."""
+    return frame if frame.glance is not None else replace(frame, glance=glance_of(frame))
 
 
 def small_copy(image: Image) -> Image:

@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from .appearance import trunk_colours
-from .association import STILL_THE_SAME, Reading, matched, part_doubles, reading_of, reading_of_same
+from .association import STILL_THE_SAME, Reading, matched, part_doubles, readings_of
 from .boxes import over_by
 from .looks import Looks
 from .past import PastFrames
@@ -32,7 +32,7 @@ from .reading import (
     share_inside,
 )
 from .settings import TrackSettings
-from .shots import difference, is_changed, look_of, small_copy
+from .shots import difference, glance_of, glanced_at, is_changed
 from .tracklet import Tracklet, begin
 from .types import Estimates, Float, Frame, Image, PersonBox, Sighting
 
@@ -91,16 +91,16 @@ class Tracker:
 
     def step(self, frame: Frame) -> list[Sighting]:
         """Who is in this frame, and who turns out to have been in earlier ones."""
-        small = small_copy(frame.image)
-        if self._is_cut(small):
+        frame = glanced_at(frame)
+        if self._is_cut(frame):
             self._end_all(frame)
         self._end_given(frame)
         self._take_given(frame)
         seen = self._follow(frame)
-        if self._is_search_due(frame, small):
+        if self._is_search_due(frame):
             seen += self._search(frame)
         self._forget(frame)
-        self._past.add(frame, small, [])
+        self._past.add(frame, [])
         for sighting in seen:
             if sighting.person_id and sighting.frame_index == frame.frame_index:
                 self._past.note(sighting)
@@ -125,7 +125,7 @@ class Tracker:
         track.sightings = 1
         look = None
         for frame in frames:
-            before, look = look, look_of(small_copy(frame.image))
+            before, look = look, glance_of(frame).look
             if before is not None and difference(before, look) > self._settings.cut_threshold:
                 return
             if abs(frame.time_s - track.seen_s) > self._settings.max_misses_s:
@@ -155,9 +155,8 @@ class Tracker:
         self._looks.restore(state)
         boxes = {int(index): [(name, box) for name, box in kept] for index, kept in state["past"]}
         for frame in frames:
-            small = small_copy(frame.image)
-            self._look = look_of(small)
-            self._past.add(frame, small, boxes.get(frame.frame_index, []))
+            self._look = glance_of(frame).look
+            self._past.add(frame, boxes.get(frame.frame_index, []))
 
     def _state(self) -> dict[str, Any]:
         return {
@@ -191,31 +190,21 @@ class Tracker:
         return sighting
 
     def _seen_again(self, tracks: list[Tracklet], frame: Frame, drawn: Container[str] = ()) -> list[Reading | None]:
-        """For each track its reading in a frame, cut again where the first crop was not about the person.
-
-        Where the user drew a box there is a person, whatever the network makes of it.
-        """
+        """For each track its reading in a frame, cut again where the first crop was not about the person."""
         if not tracks:
             return []
         wanted = np.stack([track.predicted(frame.time_s) for track in tracks])
-        best = self._estimate(frame.image, wanted)
-        boxes = boxes_of(best)
-        again = np.flatnonzero(
-            (overlap(boxes, best.box_px) < WELL_CENTRED) & (overlap(boxes, wanted) > STILL_THE_SAME)
-        )
-        if len(again):
-            best = looked_again(frame.image, best, again, self._estimate)
-            boxes = boxes_of(best)
-        return [
-            reading_of(frame.image, seen, box)
-            if track.person_id in drawn
-            else reading_of_same(track, seen, box, place, frame.image, self._settings)
-            for track, seen, box, place in zip(tracks, best.rows(), boxes, wanted, strict=True)
-        ]
+        seen = self._estimate(frame.image, wanted)
+        boxes = boxes_of(seen)
+        is_off = overlap(boxes, seen.box_px) < WELL_CENTRED
+        if is_off.any():
+            again = np.flatnonzero(is_off & (overlap(boxes, wanted) > STILL_THE_SAME))
+            seen = looked_again(frame.image, seen, again, self._estimate)
+        return readings_of(tracks, seen, wanted, frame.image, self._settings, drawn)
 
     # finding
 
-    def _is_search_due(self, frame: Frame, small: Image) -> bool:
+    def _is_search_due(self, frame: Frame) -> bool:
         patience_s = 0 if self._looks.is_cheap else self._settings.max_misses_s / 2
         is_away = not self._given and any(frame.time_s - track.seen_s > patience_s for track in self._active)
         if not is_away and not self._is_somebody_missing():
@@ -225,15 +214,16 @@ class Tracker:
         is_due = partial(self._looks.is_due, frame.time_s, has_company, is_settled, memory_s=self._past.reach_s)
         if not (is_settled and self._looks.is_cheap):
             return is_due(is_still=False)
-        return is_due(is_still=False) and (is_due(is_still=True) or self._has_something_moved(frame, small))
+        return is_due(is_still=False) and (is_due(is_still=True) or self._has_something_moved(frame))
 
-    def _has_something_moved(self, frame: Frame, small: Image) -> bool:
+    def _has_something_moved(self, frame: Frame) -> bool:
         """Whether the picture has changed since the last look, the people who are followed apart."""
         before = self._past.at(self._looks.last_s)
         if before is None:
             return True
         people = [*self._boxes_here(frame), *(np.array(box) for _, box in before.boxes)]
-        return is_changed(before.small, small, people, frame.image.shape[1], frame.image.shape[0])
+        height, width = frame.image.shape[:2]
+        return is_changed(glance_of(before.frame).small, glance_of(frame).small, people, width, height)
 
     def _is_somebody_missing(self) -> bool:
         return bool(self._lost) if self._given else len(self._active) < self._limit
@@ -387,8 +377,8 @@ class Tracker:
         self._past.clear()
         self._looks.ask()
 
-    def _is_cut(self, small: Image) -> bool:
-        before, self._look = self._look, look_of(small)
+    def _is_cut(self, frame: Frame) -> bool:
+        before, self._look = self._look, glance_of(frame).look
         return before is not None and difference(before, self._look) > self._settings.cut_threshold
 
 

@@ -89,6 +89,19 @@ class FootageReport:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Glance:
+    """What a small copy of a picture tells.
+
+    Attributes:
+        small: (48, 64, 3) uint8 BGR.
+        look: (16, 16) histogram of hue and brightness, sum 1.
+    """
+
+    small: Image
+    look: Float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Frame:
     """One decoded picture.
 
@@ -96,11 +109,13 @@ class Frame:
         frame_index: position in the footage, from 0; frames that could not be decoded keep their number.
         time_s: the container's time stamp.
         image: (H, W, 3) uint8, BGR as OpenCV decodes it.
+        glance: what `shots.glance_of` sees of it, where somebody has looked already.
     """
 
     frame_index: int
     time_s: float
     image: Image
+    glance: Glance | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
