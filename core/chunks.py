@@ -37,6 +37,8 @@ KINDS: dict[str, Any] = {
     "bone_token_probability": np.float16,
 }
 """All other arrays of `Estimates` are float32."""
+MATRICES = 4
+"""Axes of rotations (T, 24, 3, 3): all of a chunk become quaternions at once, for a tenth of what one by one costs."""
 UNIT = 1e-3
 """How far a quaternion's length may be from 1."""
 CHUNK_PATTERN = "person*_*.npz"
@@ -48,14 +50,14 @@ def chunk_name(person: int, chunk: int) -> str:
 
 
 def chunk_of(rows: Sequence[tuple[int, float, Estimates]]) -> dict[str, Any]:
-    """The arrays of a chunk: frame numbers, time stamps, a batch of one each; rotations become quaternions."""
+    """The arrays of a chunk: frame numbers, time stamps, a batch of one each; matrices become quaternions."""
     arrays: dict[str, Any] = {
         "frame_index": np.array([row[0] for row in rows], np.int64),
         "time_s": np.array([row[1] for row in rows], np.float64),
     }
     for name in rows[0][2].arrays():
         joined = np.concatenate([getattr(row[2], name) for row in rows])
-        if name == "bone_rotations":
+        if name == "bone_rotations" and joined.ndim == MATRICES:
             joined = quaternions_of(joined)
         arrays[name] = joined.astype(KINDS.get(name, np.float32))
     return arrays

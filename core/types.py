@@ -90,12 +90,7 @@ class FootageReport:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Glance:
-    """What a small copy of a picture tells.
-
-    Attributes:
-        small: (48, 64, 3) uint8 BGR.
-        look: (16, 16) histogram of hue and brightness, sum 1.
-    """
+    """A small copy of a picture, (48, 64, 3) uint8 BGR, and its histogram (16, 16) of hue and brightness, sum 1."""
 
     small: Image
     look: Float
@@ -204,8 +199,8 @@ class Estimates:
         token_confidence: (B, 34).
         pose_token_ids: (B, 34).
         person_score: (B,).
-        bone_rotations: (B, 24, 3, 3) local, the first against the camera's axes; of a take (B, 24, 4), wxyz. None, as
-            those below, where the weights read no bones.
+        bone_rotations: local, the first against the camera's axes: (B, 24, 3, 3) as the network gives them, (B, 24, 4)
+            wxyz as a take keeps them. None, as those below, where the weights read no bones.
         bone_betas: (B, 10).
         bone_token_ids: (B, M, 4) best first.
         bone_token_probability: (B, M, 4).

@@ -23,11 +23,10 @@ import numpy as np
 from core.crop import xywh_to_xyxy
 from core.detect import UNSURE, Detections, Detector, open_detector
 from core.errors import MocapError
-from core.estimate import Estimator
 from core.reading import Estimate
 from core.weights import find_weights
 from training.detection import Float, Image, detection_scores
-from training.evaluation.confirmed import JointsOnly, confirmed
+from training.evaluation.confirmed import confirmed, joints_only
 from training.lspet import load_validation
 from training.metrics import bootstrap_interval
 from training.pictures import PictureStore
@@ -208,8 +207,7 @@ def _looked(given: argparse.Namespace, threshold: float) -> tuple[dict[str, Look
         return look(open_detector(given.weights, 1, least / own), pictures), {}
     thresholds = sorted({threshold, *(CONFIRMED_SWEEP if given.sweep else ())})
     detector = open_detector(given.weights, 1, min(least, UNSURE * thresholds[0]) / own)
-    bundle = find_weights(given.confirmed or None)
-    estimator = Estimator(JointsOnly(bundle), bundle)
+    estimator = joints_only(find_weights(given.confirmed or None))
     return look_confirmed(detector, estimator.estimate, pictures, thresholds)
 
 

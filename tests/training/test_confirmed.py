@@ -12,7 +12,7 @@ from core.runtimes.onnx_runtime import OnnxRuntime
 from core.types import Image
 from core.weights import find_weights
 from tests.fake_people import FakePeople
-from training.evaluation.confirmed import READ, JointsOnly, Remembered, confirmed
+from training.evaluation.confirmed import READ, JointsOnly, Remembered, confirmed, joints_only
 from training.export import probe_crops
 
 ANN, CHAIR = (60.0, 80, 80, 200), (420.0, 60, 90, 230)
@@ -68,3 +68,9 @@ def test_cut_graph_reads_as_the_whole_one() -> None:
     cut, whole = JointsOnly(bundle).run(crops), OnnxRuntime(bundle, "cpu", 1).run(crops)
     for name in READ:
         np.testing.assert_allclose(getattr(cut, name), getattr(whole, name), atol=FLOAT32_NOISE)
+
+
+def test_network_cut_to_its_joints_reads_people_without_bones() -> None:
+    picture = next(FakePeople([{"a": ANN}]).frames()).image
+    seen = joints_only(find_weights()).estimate(picture, np.array([ANN]))
+    assert len(seen) == 1 and seen.bone_rotations is None

@@ -15,7 +15,7 @@ import onnxruntime
 
 from core.crop import xywh_to_xyxy
 from core.detect import UNSURE, Detections, Detector, find_detected
-from core.estimate import whole_pixels
+from core.estimate import Estimator, whole_pixels
 from core.reading import Estimate, boxes_of, join, quality
 from core.settings import TrackSettings
 from core.types import Estimates, Float, Image, NetworkOutput
@@ -53,6 +53,11 @@ class JointsOnly:
             pose_token_ids=ids,
             person_score=score,
         )
+
+
+def joints_only(bundle: WeightsBundle) -> Estimator:
+    """The network of a bundle without its mesh and its rotation head."""
+    return Estimator(JointsOnly(bundle), replace(bundle, rotation_tokens=None))
 
 
 @dataclass(slots=True, eq=False)
