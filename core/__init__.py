@@ -14,6 +14,8 @@
     steady       trajectory                             -> smooth rotations and root
     feet         trajectory, contacts                   -> legs that hold the standing feet
     moving       a moving camera's file                 -> people in the world and back; world_scale: in metres
+    gaps         trajectory                             -> stretches in which nobody was seen, and the path without them
+    grounded     trajectories, their `floor`            -> people who stand on one floor
     selfcheck    PersonMotion, what was seen            -> six or seven numbers, green, amber or red
     solve        take, SolveSettings                    -> Motion
     motion       Motion                                 -> motion.npz, and back

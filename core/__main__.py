@@ -32,6 +32,9 @@ MANIFEST_HELP = (
     "are done are left as they are"
 )
 CONTACTS_HELP = 'frames in which feet stand: {"1": {"left": [[first, last], ...], "right": [...]}}; or a report'
+FLOOR_HELP = (
+    "solid: feet are set on one floor and nobody sinks through it; found: measured alone; off: there is none"
+)
 GAPS_HELP = "the longest gap, in which nobody saw the person, that is filled; longer ones stay empty"
 CAMERA_HELP = "a camera that moves: frame_index, camera_to_world (N, 4, 4) in any unit, focal_px; see core/moving.py"
 BONES_HELP = "from the mesh, from the network's rotation tokens, or the fit led by them; default: the take's best"
@@ -152,6 +155,7 @@ def _solve(options: argparse.Namespace, printer: ProgressFunction | None, _stop:
         smooth=options.smooth,
         feet=options.feet,
         gaps=options.gaps,
+        floor=options.floor,
         fps=options.fps,
         body=options.body,
         smooth_body=options.smooth_body,
@@ -272,6 +276,7 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument(f"--smooth-{part}", type=_share, metavar="0..1", help="where it is to differ")
     command.add_argument("--feet", choices=["off", "auto", "lock"], default=SolveSettings().feet)
     command.add_argument("--contacts", type=Path, metavar="contacts.json", help=CONTACTS_HELP)
+    command.add_argument("--floor", choices=["off", "found", "solid"], default="found", help=FLOOR_HELP)
     command.add_argument("--gaps", type=longest_gap, metavar="all|SECONDS", help=GAPS_HELP)
     command.add_argument("--camera", type=Path, metavar="camera.npz", help=CAMERA_HELP)
     command.add_argument("--bones", choices=["fit", "tokens", "both"], help=BONES_HELP)

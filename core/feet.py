@@ -145,7 +145,12 @@ def planted(path: Trajectory, shape: LockedBody, most_m: float) -> Trajectory:
     feet = foot_points(before)
     off = np.where(path.contacts[..., None], anchors(feet, path.contacts) - feet, 0)
     off *= np.minimum(1, most_m / np.maximum(np.linalg.norm(off, axis=2, keepdims=True), 1e-9))
-    off = faded(off, path.contacts, path.time_s)
+    return with_feet_moved(path, shape, faded(off, path.contacts, path.time_s))
+
+
+def with_feet_moved(path: Trajectory, shape: LockedBody, off: Float) -> Trajectory:
+    """The path with both feet moved by off (T, 2, 3) metres: legs bend, and hips give way where one is too short."""
+    before = posed(path.rotations, shape).bones + path.root[:, None]
     parents, rest = shape.body.parents, shape.rest_joints
     give = _give(before, off, path.contacts, path.time_s)
     matrices = reach(matrices_of(path.rotations), rest, off - give[:, None], parents)

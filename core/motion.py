@@ -8,6 +8,7 @@ Per person `pI_frame_index`, `pI_time_s`, `pI_vertices` (T, 6890, 3), `pI_joints
 `self_check` (JSON text, see `report.to_json`), `format_version`. Of a moving shot also `camera_frame_index`,
 `camera_time_s`, `camera_to_world` (N, 4, 4) metres, `camera_focal_px`, `camera_centre_px`, `camera_scale`: `pI_transl`,
 the vertices and the first rotation stay in the frame's own camera, which these matrices bring into the world.
+Where everybody was set on one floor, `floor_down` (3,) and `floor_m`: `types.Floor`.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from .errors import MocapError
 from .output import write_arrays
 from .report import from_json, to_json
 from .stored import MadeRows, StoredRows
-from .types import CameraPath, Motion, PersonCheck, PersonMotion
+from .types import CameraPath, Floor, Motion, PersonCheck, PersonMotion
 
 FORMAT_VERSION = 1
 KINDS = {"frame_index": np.int64, "time_s": np.float64, "is_filled": np.bool_, "contacts": np.bool_}
@@ -56,6 +57,8 @@ def write_motion(motion: Motion, path: Path) -> None:
     }
     if motion.camera is not None:
         arrays |= {_camera_key(name): np.asarray(getattr(motion.camera, name)) for name in CAMERA_FIELDS}
+    if motion.floor is not None:
+        arrays |= {"floor_down": np.asarray(motion.floor.down), "floor_m": np.array(motion.floor.depth_m)}
     for index, person in enumerate(motion.persons):
         for name in PERSON_FIELDS:
             value = getattr(person, name)
@@ -141,7 +144,17 @@ def _motion(arrays: Any) -> Motion:
         footage=Path(str(arrays["footage"])),
         self_check=_checks(arrays),
         camera=_camera(arrays),
+        floor=_floor(arrays),
     )
+
+
+def _floor(arrays: Any) -> Floor | None:
+    if "floor_down" not in arrays:
+        return None
+    down, depth_m = np.asarray(arrays["floor_down"], np.float64), float(arrays["floor_m"])
+    if down.shape != (3,) or not np.isfinite([*down, depth_m]).all():
+        raise ValueError(f"the floor is no plane: {down.shape}")
+    return Floor(down, depth_m)
 
 
 def _camera(arrays: Any) -> CameraPath | None:

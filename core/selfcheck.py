@@ -2,7 +2,8 @@
 
     foot slide     cm/s       mean speed of the balls of the feet while they stand
     jitter         mm/frame^2 mean acceleration of the joints beside a steady motion; frames of 1/30 s
-    floor          cm         depth of the lowest point under the floor of the standing feet, 95 of 100 frames
+    floor          cm         depth of the lowest point under the floor, 95 of 100 frames: that of the standing feet, or
+                              the one that everybody was set on
     limb length    %          largest change of a thigh, shin, upper arm or forearm over the clip
     reprojection   px         mean distance of the joints from where the picture shows them, by confidence
     plausibility   mm         mean distance of the poses to their own re-encodings; only of takes with a vocabulary
@@ -13,16 +14,18 @@ empty nothing slides or shakes.
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 
 from .body import Body
 from .camera import Size, project
 from .feet import foot_points
+from .floor import fitted_floor, lowest_under, soles_of
 from .gaps import stretches
 from .smooth import savitzky_golay
-from .stored import window_slices, windows
 from .trajectory import LockedBody
-from .types import Check, Float, PersonCheck, PersonMotion, PersonTake
+from .types import Check, Float, Floor, PersonCheck, PersonMotion, PersonTake
 
 SLIDE_CM_S = (4.0, 10.0)
 """Green to the first, amber to the second, so below. 4 is what an animator accepts without a foot tool; a peer's foot
@@ -45,9 +48,6 @@ STEADY_S, STEADY_DEGREE = 0.4, 3
 FRAMES_A_SECOND = 30.0
 LIMBS = ((1, 4), (2, 5), (4, 7), (5, 8), (16, 18), (17, 19), (18, 20), (19, 21))
 """Thighs, shins, upper arms and forearms, by SMPL's joints."""
-FOOT_BONES = ((7, 10), (8, 11))
-TILT_RAD, SOLE_M = 0.15, 0.03
-"""How far the floor may tilt against the camera, and soles may lie off it: feet on one spot tell no tilt."""
 
 
 def check_person(
@@ -58,6 +58,7 @@ def check_person(
     focal_px: float | Float,
     size_px: Size,
     in_view: PersonMotion | None = None,
+    floor: Floor | Literal["found"] | None = "found",
 ) -> PersonCheck:
     """All checks of one person.
 
@@ -69,12 +70,13 @@ def check_person(
         focal_px: focal length of the frame's camera, or (sightings, 1, 1) where it changes.
         size_px: width and height of the frame, or twice its centre where that is not the middle.
         in_view: the person in the frame's camera; None where `person` is.
+        floor: that the person was set on; "found" is the one under the standing feet, None for none.
     """
     side_px = float(np.median(seen.estimates.box_px[:, 2:].max(1)))
     values = [
         ("foot slide", _foot_slide(person, bones), "cm/s", SLIDE_CM_S),
         ("jitter", _jitter(person), "mm/frame^2", JITTER_MM),
-        ("floor", _floor(person, shape.body), "cm", FLOOR_CM),
+        ("floor", _under_floor(person, shape.body, floor), "cm", FLOOR_CM),
         ("limb length", _limb_change(bones), "%", LIMB_PERCENT),
         (
             "reprojection",
@@ -117,34 +119,12 @@ def _shakes(joints: Float, time_s: Float) -> Float:
     return np.asarray(np.linalg.norm(acceleration, axis=2))
 
 
-def _floor(person: PersonMotion, body: Body) -> float | None:
-    soles = _soles(person, body)
-    if len(soles) < 2:
+def _under_floor(person: PersonMotion, body: Body, floor: Floor | Literal["found"] | None) -> float | None:
+    if floor == "found":
+        floor = fitted_floor(soles_of(person.vertices, person.transl, person.contacts, body))
+    if floor is None:
         return None
-    middle = soles.mean(0)
-    sides = (soles - middle)[:, [0, 2]]
-    normal = sides.T @ sides + np.eye(2) * (SOLE_M / TILT_RAD) ** 2
-    tilt = np.linalg.solve(normal, sides.T @ (soles - middle)[:, 1])
-    down = np.array([-tilt[0], 1.0, -tilt[1]]) / np.sqrt(1 + tilt @ tilt)
-    lowest = np.concatenate([(window @ down.astype(np.float32)).max(1) for window in windows(person.vertices)])
-    depth = lowest + (person.transl - middle) @ down
-    return float(100 * max(0.0, np.percentile(depth, 95)))
-
-
-def _soles(person: PersonMotion, body: Body) -> Float:
-    """(N, 3) metres, the frame's camera: the lowest point of each standing foot in each frame."""
-    surfaces = [np.flatnonzero(body.skin_weights[:, list(bones)].sum(1) > 0.5) for bones in FOOT_BONES]
-    lowest: list[list[Float]] = [[], []]
-    for part in window_slices(len(person.vertices)):
-        contacts = person.contacts[part]
-        if not contacts.any():
-            continue
-        vertices, transl = person.vertices[part], person.transl[part]
-        for foot, surface in enumerate(surfaces):
-            rows = np.flatnonzero(contacts[:, foot])
-            sole = vertices[np.ix_(rows, surface)]
-            lowest[foot].append(sole[np.arange(len(rows)), sole[..., 1].argmax(1)] + transl[rows])
-    return np.concatenate([np.zeros((0, 3)), *lowest[0], *lowest[1]], dtype=np.float64)
+    return float(100 * max(0.0, np.percentile(lowest_under(person.vertices, person.transl, floor), 95)))
 
 
 def _limb_change(bones: Float) -> float:

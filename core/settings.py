@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 Feet = Literal["off", "auto", "lock"]
+Floors = Literal["off", "found", "solid"]
 Bones = Literal["fit", "tokens", "both"]
 
 
@@ -79,6 +80,9 @@ class SolveSettings:
     """Of feet that stand: `off` leaves them, `auto` moves them by 10 cm at most, `lock` holds them wholly."""
     gaps: float | None = None
     """Seconds: the longest stretch in which nobody saw the person that is filled; longer ones stay empty. None: any."""
+    floor: Floors = "found"
+    """`found` under the standing feet, for the self-check: it moves nobody. `solid`: one for everybody, feet that stand
+    are set on it and nobody sinks through it; see `grounded.py`. `off`: there is none."""
     fps: float | None = None
     """None keeps the footage's frames; a number resamples the motion to that rate."""
     body: Path | None = None

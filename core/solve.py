@@ -5,7 +5,8 @@
     -> the frame's camera, depth steadier than the image's axes                  the network's scale is noisy
     -> bones turned to the joints in the picture (`refine`)                      they are nearer to the pixel
     -> smoothing -> poses that somebody has chosen (`chosen`)                    nothing but the feet moves these
-    -> feet -> the rate asked for -> long gaps left out (`gaps`) -> posed vertices -> the self-check, plausibility
+    -> feet -> one floor for everybody, where it is asked for (`grounded`)
+    -> the rate asked for -> long gaps left out (`gaps`) -> posed vertices -> the self-check, plausibility
 
 Mesh, joints and bones come from one solve, so they agree to the last digit. Of a moving shot the camera's way is given
 (`moving`): people turn, walk and stand in its world then, in metres that their feet tell (`world_scale`), and come back
@@ -17,7 +18,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import cast
+from typing import Literal, cast
 
 import numpy as np
 
@@ -31,6 +32,7 @@ from .errors import BodyError, TakeError
 from .feet import AT_ORIGIN, MOST_M, find_contacts, foot_points, planted
 from .fit import continuous_quaternions
 from .gaps import is_inside, long_gaps, without_gaps
+from .grounded import common_floor, on_floor
 from .moving import (
     at_rate,
     covering,
@@ -53,7 +55,7 @@ from .skinning import forward_kinematics
 from .steady import smoothed_pose, smoothed_root
 from .take import Take
 from .trajectory import LockedBody, Posed, Trajectory, every_frame, interpolated, posed, resampled, root_between
-from .types import CameraPath, Estimates, Float, Motion, PersonCheck, PersonMotion, PersonTake
+from .types import CameraPath, Estimates, Float, Floor, Motion, PersonCheck, PersonMotion, PersonTake
 from .vocabulary import PoseVocabulary, vocabulary_of
 from .world_scale import FeetSeen, camera_scale
 
@@ -111,15 +113,20 @@ def solve_rows(take: Take | Path, settings: SolveSettings | None = None) -> Moti
     ]
     shapes = [shape for shape, _ in locked]
     view = _in_metres(view, paths, shapes)
+    paths = [
+        _on_its_feet(_steady_root(path, settings, view), shape, settings, given.get(person.person_id, {}), view)
+        for person, path, shape in zip(people, paths, shapes, strict=True)
+    ]
+    floor = common_floor(paths, shapes) if settings.floor == "solid" else None
     vocabulary = vocabulary_of(header)
     solved = [
-        _solve_person(person, path, shape, view, settings, given.get(person.person_id, {}), vocabulary)
+        _solve_person(person, path, shape, view, settings, floor, vocabulary)
         for person, path, shape in zip(people, paths, shapes, strict=True)
     ]
     persons, checks = [person for person, _ in solved], tuple(check for _, check in solved)
     camera = view.camera if view.camera is None or settings.fps is None else at_rate(view.camera, settings.fps)
     fps, focal_px = settings.fps or clip.fps, view.focal_px
-    return Motion(persons, body.faces, fps, focal_px, clip.width, clip.height, clip.path, checks, camera)
+    return Motion(persons, body.faces, fps, focal_px, clip.width, clip.height, clip.path, checks, camera, floor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,13 +223,13 @@ def _solve_person(
     shape: LockedBody,
     view: _View,
     settings: SolveSettings,
-    given: ContactRanges,
+    floor: Floor | None,
     vocabulary: PoseVocabulary | None,
 ) -> tuple[PersonMotion, PersonCheck]:
     is_moving = view.camera is not None
     gaps = long_gaps(path, settings.gaps)
-    path = _steady_root(path, settings, view)
-    path = _on_its_feet(path, shape, settings, given, view, gaps)
+    if floor is not None:
+        path = on_floor(path, shape, floor, bends_legs=settings.feet != "off")
     if settings.fps is not None:
         path = resampled(path, settings.fps, is_in_world=is_moving)
     path, gap_after = without_gaps(path, gaps)
@@ -238,7 +245,8 @@ def _solve_person(
     if is_moving:
         bones, walked = to_world(bones, matrices), person_in_world(solved, matrices, shape.rest_joints[0])
     focal_px = view.focal_at(person.time_s)
-    return solved, check_person(walked, bones, person, shape, focal_px, view.size_px, in_view=solved)
+    stood_on: Floor | Literal["found"] | None = "found" if settings.floor == "found" else floor
+    return solved, check_person(walked, bones, person, shape, focal_px, view.size_px, solved, stood_on)
 
 
 def _steady_root(path: Trajectory, settings: SolveSettings, view: _View) -> Trajectory:
@@ -314,13 +322,13 @@ def _root(joints: Float, seen: Estimates, focal_px: float | Float, size_px: Size
 
 
 def _on_its_feet(
-    path: Trajectory, shape: LockedBody, settings: SolveSettings, given: ContactRanges, view: _View, gaps: Float
+    path: Trajectory, shape: LockedBody, settings: SolveSettings, given: ContactRanges, view: _View
 ) -> Trajectory:
     """The path with its contacts, none in gaps that stay empty, and with legs that hold the standing feet."""
     bones = posed(path.rotations, shape).bones + path.root[:, None]
     eye = AT_ORIGIN if view.camera is None else view.at(path.time_s)[:, :3, 3]
     contacts = with_given(find_contacts(bones, path.time_s, eye), path.frame_index, given)
-    contacts &= ~is_inside(path.time_s, gaps)[:, None]
+    contacts &= ~is_inside(path.time_s, long_gaps(path, settings.gaps))[:, None]
     path = replace(path, contacts=contacts)
     if settings.feet == "off" or not contacts.any():
         return path

@@ -333,6 +333,14 @@ class CameraPath:
     scale: float = 1.0
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Floor:
+    """The points at which `down` (3,), of length 1, is `depth_m`: of the frame's camera, or a moving shot's world."""
+
+    down: Float
+    depth_m: float
+
+
 @dataclass(frozen=True, slots=True)
 class Check:
     """One number of the self-check.
@@ -381,6 +389,7 @@ class Motion:
         footage: the clip, as given.
         self_check: one for each person; () where none was made.
         camera: of a moving shot; `transl` and the bodies are in its frame's axes. None for a camera that stands.
+        floor: that everybody was set on; None where people are as high as they were seen.
     """
 
     persons: list[PersonMotion]
@@ -392,6 +401,7 @@ class Motion:
     footage: Path
     self_check: tuple[PersonCheck, ...] = ()
     camera: CameraPath | None = None
+    floor: Floor | None = None
 
     @property
     def names(self) -> list[str]:
