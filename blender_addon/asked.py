@@ -92,9 +92,14 @@ def request_from(context: Any) -> Request:
 
 def build_settings(settings: Any, name: str) -> BuildSettings:
     """What to build, by the scene's choices."""
-    is_cached = settings.storage == "CACHE"
-    outputs = tuple(sorted(settings.outputs))
-    return BuildSettings(name, outputs, settings.matches_scene, is_cached, settings.is_in_place)
+    return BuildSettings(
+        name,
+        tuple(sorted(settings.outputs)),
+        matches_scene=settings.matches_scene,
+        is_cached=settings.storage == "CACHE",
+        is_in_place=settings.is_in_place,
+        is_grounded=settings.floor != "off",
+    )
 
 
 def full_request(context: Any) -> Request:
@@ -119,7 +124,7 @@ def clean_up_from(settings: Any, has_bones: bool) -> CleanUp:
     """The settings of the fast step; bones of the network's own only where there are any."""
     bones = settings.bones if has_bones and settings.bones != "best" else ""
     gaps = {"all": None, "short": settings.longest_gap_s, "none": 0.0}[settings.gaps]
-    plain = CleanUp(settings.smooth, settings.feet, bones=bones, gaps=gaps)
+    plain = CleanUp(settings.smooth, settings.feet, bones=bones, gaps=gaps, floor=settings.floor)
     if not settings.is_smooth_apart:
         return plain
     strengths = {f"smooth_{part}": getattr(settings, f"smooth_{part}") for part in ("body", "limbs", "root")}

@@ -24,6 +24,8 @@ BODY_TO_ARMATURE = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]]
 """(x, y, z) of the body at rest is (x, -z, y) of the armature."""
 CAMERA_EULER = (math.pi / 2, 0.0, 0.0)
 """A Blender camera looks along its own -z with +y up: a quarter turn about x makes it look along +y."""
+DOWN = np.array([0.0, 1.0, 0.0])
+"""Of a level camera, in the camera's axes."""
 SENSOR_WIDTH_MM = 36.0
 FIRST_SCENE_FRAME = 1
 """Frame 0 of the footage: movie clips and image sequences start at scene frame 1."""
@@ -46,11 +48,15 @@ def height(points: Float) -> Float:
     return np.asarray(-points[..., 1])
 
 
-def in_place(transl: Float) -> Float:
-    """A way (T, 3) in the camera's axes that goes nowhere: where it begins, it rises and falls; metres."""
-    held = np.array(transl)
-    held[:, [0, 2]] = held[0, [0, 2]]
-    return held
+def in_place(transl: Float, down: Float = DOWN) -> Float:
+    """A way (T, 3) in the camera's axes that goes nowhere: where it begins, it rises and falls; metres.
+
+    Args:
+        transl: the way.
+        down: (3,) of length 1, at right angles to the floor.
+    """
+    rises = (transl - transl[:1]) @ down
+    return np.asarray(transl[:1] + rises[:, None] * down)
 
 
 def world_to_camera(points: Float) -> Float:

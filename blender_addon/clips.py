@@ -131,14 +131,20 @@ def _make_clip(clip: Path, report: ClipReport, options: argparse.Namespace, stop
     report.notes += list(take.notes)
     with _timed(report, "solve"):
         settings = bridge.SolveSettings(
-            smooth=options.smooth, feet=options.feet, gaps=options.gaps, camera=options.camera, bones=options.bones
+            smooth=options.smooth,
+            feet=options.feet,
+            gaps=options.gaps,
+            floor=options.floor,
+            camera=options.camera,
+            bones=options.bones,
         )
         motion = bridge.solve(take, settings)
         bridge.write_motion(motion, folder / f"{name}.npz")
     _describe(report, motion, take)
     with _timed(report, "build"):
         bpy.ops.wm.read_factory_settings(use_empty=True)
-        wanted = BuildSettings(name, options.output, is_cached=options.storage == "cache")
+        is_cached, is_grounded = options.storage == "cache", options.floor != "off"
+        wanted = BuildSettings(name, options.output, is_cached=is_cached, is_grounded=is_grounded)
         built = build_take(_scene(), motion, wanted, folder / f"{name}.npz")
         _save(folder / f"{name}.blend")
     report.files |= {"take": str(take.path), "motion": f"{folder / name}.npz", "blend": f"{folder / name}.blend"}
@@ -283,8 +289,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--smooth", type=float, default=0.5, metavar="0..1")
     parser.add_argument("--camera", type=Path, metavar="camera.npz", help="of one moving shot; see core/moving.py")
     parser.add_argument("--feet", choices=["off", "auto", "lock"], default="auto")
-    longest_gap = bridge.core_module("settings").longest_gap
-    parser.add_argument("--gaps", type=longest_gap, metavar="all|SECONDS", help="as of `python -m core solve`")
-    parser.add_argument("--bones", choices=["fit", "tokens", "both"], help="as of `python -m core solve`")
+    as_solve, longest_gap = "as of `python -m core solve`", bridge.core_module("settings").longest_gap
+    parser.add_argument("--floor", choices=["off", "found", "solid"], default="found", help=as_solve)
+    parser.add_argument("--gaps", type=longest_gap, metavar="all|SECONDS", help=as_solve)
+    parser.add_argument("--bones", choices=["fit", "tokens", "both"], help=as_solve)
     parser.add_argument("--progress", choices=["auto", "json", "none"], default="auto")
     return parser

@@ -85,6 +85,8 @@ class CleanUpSection(Section):
         layout.row().prop(settings, "gaps", expand=True)
         if settings.gaps == "short":
             layout.prop(settings, "longest_gap_s")
+        layout.label(text="Floor")
+        layout.row().prop(settings, "floor", expand=True)
         layout.label(text="Feet")
         layout.row().prop(settings, "feet", expand=True)
         if settings.feet != "off":

@@ -207,6 +207,20 @@ class MocapSettings(bpy.types.PropertyGroup):
         precision=2,
         subtype="TIME_ABSOLUTE",
     )
+    floor: EnumProperty(  # type: ignore[valid-type]
+        name="Floor",
+        items=[
+            ("off", "None", "The take stays where the camera saw it, the camera in the scene's origin"),
+            ("found", "Under the feet", "The lowest foot stands on the scene's floor; people stay as they were seen"),
+            (
+                "solid",
+                "Solid",
+                "One flat floor on the scene's: feet that stand are set on it, nobody sinks through, and the take is "
+                "turned until it is level",
+            ),
+        ],
+        default="found",
+    )
     feet: EnumProperty(  # type: ignore[valid-type]
         name="Feet",
         items=[

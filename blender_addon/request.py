@@ -31,6 +31,7 @@ class CleanUp:
         camera: file of a camera that moves; None where it stands.
         bones: fit, tokens or both; empty for what the take is best at.
         readings: file of the poses that were chosen for single frames; None where none was.
+        floor: off, found or solid.
         gaps: seconds of the longest gap that is filled, longer ones stay empty; None fills all.
     """
 
@@ -44,6 +45,7 @@ class CleanUp:
     bones: str = ""
     readings: Path | None = None
     gaps: float | None = None
+    floor: str = "found"
 
     def command(self, take: Path, motion: Path) -> list[str]:
         """The engine's command."""
@@ -51,11 +53,13 @@ class CleanUp:
         given = {f"--smooth-{name}": value for name, value in parts.items() if value is not None}
         strengths = [word for name, value in given.items() for word in (name, f"{value:g}")]
         command = ["solve", str(take), "-o", str(motion), "--smooth", f"{self.smooth:g}", "--feet", self.feet]
+        command += ["--report", str(report_of(motion)), *PROGRESS]
         files = {"--contacts": self.contacts, "--camera": self.camera, "--readings": self.readings}
         given_files = [word for name, file in files.items() if file for word in (name, str(file))]
         bones = ["--bones", self.bones] if self.bones else []
         gaps = [] if self.gaps is None else ["--gaps", f"{self.gaps:g}"]
-        return [*command, *strengths, *gaps, *bones, *given_files, "--report", str(report_of(motion)), *PROGRESS]
+        floor = [] if self.floor == "found" else ["--floor", self.floor]
+        return [*command, *strengths, *gaps, *floor, *bones, *given_files]
 
 
 @dataclass(frozen=True, slots=True)

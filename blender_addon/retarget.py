@@ -22,7 +22,7 @@ from .curves import curves_of, existing_curves
 from .evaluation import evaluated_frames
 from .rest_pose import SIDES, RestPose, rest_alignments, rest_pose
 from .rig_posing import RigPosing
-from .scene import LOWEST_FEET_PERCENTILE
+from .stage import LOWEST_FEET_PERCENTILE
 
 ANKLES_OVER_GRID_M = (0.02, 0.25)
 """Ankles of somebody who stands on the grid; elsewhere, the floor is where the feet are."""

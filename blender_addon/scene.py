@@ -1,8 +1,7 @@
 """Motion in, Blender objects out: the story of `build_take`.
 
 collection NAME
-`- NAME              an empty: the whole take, so that it can be moved, turned and scaled as one;
-|                 raised so that the lowest foot stands on the grid
+`- NAME              an empty: the whole take, so that it can be moved, turned and scaled as one (`stage`)
 |- NAME camera    lens, sensor and background of the footage; keyed where the shot moves
 |- NAME.ID root   an empty on the person's mid-hip, keyed
 |  `- NAME.ID body      absolute shape keys, one a frame, or a mesh cache
@@ -31,6 +30,7 @@ from .camera import key_camera, make_camera, match_scene, scene_fps, show_footag
 from .mesh_cache import CacheFile, cache_path
 from .person import body_steps, key_presence, make_material, make_mesh, make_root
 from .removal import delete
+from .stage import EXTENT_SHARE, Extent, extent_steps, make_stage
 from .stepping import MARK, Steps, finished, found
 
 if TYPE_CHECKING:
@@ -39,9 +39,6 @@ if TYPE_CHECKING:
 Output = Literal["mesh", "armature"]
 OUTPUTS: tuple[Output, ...] = ("mesh", "armature")
 POLL_S = 0.005
-EXTENT_SHARE = 0.1
-"""Of the time of building: a look at all vertices."""
-LOWEST_FEET_PERCENTILE = 5.0  # of the lowest vertex over all frames: a single bad frame doesn't lift the take
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +51,7 @@ class BuildSettings:
         matches_scene: give the scene the footage's size, frame rate, range and camera.
         is_cached: keep each body's motion in a mesh cache beside the motion's file, not as shape keys in the .blend.
         is_in_place: hold each person where they begin, as a game engine's walk cycles have it.
+        is_grounded: stand the take on the scene's grid; otherwise it stays where the camera saw it.
     """
 
     name: str
@@ -61,6 +59,7 @@ class BuildSettings:
     matches_scene: bool = True
     is_cached: bool = False
     is_in_place: bool = False
+    is_grounded: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,10 +125,14 @@ def build_steps(
     frames = [axes.time_to_scene_frame(person.time_s, fps) for person in motion.persons]
     world = bridge.core_module("moving").in_world(motion)
     if settings.is_in_place:
-        world = replace(world, persons=[replace(each, transl=axes.in_place(each.transl)) for each in world.persons])
-    extent = yield from _extent_steps(motion, world)
+        down = axes.DOWN if world.floor is None else world.floor.down
+        held = [replace(each, transl=axes.in_place(each.transl, down)) for each in world.persons]
+        world = replace(world, persons=held)
+    extent = yield from extent_steps(motion, world)
     with _unfinished(settings.name, beside if settings.is_cached else None) as making:
-        _make_stage(making, extent, settings.name)
+        stage = make_stage(world, extent, settings.name, settings.is_grounded)
+        making.stage = stage.name
+        making.adopt(stage, "")
         people = []
         for index in range(len(motion.persons)):
             people.append((yield from _person_steps(making, world, index, frames[index], settings)))
@@ -179,14 +182,6 @@ class _Making:
         item.data.materials.append(found(bpy.data.materials, self.materials[index]))
 
 
-@dataclass(frozen=True, slots=True)
-class _Extent:
-    """Lowest vertex of each person on each frame, world z in metres, all in a row; depth of the nearest vertex."""
-
-    lowest: Float
-    nearest_m: float
-
-
 @contextmanager
 def _unfinished(name: str, beside: Path | None) -> Iterator[_Making]:
     """A take in the making; unless the block ends well, all that was made of it is deleted."""
@@ -205,23 +200,6 @@ def _unfinished(name: str, beside: Path | None) -> Iterator[_Making]:
     finally:
         for cache in making.caches:
             cache.discard()
-
-
-def _extent_steps(motion: Motion, world: Motion) -> Steps[_Extent]:
-    """One look at all vertices, of the motion before the camera and in the world."""
-    lowest, nearest, done = [], math.inf, 0
-    total = sum(len(person.time_s) for person in motion.persons)
-    for person, walker in zip(motion.persons, world.persons, strict=True):
-        first = 0
-        for window in bridge.core_module("stored").windows(person.vertices):
-            rows = slice(first, first + len(window))
-            nearest = min(nearest, float((window[..., 2].min(axis=1) + person.transl[rows, 2]).min()))
-            turned = window if walker is person else walker.vertices[rows]
-            lowest.append(axes.height(turned).min(axis=1) + axes.height(walker.transl[rows]))
-            first += len(window)
-            yield EXTENT_SHARE * (done + first) / total
-        done += first
-    return _Extent(np.concatenate(lowest), nearest)
 
 
 def _person_steps(
@@ -266,7 +244,7 @@ def _shown(
     making: _Making,
     motion: Motion,
     people: list[BuiltPerson],
-    extent: _Extent,
+    extent: Extent,
     settings: BuildSettings,
 ) -> BuiltTake:
     """The last step: the camera, when everybody is to be seen, and the take in its scene."""
@@ -365,14 +343,6 @@ def _skeleton(
 def _leave_edit_mode() -> None:
     if bpy.context.mode != "OBJECT" and bpy.context.view_layer.objects.active is not None:  # type: ignore[union-attr]
         bpy.ops.object.mode_set(mode="OBJECT")
-
-
-def _make_stage(making: _Making, extent: _Extent, name: str) -> None:
-    stage = bpy.data.objects.new(name, None)
-    stage.empty_display_type = "PLAIN_AXES"
-    stage.location.z = -float(np.percentile(extent.lowest, LOWEST_FEET_PERCENTILE))
-    making.stage = stage.name
-    making.adopt(stage, "")
 
 
 def _take_range(people: list[BuiltPerson], clip: Any, footage_fps: float, fps: float) -> tuple[int, int]:

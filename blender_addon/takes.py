@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import bpy
-from mathutils import Vector
+from mathutils import Euler, Vector
 
 from .removal import delete
 from .scene import BuiltPerson, BuiltTake, Output
@@ -68,6 +68,7 @@ def mark(built: BuiltTake, take: Path | None, motion: Path) -> None:
             "has_footage": built.has_footage,
             "is_moving": built.is_moving,
             "stage_location": list(stage.location),
+            "stage_rotation": list(stage.rotation_euler),
             "people": [[person.person_id, person.first_frame, person.last_frame] for person in built.people],
         }
     )
@@ -120,10 +121,10 @@ def active_take(context: Any) -> Any:
 
 @dataclass(slots=True)
 class Place:
-    """Where the person moved a take that is being replaced."""
+    """Where the person moved a take that is being replaced, and how they turned it, from how it was built."""
 
     offset: Any = None
-    rotation: Any = None
+    turn: Any = None
     scale: Any = None
 
     def give_to(self, built: BuiltTake) -> None:
@@ -131,7 +132,8 @@ class Place:
         if self.offset is not None:
             stage = bpy.data.objects[built.stage]
             stage.location += self.offset
-            stage.rotation_euler, stage.scale = self.rotation, self.scale
+            stage.rotation_euler = (self.turn @ stage.rotation_euler.to_quaternion()).to_euler()
+            stage.scale = self.scale
 
 
 @contextmanager
@@ -181,8 +183,10 @@ def _place_of(collection: Any) -> Place:
     stage = next((item for item in collection.all_objects if item.get(PART) == "stage"), None)
     if stage is None:
         return Place()
-    built_at = Vector(_held(collection)["stage_location"])
-    return Place(stage.location - built_at, stage.rotation_euler.copy(), stage.scale.copy())
+    held = _held(collection)
+    built_at, leant = Vector(held["stage_location"]), Euler(held.get("stage_rotation", (0.0, 0.0, 0.0)))
+    turn = stage.rotation_euler.to_quaternion() @ leant.to_quaternion().inverted()
+    return Place(stage.location - built_at, turn, stage.scale.copy())
 
 
 def _held(collection: Any) -> dict[str, Any]:

@@ -124,7 +124,8 @@ def _under_floor(person: PersonMotion, body: Body, floor: Floor | Literal["found
         floor = fitted_floor(soles_of(person.vertices, person.transl, person.contacts, body))
     if floor is None:
         return None
-    return float(100 * max(0.0, np.percentile(lowest_under(person.vertices, person.transl, floor), 95)))
+    under = np.percentile(lowest_under(person.vertices, person.transl, floor), 95)
+    return 100 * max(0.0, float(under))
 
 
 def _limb_change(bones: Float) -> float:
