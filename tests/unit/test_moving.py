@@ -12,6 +12,7 @@ from core.body import load_body
 from core.camera import project
 from core.errors import CameraError
 from core.feet import foot_points
+from core.floor import lowest_under
 from core.motion import read_motion, write_motion
 from core.moving import TurnedRows, in_world, read_camera, sampled, to_camera, to_world, turned_to_camera
 from core.rotations import matrices_of
@@ -29,6 +30,7 @@ NOISE_RAD, NOISE_DEPTH, NOISE_SIDE_M = 0.04, 0.02, 0.01
 UNIT_M = 7.3
 """What a unit of the camera's file stands for."""
 SCALE_SHARE, DRIFT_SHARE, SLIDE_CM_S = 0.05, 0.03, 4.0
+LEVEL_DEGREES = 3.0
 
 
 def beside(walk: KnownWalk, rng: np.random.Generator) -> Float:
@@ -116,6 +118,15 @@ def test_feet_stand_in_the_world(moving: Shot, solved: dict[str, Motion]) -> Non
     assert slide(person) <= SLIDE_CM_S
     told = {check.name: check.value for check in solved["given"].self_check[0].checks}
     assert told["foot slide"] == pytest.approx(slide(person), abs=0.3)
+
+
+def test_solid_floor_is_the_world_s(moving: Shot) -> None:
+    motion = solve(moving.take, SolveSettings(feet="lock", camera=moving.file, floor="solid"))
+    person = in_world(motion).persons[0]
+    assert np.degrees(np.arccos(motion.floor.down[1])) < LEVEL_DEGREES
+    under = lowest_under(person.vertices, person.transl, motion.floor)
+    assert under.max() < 1e-3 and under[person.contacts.any(1)].min() > -0.02
+    assert slide(person) <= SLIDE_CM_S
 
 
 def test_people_still_lie_on_the_footage(moving: Shot, solved: dict[str, Motion]) -> None:
