@@ -24,6 +24,7 @@ STEPS = (
     result.person_is_where_the_footage_shows_it,
     result.undo_takes_it_away_and_redo_brings_it_back,
     result.feet_are_locked,
+    result.floor_is_solid,
     result.motion_goes_on_my_rig,
     result.exports_are_written,
 )

@@ -81,6 +81,21 @@ def feet_are_locked(story):
     """Locked, and solved again without the network."""
     yield from story.press("mocap.feet", at=0.8)
     yield from story.until(lambda: story.settings.feet == "lock", "the feet are locked")
+    story.measured["checks"] = yield from clean_up(story)
+
+
+def floor_is_solid(story):
+    """Solved again onto one floor: nobody is under it by the take's own self-check."""
+    yield from story.press("mocap.floor", at=0.8)
+    yield from story.until(lambda: story.settings.floor == "solid", "the floor is solid")
+    checks = yield from clean_up(story)
+    (under_cm,) = [float(text.split()[1]) for text in checks if text.startswith("floor:")]
+    story.measured["under_solid_floor_cm"] = under_cm
+    assert under_cm < 0.5, under_cm
+
+
+def clean_up(story):
+    """Solve the take again as the panel says; returns the lines of its self-check."""
     before = {c.name for c in story.part("takes").takes_in(story.window.scene)}
     last = story.run()
     yield from story.press("mocap.clean_up")
@@ -89,8 +104,9 @@ def feet_are_locked(story):
     assert "reconstruct" not in [command[0] for command in story.run().plan.commands]
     assert {c.name for c in story.part("takes").takes_in(story.window.scene)} == before
     record = assert_take_stands(story)
-    story.measured["checks"] = [check.text for check in story.part("on_disk").self_check(record.motion)]
-    assert story.measured["checks"]
+    checks = [check.text for check in story.part("on_disk").self_check(record.motion)]
+    assert checks
+    return checks
 
 
 def motion_goes_on_my_rig(story):
