@@ -8,15 +8,21 @@ DIR/written.npy    which batches are there, so that an interrupted run goes on
 from __future__ import annotations
 
 import json
+import logging
 import shutil
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from training.parallel import World
+
 Arrays = dict[str, npt.NDArray[Any]]
+LOG_STEPS = 50
+logger = logging.getLogger("training")
 
 
 class CachedArrays:
@@ -38,6 +44,37 @@ class CachedArrays:
         for name, values in rows.items():
             self.arrays[name][step * len(values) : (step + 1) * len(values)] = values
         self.written[step] = True
+
+
+def fill_share(
+    cache: CachedArrays, make: Callable[[int], Arrays], world: World, is_stopped: Callable[[], bool], name: str
+) -> bool:
+    """Computes this process's share of a cache's missing batches.
+
+    Args:
+        cache: filled in place.
+        make: a batch by its number.
+        world: the processes that share the work.
+        is_stopped: asked before every batch.
+        name: of the set, for the log.
+
+    Returns:
+        False when it was stopped.
+    """
+    done = pictures = 0
+    started = time.monotonic()
+    for step in range(world.rank, len(cache.written), world.size):
+        if is_stopped():
+            return False
+        if cache.written[step]:
+            continue
+        rows = make(step)
+        cache.put(step, rows)
+        done, pictures = done + 1, pictures + len(next(iter(rows.values())))
+        if done % LOG_STEPS == 0 and world.is_first:
+            each_ms = 1000 * (time.monotonic() - started) / pictures
+            logger.info("cache %s batch %d of %d, %.1f ms a picture", name, step + 1, len(cache.written), each_ms)
+    return True
 
 
 def make_room(folder: Path, steps: int, example: Arrays, identity: Mapping[str, Any]) -> None:

@@ -15,7 +15,7 @@ import logging
 import shutil
 import sys
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -31,6 +31,7 @@ from torch import Tensor
 
 from core.body import Body, load_body
 from core.crop import normalise
+from core.errors import MocapError
 from core.nets import DeployedNetwork, NetConfig, fold, network_for_body, output_names, preset
 from core.nets.network import Network
 from core.weights import sha256
@@ -351,6 +352,24 @@ def log_plainly() -> None:
         logging.getLogger(noisy).setLevel(logging.ERROR)
 
 
+def told(command: str, write: Callable[[], bool]) -> int:
+    """The exit code of a command that writes a bundle, and why it is not 0 in one sentence.
+
+    Args:
+        command: its name, as people type it.
+        write: returns whether ONNX and torch agree; nothing is written where they don't.
+    """
+    log_plainly()
+    try:
+        is_equal = write()
+    except (MocapError, ValueError, OSError) as error:
+        print(f"{command}: {error}", file=sys.stderr)
+        return 1
+    if not is_equal:
+        print(f"{command}: ONNX and torch disagree, nothing was written", file=sys.stderr)
+    return 0 if is_equal else 1
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Runs the command line and returns its exit code."""
     parser = argparse.ArgumentParser(prog="python -m training.export", description=__doc__)
@@ -361,16 +380,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--average", type=Path, help="bundle that the run started from, to average its weights with")
     parser.add_argument("--share", type=float, default=0.5, help="that bundle's part of the mean; default 0.5")
     given = parser.parse_args(arguments)
-    log_plainly()
     other = Other(given.average, given.share) if given.average else None
-    try:
-        is_equal = export(given.run, given.output, given.name or given.output.name, given.scores, other)
-    except (ValueError, OSError) as error:
-        print(f"training.export: {error}", file=sys.stderr)
-        return 1
-    if not is_equal:
-        print("training.export: ONNX and torch disagree, nothing was written", file=sys.stderr)
-    return 0 if is_equal else 1
+    name = given.name or given.output.name
+    return told("training.export", lambda: export(given.run, given.output, name, given.scores, other))
 
 
 if __name__ == "__main__":

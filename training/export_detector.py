@@ -10,7 +10,6 @@ import argparse
 import json
 import logging
 import shutil
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +20,7 @@ from core.detectors import own
 from core.nets.detector import DeployedDetector, PersonDetector
 from core.weights import sha256
 from training import bundle, checkpoint
-from training.export import log_plainly, write_graph
+from training.export import told, write_graph
 from training.model_card import source_name
 from training.runlog import first_line
 
@@ -155,15 +154,7 @@ def main(arguments: list[str] | None = None) -> int:
         help="score from which on a box is somebody; training.evaluate_detector --sweep shows what it costs",
     )  # fmt: skip
     given = parser.parse_args(arguments)
-    log_plainly()
-    try:
-        is_written = export(given.run, given.output, given.scores, given.threshold)
-    except (ValueError, OSError) as error:
-        print(f"training.export_detector: {error}", file=sys.stderr)
-        return 1
-    if not is_written:
-        print("training.export_detector: ONNX and torch disagree, nothing was written", file=sys.stderr)
-    return 0 if is_written else 1
+    return told("training.export_detector", lambda: export(given.run, given.output, given.scores, given.threshold))
 
 
 if __name__ == "__main__":

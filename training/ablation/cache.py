@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -17,7 +16,7 @@ from torch import Tensor
 from core.nets.network import Network
 from training import bundle, checkpoint
 from training.ablation.settings import SETS, TRAIN, AblationConfig
-from training.arrays import Arrays, CachedArrays, make_room
+from training.arrays import Arrays, CachedArrays, fill_share, make_room
 from training.evaluation.rendered import composer_of
 from training.evaluation.runs import BATCH
 from training.parallel import CANCELLED, StopRequest, World
@@ -30,8 +29,6 @@ PICTURES = ("image", "parts", "rest_coordinates", "rotations", "betas", "has_pos
 """Fields of a `PictureBatch` that no arm reads; they are empty in a row's labels."""
 LABELS = tuple(field.name for field in fields(PictureBatch) if field.name not in PICTURES)
 HALVES = ("coarse_vertices", "intermediate_vertices")
-LOG_STEPS = 50
-logger = logging.getLogger("training")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -178,18 +175,10 @@ def _fill_set(
     config: AblationConfig, name: str, trunk: TrunkStage, world: World, is_stopped: Callable[[], bool]
 ) -> bool:
     """False when it was stopped."""
-    cache = FeatureCache(config.cache / name)
     composer = None if name == TRAIN else composer_of(PictureStore.open(config.test_store), config.size, name)
-    done, started = 0, time.monotonic()
-    for step in range(world.rank, len(cache.written), world.size):
-        if is_stopped():
-            return False
-        if cache.written[step]:
-            continue
+
+    def made(step: int) -> Arrays:
         batch = trunk.batch(step, 1.0) if composer is None else composer.batch(BATCH, step)
-        cache.put(step, trunk.fields(batch, with_logits=composer is not None))
-        done += 1
-        if done % LOG_STEPS == 0 and world.is_first:
-            each_ms = 1000 * (time.monotonic() - started) / (done * BATCH)
-            logger.info("cache %s batch %d of %d, %.1f ms a picture", name, step + 1, len(cache.written), each_ms)
-    return True
+        return trunk.fields(batch, with_logits=composer is not None)
+
+    return fill_share(FeatureCache(config.cache / name), made, world, is_stopped, name)

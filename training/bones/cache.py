@@ -12,7 +12,6 @@ from __future__ import annotations
 import hashlib
 import logging
 import sys
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,7 +27,7 @@ from core.errors import MocapError
 from core.nets import fold
 from core.nets.rotation_head import BoneEvidence
 from core.weights import find_weights
-from training.arrays import Arrays, CachedArrays, make_room
+from training.arrays import Arrays, CachedArrays, fill_share, make_room
 from training.evaluation.rendered import composer_of
 from training.evaluation.runs import BATCH
 from training.parallel import CANCELLED, StopRequest, World, launch
@@ -42,8 +41,6 @@ SETS = ("rendered-clear", "rendered-object-occluded", "rendered-person-occluded"
 HALVES = ("queries", "memory")
 TRUTH = ("rotations", "betas", "lsp_2d")
 LABELS = (*TRUTH, "has_person")
-LOG_STEPS = 50
-logger = logging.getLogger("training")
 
 
 @dataclass(frozen=True)
@@ -198,20 +195,14 @@ def _fill_set(
     config: CacheConfig, name: str, frozen: FrozenStage, world: World, is_stopped: Callable[[], bool]
 ) -> bool:
     """False when it was stopped."""
-    cache, size = CachedArrays(config.output / name), frozen.config.size
-    composer = None if name == TRAIN else composer_of(PictureStore.open(config.test_store), size, name)
-    done, started = 0, time.monotonic()
-    for step in range(world.rank, len(cache.written), world.size):
-        if is_stopped():
-            return False
-        if cache.written[step]:
-            continue
-        cache.put(step, frozen.fields(frozen.batch(step, 1.0) if composer is None else composer.batch(BATCH, step)))
-        done += 1
-        if done % LOG_STEPS == 0 and world.is_first:
-            each_ms = 1000 * (time.monotonic() - started) / (done * BATCH)
-            logger.info("cache %s batch %d of %d, %.1f ms a picture", name, step + 1, len(cache.written), each_ms)
-    return True
+    composer = None
+    if name != TRAIN:
+        composer = composer_of(PictureStore.open(config.test_store), frozen.config.size, name)
+
+    def made(step: int) -> Arrays:
+        return frozen.fields(frozen.batch(step, 1.0) if composer is None else composer.batch(BATCH, step))
+
+    return fill_share(CachedArrays(config.output / name), made, world, is_stopped, name)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -15,7 +15,6 @@ import argparse
 import json
 import logging
 import shutil
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,6 @@ import torch
 from torch import Tensor, nn
 
 from core.body import load_body
-from core.errors import MocapError
 from core.nets import DeployedOutput, NetConfig, network_for_body
 from core.nets.network import Network
 from core.nets.rotation_head import BODY
@@ -40,10 +38,10 @@ from training.export import (
     SHARE_OF_IDS,
     TOLERANCE,
     deviations,
-    log_plainly,
     probe_crops,
     reuse_onnx,
     rounded,
+    told,
     write_graph,
     write_onnx,
     write_safetensors,
@@ -245,15 +243,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--name", help="name of the bundle; the folder's where not given")
     parser.add_argument("--scores", type=Path, nargs="*", default=[], help="JSON of training.evaluate")
     given = parser.parse_args(arguments)
-    log_plainly()
-    try:
-        is_equal = export(given.run, given.weights, given.output, given.name or given.output.name, given.scores)
-    except (MocapError, ValueError, OSError) as error:
-        print(f"training.bones.export: {error}", file=sys.stderr)
-        return 1
-    if not is_equal:
-        print("training.bones.export: ONNX and torch disagree, nothing was written", file=sys.stderr)
-    return 0 if is_equal else 1
+    name = given.name or given.output.name
+    return told("training.bones.export", lambda: export(given.run, given.weights, given.output, name, given.scores))
 
 
 if __name__ == "__main__":
