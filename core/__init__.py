@@ -10,13 +10,14 @@
     camera       weak camera, crop                      -> metric translation in the frame's camera
     bones        Estimates -> one body, bone rotations  -> from vertices (`fit`), the rotation head, or both
     vocabulary   rotations <-> tokens of 3D pose        -> plausibility; readings, of which some are chosen
+    flips        sightings                              -> front read for back is not believed
     refine       bone rotations, joints in the picture  -> bones that lie on the picture
     steady       trajectory                             -> smooth rotations and root
     feet         trajectory, contacts                   -> legs that hold the standing feet
     moving       a moving camera's file                 -> people in the world and back; world_scale: in metres
     gaps         trajectory                             -> stretches in which nobody was seen, and the path without them
     grounded     trajectories, their `floor`            -> people who stand on one floor
-    selfcheck    PersonMotion, what was seen            -> six or seven numbers, green, amber or red
+    selfcheck    PersonMotion, what was seen            -> seven or eight numbers, green, amber or red
     solve        take, SolveSettings                    -> Motion
     motion       Motion                                 -> motion.npz, and back
     report       Motion                                 -> report.json: self-check and contacts

@@ -3,7 +3,7 @@
 Per person `pI_frame_index`, `pI_time_s`, `pI_vertices` (T, 6890, 3), `pI_joints` (T, 14, 3), `pI_transl`,
 `pI_bone_rotations` (T, 24, 4) wxyz, `pI_bone_transl`, `pI_betas`, `pI_confidence`, `pI_is_filled`,
 `pI_contacts` (T, 2) left and right, `pI_plausibility_mm` (T,), or (0,) without a vocabulary of poses,
-`pI_gap_after` (T,): after this row frames were left out in which nobody was seen; once
+`pI_gap_after` (T,): after this row frames were left out in which nobody was seen; `pI_flips`; once
 `names`, `faces`, `fps`, `focal_px`, `width`, `height`, `footage`,
 `self_check` (JSON text, see `report.to_json`), `format_version`. Of a moving shot also `camera_frame_index`,
 `camera_time_s`, `camera_to_world` (N, 4, 4) metres, `camera_focal_px`, `camera_centre_px`, `camera_scale`: `pI_transl`,
@@ -29,9 +29,9 @@ from .types import CameraPath, Floor, Motion, PersonCheck, PersonMotion
 
 FORMAT_VERSION = 1
 KINDS = {"frame_index": np.int64, "time_s": np.float64, "is_filled": np.bool_, "contacts": np.bool_}
-KINDS["gap_after"] = np.bool_
+KINDS |= {"gap_after": np.bool_, "flips": np.int64}
 """All other arrays are float32."""
-LATER_FIELDS = {"contacts", "plausibility_mm", "gap_after"}
+LATER_FIELDS = {"contacts", "plausibility_mm", "gap_after", "flips"}
 """Not in the files of the first versions."""
 ANY_LENGTH = {"betas", *LATER_FIELDS}
 PERSON_FIELDS = tuple(name for name in PersonMotion.__dataclass_fields__ if name != "person_id")

@@ -83,7 +83,7 @@ def _plausibility(person: PersonMotion) -> dict[str, list[float]]:
 
 
 def write_report(motion: Motion, path: Path) -> None:
-    """The checks, contacts in the form that `contacts.read_contacts` reads back, gaps, how plausible each frame is.
+    """The checks, contacts in the form that `contacts.read_contacts` reads back, gaps, flips, plausibility of frames.
 
     Raises:
         OutputError: the place can't be written to; the file is there whole or not at all.
@@ -95,6 +95,7 @@ def write_report(motion: Motion, path: Path) -> None:
         "people": to_json(motion.self_check),
         "contacts": {person.person_id: ranges_of(person) for person in motion.persons},
         "gaps": {person.person_id: gaps_of(person) for person in motion.persons},
+        "flips": {person.person_id: person.flips.tolist() for person in motion.persons if len(person.flips)},
         "plausibility": {p.person_id: _plausibility(p) for p in motion.persons if len(p.plausibility_mm)},
     }
     with written_whole(Path(path)) as file:

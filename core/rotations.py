@@ -71,8 +71,8 @@ def without_spikes(quaternions: Float) -> Float:
     if len(quaternions) < 3:
         return quaternions
     middle = slerp(quaternions[:-2], quaternions[2:], np.full(quaternions[1:-1].shape[:2], 0.5))
-    off = _angle(quaternions[1:-1], middle)
-    is_spike = off > np.maximum(SPIKE_RAD, SPIKE_RATIO * _angle(quaternions[:-2], quaternions[2:]))
+    off = angle(quaternions[1:-1], middle)
+    is_spike = off > np.maximum(SPIKE_RAD, SPIKE_RATIO * angle(quaternions[:-2], quaternions[2:]))
     out = quaternions.copy()
     out[1:-1] = np.where(is_spike[..., None], middle, out[1:-1])
     return out
@@ -91,7 +91,8 @@ def continuous(quaternions: Float) -> Float:
     return np.asarray(out)
 
 
-def _angle(a: Float, b: Float) -> Float:
+def angle(a: Float, b: Float) -> Float:
+    """(...,) rad between rotations (..., 4)."""
     return np.asarray(2 * np.arccos(np.clip(np.abs((a * b).sum(-1)), 0, 1)))
 
 

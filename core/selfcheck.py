@@ -1,10 +1,11 @@
-"""What a solved person is worth, told without any truth: six or seven numbers, each green, amber or red.
+"""What a solved person is worth, told without any truth: seven or eight numbers, each green, amber or red.
 
     foot slide     cm/s       mean speed of the balls of the feet while they stand
     jitter         mm/frame^2 mean acceleration of the joints beside a steady motion; frames of 1/30 s
     floor          cm         depth of the lowest point under the floor, 95 of 100 frames: that of the standing feet, or
                               the one that everybody was set on
     limb length    %          largest change of a thigh, shin, upper arm or forearm over the clip
+    flips          frames     read the wrong way round and not believed
     reprojection   px         mean distance of the joints from where the picture shows them, by confidence
     plausibility   mm         mean distance of the poses to their own re-encodings; only of takes with a vocabulary
 
@@ -38,6 +39,8 @@ LIMB_PERCENT = (1.0, 3.0)
 """A locked body has 0: a rig that bends and doesn't stretch."""
 REPROJECTION_SHARE = (0.03, 0.06)
 """Of the person's longer side in the picture; good 2D labels are 0.02 off."""
+FLIP_SHARE = (0.02, 0.1)
+"""Of the frames in which somebody was seen. Ends and middles of flips are guesses: the more, the closer to look."""
 SURFACE_MM = (15.0, 30.0)
 """A body of ten shape components can't be nearer to a mesh that is off by 5 to 10 itself."""
 PLAUSIBILITY_MM = (20.0, 40.0)
@@ -73,6 +76,7 @@ def check_person(
         floor: that the person was set on; "found" is the one under the standing feet, None for none.
     """
     side_px = float(np.median(seen.estimates.box_px[:, 2:].max(1)))
+    seen_frames = len(seen.frame_index)
     values = [
         ("foot slide", _foot_slide(person, bones), "cm/s", SLIDE_CM_S),
         ("jitter", _jitter(person), "mm/frame^2", JITTER_MM),
@@ -84,6 +88,7 @@ def check_person(
             "px",
             (REPROJECTION_SHARE[0] * side_px, REPROJECTION_SHARE[1] * side_px),
         ),
+        ("flips", float(len(seen.flips)), "frames", (FLIP_SHARE[0] * seen_frames, FLIP_SHARE[1] * seen_frames)),
         ("surface", shape.surface_mm, "mm", SURFACE_MM),
     ]
     if len(person.plausibility_mm):

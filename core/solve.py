@@ -1,6 +1,7 @@
 """The fast step, from take to Motion: one body a person, steady, without gaps, on its feet.
 
     coarse vertices -> fine ones -> one shape and 24 rotations a frame (`bones`) the body is locked
+    -> half turns and back in a moment are not believed (`flips`)
     -> every frame, gaps between their ends                                      `is_filled` marks them
     -> the frame's camera, depth steadier than the image's axes                  the network's scale is noisy
     -> bones turned to the joints in the picture (`refine`)                      they are nearer to the pixel
@@ -31,6 +32,7 @@ from .crop import BOX_FACTOR
 from .errors import BodyError, TakeError
 from .feet import AT_ORIGIN, MOST_M, find_contacts, foot_points, planted
 from .fit import continuous_quaternions
+from .flips import without_flips
 from .gaps import is_inside, long_gaps, without_gaps
 from .grounded import common_floor, on_floor
 from .moving import (
@@ -106,6 +108,7 @@ def solve_rows(take: Take | Path, settings: SolveSettings | None = None) -> Moti
     chosen = read_chosen(settings.readings, take.people) if settings.readings else {}
     bones, people = bones_of(take, settings.bones), take.persons()
     locked = [locked_bones(person, body, header.learned_sampler, bones) for person in people]
+    people, locked = _without_flips(people, locked)
     view = _view_of(take, people, locked, settings, step)
     paths = [
         _with_readings(_as_seen(person, shape, rotations, view, step, settings), person, chosen, settings)
@@ -127,6 +130,15 @@ def solve_rows(take: Take | Path, settings: SolveSettings | None = None) -> Moti
     camera = view.camera if view.camera is None or settings.fps is None else at_rate(view.camera, settings.fps)
     fps, focal_px = settings.fps or clip.fps, view.focal_px
     return Motion(persons, body.faces, fps, focal_px, clip.width, clip.height, clip.path, checks, camera, floor)
+
+
+def _without_flips(
+    people: list[PersonTake], locked: list[tuple[LockedBody, Float]]
+) -> tuple[list[PersonTake], list[tuple[LockedBody, Float]]]:
+    """All people, with another pose where they were read the wrong way round."""
+    read = [without_flips(person, rotations) for person, (_, rotations) in zip(people, locked, strict=True)]
+    bodies = [(shape, rotations) for (shape, _), (_, rotations) in zip(locked, read, strict=True)]
+    return [person for person, _ in read], bodies
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +250,7 @@ def _solve_person(
         rotations, root = turned_to_camera(path.rotations, matrices), to_camera(path.root, matrices)
         path = replace(path, rotations=rotations, root=root)
     whole = posed(path.rotations, shape)
-    solved = replace(_finished(person.person_id, path, shape, whole), gap_after=gap_after)
+    solved = replace(_finished(person.person_id, path, shape, whole), gap_after=gap_after, flips=person.flips)
     if vocabulary is not None:
         solved = replace(solved, plausibility_mm=plausibility_mm(path.rotations, shape, vocabulary))
     bones, walked = whole.bones + path.root[:, None], solved

@@ -267,12 +267,14 @@ class PersonTake:
     Attributes:
         frame_index: (T,) ascending; frames without this person are absent.
         time_s: (T,) container time stamps.
+        flips: (F,) of the frames, those that read the person the wrong way round; see `flips.py`.
     """
 
     person_id: str
     frame_index: Int
     time_s: Float
     estimates: Estimates
+    flips: Int = field(default_factory=lambda: np.zeros(0, np.int64))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -294,6 +296,7 @@ class PersonMotion:
         contacts: (T, 2) whether the left and the right foot stand; (0, 2) where nobody looked.
         plausibility_mm: (T,) distance of each pose to its own re-encoding; (0,) without a vocabulary of poses.
         gap_after: (T,) True where a gap that was left empty comes next; (0,) where there can be none.
+        flips: (F,) frames of the footage that were read the wrong way round and not believed.
     """
 
     person_id: str
@@ -310,6 +313,7 @@ class PersonMotion:
     contacts: Bool = field(default_factory=lambda: np.zeros((0, 2), np.bool_))
     plausibility_mm: Float = field(default_factory=lambda: np.zeros(0, np.float32))
     gap_after: Bool = field(default_factory=lambda: np.zeros(0, np.bool_))
+    flips: Int = field(default_factory=lambda: np.zeros(0, np.int64))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
