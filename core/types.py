@@ -16,7 +16,7 @@ Letters in shapes: B batch, T time, P people, V vertices, J joints, H, W, C.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -143,8 +143,19 @@ class CropBatch:
     crop_to_frame: Float
 
 
+class _Arrays:
+    """A record whose fields are arrays or None."""
+
+    __slots__ = ()
+
+    def arrays(self) -> dict[str, Any]:
+        """The arrays that are there, by name."""
+        held = {one.name: getattr(self, one.name) for one in fields(self)}  # type: ignore[arg-type]
+        return {name: array for name, array in held.items() if array is not None}
+
+
 @dataclass(frozen=True, slots=True, eq=False)
-class NetworkOutput:
+class NetworkOutput(_Arrays):
     """What a runtime returns, in the network's own units.
 
     Attributes:
@@ -178,32 +189,20 @@ class NetworkOutput:
     bone_token_ids: Int | None = None
     bone_token_probability: Float | None = None
 
-    def arrays(self) -> dict[str, Any]:
-        """The arrays that are there, by name."""
-        return _present(self)
-
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Estimates:
+class Estimates(_Arrays):
     """The network's reading of B people, in the frame's pixels.
 
     Attributes:
         box_px: (B, 4) xywh of what was cropped.
         crop_side_px: (B,) side of the square crop.
-        coarse_vertices: (B, 431, 3) metres, relative to the root.
-        joints: (B, 14, 3) metres, relative to the root.
-        weak_camera: (B, 3) scale, tx, ty in the crop's units.
         keypoints_px: (B, 17, 2) frame pixels, from the pose tokens.
         joints_px: (B, 14, 2) frame pixels.
-        joint_confidence: (B, 14).
-        token_confidence: (B, 34).
-        pose_token_ids: (B, 34).
-        person_score: (B,).
         bone_rotations: local, the first against the camera's axes: (B, 24, 3, 3) as the network gives them, (B, 24, 4)
-            wxyz as a take keeps them. None, as those below, where the weights read no bones.
-        bone_betas: (B, 10).
-        bone_token_ids: (B, M, 4) best first.
-        bone_token_probability: (B, M, 4).
+            wxyz as a take keeps them, or None.
+
+    All others are those of `NetworkOutput`.
     """
 
     box_px: Float
@@ -233,15 +232,6 @@ class Estimates:
         """Each row as a batch of one."""
         return [self] if len(self) == 1 else [self[row : row + 1] for row in range(len(self))]
 
-    def arrays(self) -> dict[str, Any]:
-        """The arrays that are there, by name."""
-        return _present(self)
-
-
-def _present(record: NetworkOutput | Estimates) -> dict[str, Any]:
-    held = {name: getattr(record, name) for name in record.__dataclass_fields__}
-    return {name: array for name, array in held.items() if array is not None}
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sighting:
@@ -249,8 +239,7 @@ class Sighting:
 
     Attributes:
         person_id: the name that the user gave, or the number of the track.
-        frame_index: of the footage.
-        time_s: container time stamp.
+        frame_index, time_s: of the footage, by the container's time stamp.
         estimates: a batch of one.
     """
 
@@ -353,8 +342,7 @@ class Check:
         name: such as "foot slide".
         value: in the unit; None where the clip has nothing to measure it on.
         unit: such as "cm/s".
-        green: largest good value.
-        amber: largest value that is worth a look; beyond it is red.
+        green, amber: largest values that are good and that are worth a look; beyond is red.
     """
 
     name: str
@@ -388,8 +376,7 @@ class Motion:
         faces: (13776, 3) triangles of the body.
         fps: frames per second that the frames stand for.
         focal_px: focal length of the frame's camera; its centre is the middle of the picture.
-        width: of the upright picture, pixels.
-        height: of the upright picture, pixels.
+        width, height: of the upright picture, pixels.
         footage: the clip, as given.
         self_check: one for each person; () where none was made.
         camera: of a moving shot; `transl` and the bodies are in its frame's axes. None for a camera that stands.
