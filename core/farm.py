@@ -17,7 +17,7 @@ from typing import Literal
 
 from .errors import Cancelled, ManifestError, MocapError, TakeBusyError, sentence_of
 from .manifest import Clip, Shard
-from .output import written_whole
+from .output import make_folder, written_whole
 from .take import Take
 from .types import CancelFunction, Progress, ProgressFunction
 
@@ -166,7 +166,7 @@ def _numbered(progress: ProgressFunction | None, name: str) -> ProgressFunction 
 
 
 def write_report(report: Path | None, shard: Shard, results: Sequence[ClipResult]) -> None:
-    """Write what became of each clip, whole or not at all; None writes nothing.
+    """Write what became of each clip, whole or not at all, in a folder that is made; None writes nothing.
 
     Raises:
         OutputError: the place can't be written to.
@@ -178,5 +178,6 @@ def write_report(report: Path | None, shard: Shard, results: Sequence[ClipResult
         "counts": dict(Counter(result.state for result in results)),
         "clips": [asdict(result) for result in results],
     }
+    make_folder(report.parent)
     with written_whole(report) as file:
         file.write(json.dumps(document, indent=1, ensure_ascii=False).encode())

@@ -1,4 +1,4 @@
-"""docs/features.md keeps its promises: what it says is there has a test, and the tests that it names exist."""
+"""docs/features.md keeps its promises: what is there has a test, and tests that it or reliability.md names exist."""
 
 import ast
 import re
@@ -41,6 +41,12 @@ def exists(test: str) -> bool:
 def test_every_feature_has_its_tests() -> None:
     assert FEATURES.count("\n| ") > 30
     assert faults(FEATURES) == []
+
+
+def test_every_test_that_shows_reliability_exists() -> None:
+    named = re.findall(r"`(tests/[^`]*::[^`]*)`", (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8"))
+    assert len(named) > 30
+    assert [test for test in named if not exists(test)] == []
 
 
 @pytest.mark.parametrize(

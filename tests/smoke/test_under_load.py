@@ -6,6 +6,7 @@ Chunks also end by time, so that a slow run may have more of them: the numbers a
 import os
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -81,3 +82,11 @@ def test_take_is_the_same_bit_by_bit(
     threads: int,
 ) -> None:
     assert _run(clip, tmp_path / "b.take", blob_weights, threads, before) == undisturbed
+
+
+def test_two_runs_at_once_each_make_the_same_take(
+    clip: Path, blob_weights: Path, undisturbed: list[dict[str, bytes]], tmp_path: Path
+) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        runs = [pool.submit(_run, clip, tmp_path / name, blob_weights, 1, _nothing) for name in ("a.take", "b.take")]
+    assert [run.result() for run in runs] == [undisturbed, undisturbed]

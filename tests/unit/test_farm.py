@@ -105,9 +105,15 @@ def test_report_is_there_before_the_first_clip_ends(tmp_path: Path) -> None:
 
 def test_report_that_cannot_be_written_stops_the_shard_before_the_first_clip(tmp_path: Path) -> None:
     network = Network()
+    (tmp_path / "none").touch()
     with pytest.raises(OutputError):
         run_shard(clips(tmp_path, "a"), Shard(), tmp_path / "none/report.json", None, None, network)
     assert not network.seen
+
+
+def test_folder_of_the_report_is_made(tmp_path: Path) -> None:
+    run_shard(clips(tmp_path, "a"), Shard(), tmp_path / "reports/0/report.json", None, None, Network())
+    assert (tmp_path / "reports/0/report.json").is_file()
 
 
 def test_progress_names_the_clip(tmp_path: Path) -> None:
