@@ -23,6 +23,7 @@ from typing import Any, Literal
 
 import numpy as np
 import onnx
+import onnxruntime
 from onnxruntime.quantization import (
     CalibrationDataReader,
     CalibrationMethod,
@@ -76,23 +77,36 @@ class Crops(CalibrationDataReader):  # type: ignore[misc]
 
 def quantise_linear(source: Path, target: Path) -> None:
     """A graph with its constant matrices in 8 bits, a scale a column."""
+    _quantise_matrices(_folded(source), target)
+
+
+def quantise_both(source: Path, target: Path, crops: CalibrationDataReader) -> None:
+    """A graph with its convolutions in 8 bits, a scale an output channel, and its constant matrices as well.
+
+    Args:
+        source: the graph.
+        target: the file to write.
+        crops: what gives the range of the convolutions' inputs.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        half_way = Path(folder) / "convolutions.onnx"
+        quantize_static(
+            _folded(source),
+            half_way,
+            crops,
+            quant_format=QuantFormat.QDQ,
+            op_types_to_quantize=["Conv"],
+            per_channel=True,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+            calibrate_method=CalibrationMethod.MinMax,
+        )
+        _quantise_matrices(_bare(half_way), target)
+
+
+def _quantise_matrices(model: onnx.ModelProto, target: Path) -> None:
     quantize_dynamic(
-        _bare(source), target, op_types_to_quantize=["MatMul", "Gemm"], per_channel=True, weight_type=QuantType.QInt8
-    )
-
-
-def quantise_convolutions(source: Path, target: Path, crops: CalibrationDataReader) -> None:
-    """A graph with its convolutions in 8 bits, a scale an output channel, and inputs in the range of the crops'."""
-    quantize_static(
-        _bare(source),
-        target,
-        crops,
-        quant_format=QuantFormat.QDQ,
-        op_types_to_quantize=["Conv"],
-        per_channel=True,
-        activation_type=QuantType.QUInt8,
-        weight_type=QuantType.QInt8,
-        calibrate_method=CalibrationMethod.MinMax,
+        model, target, op_types_to_quantize=["MatMul", "Gemm"], per_channel=True, weight_type=QuantType.QInt8
     )
 
 
@@ -104,6 +118,23 @@ def halve(source: Path, target: Path) -> None:
     halved = OnnxModel(convert_float_to_float16(_bare(source), keep_io_types=True))
     halved.topological_sort()  # the converter appends its casts at the end
     onnx.save(halved.model, target)
+
+
+def _folded(source: Path) -> onnx.ModelProto:
+    """The graph with what is constant in it computed: a part of a matrix is no constant to the quantiser."""
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder) / "folded.onnx"
+        options.optimized_model_filepath = str(target)
+        onnxruntime.InferenceSession(str(source), options, providers=["CPUExecutionProvider"])
+        model = _bare(target)
+    used = {node.domain for node in model.graph.node}
+    versions = [each for each in model.opset_import if each.domain in used]
+    del model.opset_import[:]
+    model.opset_import.extend(versions)
+    return model
 
 
 def _bare(source: Path) -> onnx.ModelProto:
@@ -132,12 +163,11 @@ def write_model(weights: WeightsBundle, target: Path, kind: Kind, store: Picture
         kind: what gets smaller.
         store: to measure the convolutions' inputs on.
     """
-    with tempfile.TemporaryDirectory() as folder, _quietly():
-        source = weights.onnx_file
+    with _quietly():
         if kind == "convolutions":
-            source = Path(folder) / "convolutions.onnx"
-            quantise_convolutions(weights.onnx_file, source, Crops(store, weights))
-        (halve if kind == "half" else quantise_linear)(source, target)
+            quantise_both(weights.onnx_file, target, Crops(store, weights))
+        else:
+            (halve if kind == "half" else quantise_linear)(weights.onnx_file, target)
     onnx.checker.check_model(onnx.load(target))
 
 

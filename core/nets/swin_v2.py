@@ -17,6 +17,7 @@ from torch import Tensor, nn
 NORM_EPSILON = 1e-6
 POST_NORM_START = 1e-5
 MASKED = -100.0
+SHORTEST = 1e-12  # of a vector that is normalised, as in `F.normalize`
 
 
 class Stage(NamedTuple):
@@ -219,13 +220,11 @@ class WindowAttention(nn.Module):
         q, k, v = F.linear(windows, self.qkv.weight, bias).chunk(3, dim=-1)
         q, k, v = (torch.unflatten(t, -1, (self.heads, -1)).transpose(1, 2) for t in (q, k, v))
         scale = self.logit_scale.clamp(max=math.log(100.0)).exp()
-        q, k = F.normalize(q, dim=-1) * scale, F.normalize(k, dim=-1)
+        q, k = q * (scale / _length(q)), k / _length(k)
         added = self.folded
         if added is None:
             added = self._position_bias()[None]  # (1, heads, N, N)
             added = added if mask is None else added + mask[:, None]
-        if added.shape[0] > 1:
-            added = added.repeat(windows.shape[0] // added.shape[0], 1, 1, 1)
         mixed = _attend(q, k, v.to(q.dtype), added.to(q.dtype))
         out: Tensor = self.proj(mixed.transpose(1, 2).flatten(2))
         return out
@@ -238,12 +237,24 @@ class WindowAttention(nn.Module):
         return 16.0 * torch.sigmoid(bias.permute(2, 0, 1))
 
 
+def _length(x: Tensor) -> Tensor:
+    """(..., 1) lengths of the last axis, as `F.normalize` has them: that one would be widened first in an export."""
+    return torch.linalg.vector_norm(x, dim=-1, keepdim=True).clamp_min(SHORTEST)
+
+
 def _attend(q: Tensor, k: Tensor, v: Tensor, added: Tensor) -> Tensor:
-    """Attention on (B * n, heads, N, d). Spelled out in an export, which gets the fused kernel's strides wrong, and for
-    training on a CPU, where there is no fused kernel for a learned bias.
+    """Attention on (B * n, heads, N, d), with (1 or n, heads, N, N) added to the scores.
+
+    Spelled out in an export, which gets the fused kernel's strides wrong, and for training on a CPU, where there is no
+    fused kernel for a learned bias.
     """
+    windows = added.shape[0]
     if torch.compiler.is_exporting() or (added.requires_grad and added.device.type == "cpu"):
-        return torch.matmul((torch.matmul(q, k.transpose(-1, -2)) + added).softmax(-1), v)
+        scores = torch.matmul(q, k.transpose(-1, -2))
+        summed = scores + added if windows == 1 else (torch.unflatten(scores, 0, (-1, windows)) + added).flatten(0, 1)
+        return torch.matmul(summed.softmax(-1), v)
+    if windows > 1:
+        added = added.repeat(q.shape[0] // windows, 1, 1, 1)
     return F.scaled_dot_product_attention(q, k, v, attn_mask=added, scale=1.0)
 
 

@@ -1,21 +1,29 @@
-"""Networks with random weights, as files and as sessions of ONNX Runtime."""
+"""Networks with random weights, as files and as sessions of ONNX Runtime.
+
+Where MOCAP_BENCH_GRAPHS names a folder, exported files stay in it, and measurements that ask for the same network use
+them again: empty it when the networks or the exporter change. The exports are most of a measurement's time.
+"""
 
 from __future__ import annotations
 
 import logging
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import onnxruntime
 import torch
+from onnxruntime.quantization import CalibrationDataReader
 from torch import Tensor, nn
 
 from core.nets import Network
 from core.types import Float
 from training.export import write_batched
-from training.quantise import quantise_linear
+from training.quantise import quantise_both
 
 from .yardstick import YardstickOutput
 
@@ -40,34 +48,64 @@ class WholeMesh(nn.Module):
         )
 
 
-def export_whole(network: Network, path: Path) -> Path:
+class Noise(CalibrationDataReader):  # type: ignore[misc]
+    """A few pictures of noise, to measure the range of the convolutions' inputs on."""
+
+    def __init__(self, size: int, count: int = 2) -> None:
+        self._left = [random_image(1, size).numpy() for _ in range(count)]
+
+    def get_next(self) -> dict[str, Any] | None:
+        """The next input of the graph, or None after the last."""
+        return {"image": self._left.pop()} if self._left else None
+
+
+@contextmanager
+def graphs_folder() -> Iterator[Path]:
+    """Where exported files lie: MOCAP_BENCH_GRAPHS, or a folder that is deleted at the end."""
+    kept = os.environ.get("MOCAP_BENCH_GRAPHS")
+    if kept:
+        Path(kept).mkdir(parents=True, exist_ok=True)
+        yield Path(kept)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder)
+
+
+def export_whole(network: Network, folder: Path) -> Path:
     """The network as it is, folded or not, as one file that answers `YardstickOutput`."""
-    for noisy in ("torch.onnx", "onnxscript", "onnx_ir"):
-        logging.getLogger(noisy).setLevel(logging.ERROR)
-    write_batched(WholeMesh(network).eval(), YardstickOutput._fields, path, network.config)
+    config = network.config
+    path = folder / f"{config.preset}-{config.pose_backbone}-{config.input_size}.onnx"
+    if not path.exists():
+        for noisy in ("torch.onnx", "onnxscript", "onnx_ir"):
+            logging.getLogger(noisy).setLevel(logging.ERROR)
+        unfinished = path.with_suffix(".unfinished")
+        write_batched(WholeMesh(network).eval(), YardstickOutput._fields, unfinished, config)
+        unfinished.rename(path)
     return path
 
 
-def int8(path: Path) -> Path:
-    """The same file with its matrix products in 8 bits."""
+def int8(path: Path, size: int) -> Path:
+    """The same file with convolutions and matrix products in 8 bits, as `training.quantise --convolutions` makes it.
+
+    Args:
+        path: of the file.
+        size: of its crops, px.
+    """
     target = path.with_name(f"{path.stem}-int8.onnx")
-    quantise_linear(path, target)
+    if not target.exists():
+        logging.getLogger().setLevel(logging.ERROR)  # the quantiser's advice
+        unfinished = target.with_suffix(".unfinished")
+        quantise_both(path, unfinished, Noise(size))
+        unfinished.rename(target)
     return target
 
 
-def open_session(path: Path, optimised: Path | None = None) -> Any:
-    """A session of one thread; the graph that it runs goes to `optimised`."""
+def open_session(path: Path) -> Any:
+    """A session of one thread."""
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     options.intra_op_num_threads = 1
-    if optimised is not None:
-        options.optimized_model_filepath = str(optimised)
     return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-
-
-def node_count(path: Path) -> int:
-    """Nodes of a graph."""
-    return len(onnx.load(path, load_external_data=False).graph.node)
 
 
 def largest_difference(ours: list[Float], reference: YardstickOutput) -> float:

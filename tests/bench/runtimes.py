@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -15,8 +13,8 @@ from core.nets import NetConfig, fold
 from tests.nets.small_networks import build
 
 from . import Row
-from .graphs import WholeMesh, export_whole, int8, open_session, random_image
-from .timing import cpu_seconds, one_thread
+from .graphs import WholeMesh, export_whole, graphs_folder, int8, open_session, random_image
+from .timing import ROUNDS, cpu_seconds, one_thread
 
 BATCHES = (1, 8)
 
@@ -26,11 +24,12 @@ def rows_of(config: NetConfig) -> Iterable[Row]:
     """Rows of a preset: torch eager, ONNX Runtime in float32 and 8 bits; one and eight people."""
     one_thread()
     label = f"{config.preset} {config.input_size} px"
-    with tempfile.TemporaryDirectory() as folder:
+    with graphs_folder() as folder:
         network = fold(build(config))
         eager = WholeMesh(network).eval()
-        file = export_whole(network, Path(folder) / "model.onnx")
-        sessions = {"ONNX Runtime": open_session(file), "ONNX Runtime, int8": open_session(int8(file))}
+        file = export_whole(network, folder)
+        small = int8(file, config.input_size)
+        sessions = {"ONNX Runtime": open_session(file), "ONNX Runtime, int8": open_session(small)}
         for batch in BATCHES:
             image = random_image(batch, config.input_size)
             works: dict[str, Callable[[], object]] = {"torch": partial(eager, image)}
@@ -54,7 +53,7 @@ def compiled_rows_of(config: NetConfig) -> Iterable[Row]:
 
 
 def _rates(label: str, works: Mapping[str, Callable[[], object]], batch: int) -> Iterable[Row]:
-    for name, seconds in cpu_seconds(works).items():
+    for name, seconds in cpu_seconds(works, rounds=ROUNDS if batch == 1 else 1).items():
         each = seconds / batch
         yield Row(f"{label}, {name}, batch {batch}", 1 / each, "people/s of one core")
         yield Row(f"{label}, {name}, batch {batch}", 1000 * each, "ms of CPU a person")
