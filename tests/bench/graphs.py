@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,9 +20,9 @@ import torch
 from onnxruntime.quantization import CalibrationDataReader
 from torch import Tensor, nn
 
-from core.nets import Network
+from core.nets import DeployedNetwork, NetConfig, Network, output_names
 from core.types import Float
-from training.export import write_batched
+from training.export import probe_crops, write_batched
 from training.quantise import quantise_both
 
 from .yardstick import YardstickOutput
@@ -48,11 +48,11 @@ class WholeMesh(nn.Module):
         )
 
 
-class Noise(CalibrationDataReader):  # type: ignore[misc]
-    """A few pictures of noise, to measure the range of the convolutions' inputs on."""
+class Pictures(CalibrationDataReader):  # type: ignore[misc]
+    """A few smooth random pictures, to measure the range of the convolutions' inputs on."""
 
-    def __init__(self, size: int, count: int = 2) -> None:
-        self._left = [random_image(1, size).numpy() for _ in range(count)]
+    def __init__(self, size: int, count: int = 4) -> None:
+        self._left = list(probe_crops(size, count, seed=1)[:, None])
 
     def get_next(self) -> dict[str, Any] | None:
         """The next input of the graph, or None after the last."""
@@ -73,13 +73,22 @@ def graphs_folder() -> Iterator[Path]:
 
 def export_whole(network: Network, folder: Path) -> Path:
     """The network as it is, folded or not, as one file that answers `YardstickOutput`."""
+    return _export(WholeMesh(network).eval(), YardstickOutput._fields, network.config, folder, "whole")
+
+
+def export_deployed(network: Network, folder: Path) -> Path:
+    """The network as it is, folded or not, as one file that answers as a bundle's does."""
     config = network.config
-    path = folder / f"{config.preset}-{config.pose_backbone}-{config.input_size}.onnx"
+    return _export(DeployedNetwork(network).eval(), output_names(config), config, folder, "deployed")
+
+
+def _export(model: nn.Module, outputs: Sequence[str], config: NetConfig, folder: Path, kind: str) -> Path:
+    path = folder / f"{config.preset}-{config.pose_backbone}-{config.input_size}-{kind}.onnx"
     if not path.exists():
         for noisy in ("torch.onnx", "onnxscript", "onnx_ir"):
             logging.getLogger(noisy).setLevel(logging.ERROR)
         unfinished = path.with_suffix(".unfinished")
-        write_batched(WholeMesh(network).eval(), YardstickOutput._fields, unfinished, config)
+        write_batched(model, outputs, unfinished, config)
         unfinished.rename(path)
     return path
 
@@ -95,7 +104,7 @@ def int8(path: Path, size: int) -> Path:
     if not target.exists():
         logging.getLogger().setLevel(logging.ERROR)  # the quantiser's advice
         unfinished = target.with_suffix(".unfinished")
-        quantise_both(path, unfinished, Noise(size))
+        quantise_both(path, unfinished, Pictures(size))
         unfinished.rename(target)
     return target
 

@@ -16,15 +16,19 @@ def one_thread() -> None:
     torch.set_num_threads(1)
 
 
-def cpu_seconds(works: Mapping[str, Callable[[], object]], rounds: int = ROUNDS) -> dict[str, float]:
+def cpu_seconds(
+    works: Mapping[str, Callable[[], object]], rounds: int = ROUNDS, *, is_warm: bool = False
+) -> dict[str, float]:
     """Median seconds of CPU time of one call of each work, over all threads of the process.
 
     Args:
-        works: by name; each is called once before anything counts.
+        works: by name.
         rounds: in each of which every work is called once.
+        is_warm: the first calls count; otherwise each is called once before anything counts.
     """
-    for work in works.values():
-        work()
+    if not is_warm:
+        for work in works.values():
+            work()
     times: dict[str, list[float]] = {name: [] for name in works}
     for _ in range(rounds):
         for name, work in works.items():

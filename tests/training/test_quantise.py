@@ -33,6 +33,25 @@ def test_eight_bits_answer_nearly_alike_from_a_smaller_file(
     assert 0 < np.abs(wanted - got).mean() < 0.05  # metres, on pictures of nobody
 
 
+def test_no_constant_matrix_and_no_part_of_one_stays_in_float32(tmp_path: Path) -> None:
+    source, target = find_weights("open-tiny").onnx_file, tmp_path / "int8.onnx"
+    quantise.quantise_linear(source, target)
+    assert _products_of_floats(source) and not _products_of_floats(target)
+
+
+def _products_of_floats(file: Path) -> set[str]:
+    """Names of the large float32 matrices that the graph multiplies by from the right, cuts or turns."""
+    graph = onnx.load(file).graph
+    large = {each.name for each in graph.initializer if each.data_type == onnx.TensorProto.FLOAT and _is_large(each)}
+    first = {"MatMul": 1, "Gemm": 1, "Slice": 0, "Transpose": 0}
+    nodes = [node for node in graph.node if node.op_type in first]
+    return {name for node in nodes for name in node.input[first[node.op_type] :] if name in large}
+
+
+def _is_large(tensor: onnx.TensorProto) -> bool:
+    return len(tensor.dims) == 2 and min(tensor.dims) >= 16
+
+
 def test_bundle_that_got_worse_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     errors = iter([40.0, 41.1])
     monkeypatch.setattr(quantise, "score", lambda *_given: next(errors))
