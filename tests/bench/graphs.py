@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ import torch
 from onnxruntime.quantization import CalibrationDataReader
 from torch import Tensor, nn
 
-from core.nets import DeployedNetwork, NetConfig, Network, output_names
+from core.nets import Network
 from core.types import Float
 from training.export import probe_crops, write_batched
 from training.quantise import quantise_both
@@ -73,22 +73,13 @@ def graphs_folder() -> Iterator[Path]:
 
 def export_whole(network: Network, folder: Path) -> Path:
     """The network as it is, folded or not, as one file that answers `YardstickOutput`."""
-    return _export(WholeMesh(network).eval(), YardstickOutput._fields, network.config, folder, "whole")
-
-
-def export_deployed(network: Network, folder: Path) -> Path:
-    """The network as it is, folded or not, as one file that answers as a bundle's does."""
     config = network.config
-    return _export(DeployedNetwork(network).eval(), output_names(config), config, folder, "deployed")
-
-
-def _export(model: nn.Module, outputs: Sequence[str], config: NetConfig, folder: Path, kind: str) -> Path:
-    path = folder / f"{config.preset}-{config.pose_backbone}-{config.input_size}-{kind}.onnx"
+    path = folder / f"{config.preset}-{config.pose_backbone}-{config.input_size}.onnx"
     if not path.exists():
         for noisy in ("torch.onnx", "onnxscript", "onnx_ir"):
             logging.getLogger(noisy).setLevel(logging.ERROR)
         unfinished = path.with_suffix(".unfinished")
-        write_batched(model, outputs, unfinished, config)
+        write_batched(WholeMesh(network).eval(), YardstickOutput._fields, unfinished, config)
         unfinished.rename(path)
     return path
 

@@ -1,6 +1,6 @@
 """One preset in every way of running it: pictures a second and CPU time, one core, random weights.
 
-The network answers as a bundle's does; "int8" has its convolutions and matrix products in 8 bits.
+"int8" has its convolutions and matrix products in 8 bits.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from typing import Any
 
 import torch
 
-from core.nets import DeployedNetwork, NetConfig, fold
-from tests.nets.small_networks import build, randomise
+from core.nets import NetConfig, fold
+from tests.nets.small_networks import build
 
 from . import Row
-from .graphs import export_deployed, graphs_folder, int8, open_session, random_image
+from .graphs import WholeMesh, export_whole, graphs_folder, int8, open_session, random_image
 from .timing import ROUNDS, cpu_seconds, one_thread
 
 BATCHES = (1, 8)
@@ -33,9 +33,9 @@ def rows_of(config: NetConfig, rounds: int = ROUNDS) -> Iterable[Row]:
     one_thread()
     label = f"{config.preset} {config.input_size} px"
     with graphs_folder() as folder:
-        network = fold(randomise(build(config)))
-        eager = DeployedNetwork(network).eval()
-        file = export_deployed(network, folder)
+        network = fold(build(config))
+        eager = WholeMesh(network).eval()
+        file = export_whole(network, folder)
         small = int8(file, config.input_size)
         sessions = {"ONNX Runtime": open_session(file), "ONNX Runtime, int8": open_session(small)}
         for batch in BATCHES:
@@ -50,7 +50,7 @@ def rows_of(config: NetConfig, rounds: int = ROUNDS) -> Iterable[Row]:
 def compiled_rows_of(config: NetConfig) -> Iterable[Row]:
     """Rows of a preset in torch, eager against compiled, which takes a compiler of C++ and minutes."""
     one_thread()
-    eager = DeployedNetwork(fold(build(config))).eval()
+    eager = WholeMesh(fold(build(config))).eval()
     for batch in BATCHES:
         image = random_image(batch, config.input_size)
         compiled = torch.compile(eager)
