@@ -239,7 +239,8 @@ class WindowAttention(nn.Module):
 
 def _length(x: Tensor) -> Tensor:
     """(..., 1) lengths of the last axis, as `F.normalize` has them: that one would be widened first in an export."""
-    return torch.linalg.vector_norm(x, dim=-1, keepdim=True).clamp_min(SHORTEST)
+    length: Tensor = torch.linalg.vector_norm(x, dim=-1, keepdim=True).clamp_min(SHORTEST)
+    return length
 
 
 def _attend(q: Tensor, k: Tensor, v: Tensor, added: Tensor) -> Tensor:
