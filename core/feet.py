@@ -5,7 +5,9 @@ costs while somebody could stand, and so does every change, which is the hystere
 from the clip: somebody who walks has a foot down at almost any time, so the slower foot's speed tells how badly a
 standing foot is read. The slower of two feet is the likelier to stand: of somebody who walks along the line of sight
 the network draws the strides too short (a quarter to two thirds of the true ones), so that a standing foot slides
-with the hips, and only less than the other. What is found is widened a little, since speeds are read blurred.
+with the hips, and only less than the other. What is found is widened a little, since speeds are read blurred. Of
+somebody who walks away with feet dragged like that it is found too early too: the heel's rise, seen from behind, is
+read as the foot's lift. It is moved later by as much as that was on walks whose truth is known.
 
 The root is left where it is: hips give way only as far as a leg is too short. Works in the frame of a camera
 that stands, or in the world where it moves, y taken to point down in both. Where the camera moves and nobody
@@ -58,6 +60,15 @@ BELOW_HIPS_M = 0.35
 SHORTEST_S = 0.1
 WIDEN_S = 0.035
 """By which each contact begins earlier and ends later than it is read."""
+EARLY_S = (0.067, 0.1)
+"""By which contacts of somebody who walks straight away are found too early, where they begin and where they end."""
+DRAGGED = (0.1, 0.2)
+"""Speed of the slower foot along the hips' way, as a share of theirs: none of that so far, all of it from there. The
+recorded walks themselves have -0.1 to 0.2, as the network reads them when somebody walks away 0.2 to 0.8."""
+RUN_M_S, FADING_M_S = 2.0, 0.7
+"""Nobody who runs rolls off so slowly: none of it from that speed on, all of it where it is slower by the second."""
+WAY_S = 0.25
+"""Standard deviation of the blur under the hips' way."""
 MOST_M = {"auto": 0.1, "lock": np.inf}
 """By which a foot is moved at most: what needs more is more often a wrong contact."""
 STRETCH = 0.998
@@ -97,7 +108,33 @@ def find_contacts(bones: Float, time_s: Float, eye: Float = AT_ORIGIN) -> Bool:
             if time_s[last] - time_s[first] < SHORTEST_S:
                 stands[first : last + 1, foot] = False
     wider = np.ones((2 * round(WIDEN_S / step_s) + 1, 1), bool)
-    return np.asarray(binary_dilation(stands, wider) & is_low)
+    share = _early_share(bones, feet, time_s, eye, step_s)
+    return np.asarray(_later(binary_dilation(stands, wider), share, step_s) & is_low)
+
+
+def _early_share(bones: Float, feet: Float, time_s: Float, eye: Float, step_s: float) -> Float:
+    """(T,) share of `EARLY_S` by which contacts are too early: all where somebody walks away with dragged feet."""
+    way = gaussian_filter1d(np.gradient(bones[:, 0], time_s, axis=0), WAY_S / step_s, axis=0, mode="nearest")
+    speed = np.maximum(np.linalg.norm(way, axis=1), STILL_M_S)
+    sight = bones[:, 0] - eye
+    away = (way * sight).sum(1) / speed / np.maximum(np.linalg.norm(sight, axis=1), 1e-9)
+    walks = np.gradient(gaussian_filter1d(feet, STEADY_S / step_s, axis=0, mode="nearest"), time_s, axis=0)
+    dragged = float(np.median((walks * way[:, None]).sum(2).min(1) / speed**2))
+    least, most = DRAGGED
+    share = np.clip((dragged - least) / (most - least), 0, 1) * np.clip((RUN_M_S - speed) / FADING_M_S, 0, 1)
+    return np.asarray(share * np.maximum(away, 0) ** 2)
+
+
+def _later(stands: Bool, share: Float, step_s: float) -> Bool:
+    """(T, 2) contacts that begin and end later by a share (T,) of `EARLY_S`."""
+    out = stands.copy()
+    for foot in range(2):
+        for first, last in runs(stands[:, foot]):
+            begin, end = (round(EARLY_S[side] * share[row] / step_s) for side, row in enumerate((first, last)))
+            if first > 0:
+                out[first : first + begin, foot] = False
+            out[last + 1 : last + 1 + end, foot] = True
+    return out
 
 
 def _seen_speed(feet: Float, time_s: Float, eye: Float, blur_frames: float) -> Float:

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
+from core import feet
 from core.body import load_body
+from core.contacts import runs
 from core.feet import LEGS, anchors, faded, find_contacts, reach
 from core.skinning import forward_kinematics
 
@@ -75,6 +77,51 @@ def test_contact_begins_a_little_before_it_is_read() -> None:
     first = int(np.flatnonzero(contacts[:, 0])[0])
     assert TIMES_S[first] < 1.0 + 1 / 30
     assert contacts[first:, 0].all()
+
+
+def walking_along_the_sight(hips_m_s: float, dragged: float, away: bool) -> np.ndarray:
+    """(60, 24, 3) joints: feet swing in turn, half a second each; the other moves with a share of the hips' speed."""
+    swings = (np.arange(60) // 15 % 2 == 0)[:, None] == [True, False]
+    steps = hips_m_s * np.where(swings, 2 - dragged, dragged)
+    posed = standing(np.zeros(60), np.zeros(60))
+    sign = 1 if away else -1
+    posed[..., 2] = 5 + sign * (hips_m_s * TIMES_S)[:, None]
+    for foot in range(2):
+        for joint in LEGS[foot][2:]:
+            posed[:, joint, 2] = 5 + sign * np.cumsum(steps[:, foot]) / 30
+    return posed
+
+
+def edges(contacts: np.ndarray) -> list[list[tuple[int, int]]]:
+    """Of both feet, the runs that lie whole inside."""
+    return [[run for run in runs(contacts[:, foot]) if run[0] > 0 and run[1] < 59] for foot in range(2)]
+
+
+def found_and_unmoved(posed: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> tuple[np.ndarray, np.ndarray]:
+    found = find_contacts(posed, TIMES_S)
+    monkeypatch.setattr(feet, "EARLY_S", (0.0, 0.0))
+    return found, find_contacts(posed, TIMES_S)
+
+
+def test_contacts_are_moved_later_for_somebody_who_walks_away_with_dragged_feet(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found, unmoved = found_and_unmoved(walking_along_the_sight(1.1, 0.5, away=True), monkeypatch)
+    assert edges(found) == [[(first + 2, last + 3) for first, last in foot] for foot in edges(unmoved)]
+    assert sum(map(len, edges(found))) >= 2
+
+
+@pytest.mark.parametrize(
+    ("hips_m_s", "dragged", "away"),
+    [(1.1, 0.5, False), (1.1, 0.05, True), (2.2, 0.5, True)],
+    ids=["towards the camera", "feet that stand", "a run"],
+)
+def test_contacts_of_others_stay_where_they_are_found(
+    hips_m_s: float, dragged: float, away: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found, unmoved = found_and_unmoved(walking_along_the_sight(hips_m_s, dragged, away), monkeypatch)
+    assert found.any()
+    np.testing.assert_array_equal(found, unmoved)
 
 
 def test_run_has_a_flight() -> None:
