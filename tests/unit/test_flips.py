@@ -1,6 +1,7 @@
 """Bodies read the wrong way round for a moment: found, given another pose and told of; true turns are left."""
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -133,6 +134,21 @@ def test_tumbling_body_and_camera_that_pans_change_nothing() -> None:
     matrices = Rotation.from_quat(np.roll(turned, -1, axis=1)).as_matrix()
     for seen in (panned @ matrices, lying @ matrices):
         assert np.flatnonzero(find_flips(quaternions_of(seen), np.arange(40) / 30)).tolist() == [20, 21]
+
+
+@pytest.mark.parametrize("noise_deg", [0, 20])
+def test_recorded_motions_hold_no_flip(noise_deg: float) -> None:
+    shared = Path(os.environ.get("MOCAP_SHARED", "../shared")) / "data" / "motions.npz"
+    if not shared.is_file():
+        pytest.skip("the shared motion file is not here (set MOCAP_SHARED)")
+    with np.load(shared) as motions:
+        roots, clips = motions["pose"][:, 0].astype(np.float64), motions["clip"]
+    noise = np.random.default_rng(1).normal(0, np.radians(noise_deg), roots.shape)
+    turned = Rotation.from_rotvec(roots) * Rotation.from_rotvec(noise / np.sqrt(3))
+    quaternions = quaternions_of(turned.as_matrix())
+    for clip in np.unique(clips):
+        root = quaternions[clips == clip]
+        assert not find_flips(root, np.arange(len(root)) / 30).any(), f"clip {clip}"
 
 
 def test_few_sightings_hold_no_flip() -> None:
