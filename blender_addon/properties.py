@@ -211,7 +211,7 @@ class MocapSettings(bpy.types.PropertyGroup):
         name="Floor",
         items=[
             ("off", "None", "The take stays where the camera saw it, the camera in the scene's origin"),
-            ("found", "Under the feet", "The lowest foot stands on the scene's floor; people stay as they were seen"),
+            ("found", "Found", "The lowest foot stands on the scene's floor; people stay as they were seen"),
             (
                 "solid",
                 "Solid",
