@@ -41,7 +41,7 @@ PICTURES = {
         Cut("escape_cancels_in_time", (996, 100, 1250, 510)),
     ],
     "blender-result.jpg": [Cut("person_is_where_the_footage_shows_it")],
-    "blender-steps.png": [Cut("feet_are_locked", (996, 100, 1250, 772)), Cut("queue_runs_two", (996, 100, 1250, 772))],
+    "blender-steps.png": [Cut("floor_is_solid", (996, 100, 1250, 772)), Cut("queue_runs_two", (996, 100, 1250, 772))],
     "blender-preferences.png": [Cut("preferences", (768, 246, 1272, 562))],
 }
 PICTURES_52 = {"blender-5.2.jpg": [Cut("feet_are_locked")]}
