@@ -86,7 +86,8 @@ def _bones(out: NetworkOutput, bundle: WeightsBundle) -> dict[str, Any]:
     """What the rotation head says; {} where the weights have none."""
     if bundle.rotation_tokens is None:
         return {}
-    found = {name: out.arrays()[name] for name in network_shapes(bundle.rotation_tokens)}
+    arrays = out.arrays()
+    found = {name: arrays[name] for name in network_shapes(bundle.rotation_tokens)}
     ids, rotations = found["bone_token_ids"], found["bone_rotations"]
     if ids.min() < 0 or ids.max() >= bundle.rotation_tokens.codes:
         raise WeightsError(f"{bundle.folder}: names codes that its vocabulary lacks; get the weights again")
