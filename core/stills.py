@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from .body import load_body
+from .bounded import told
 from .boxes import check_inside, read_boxes
 from .errors import BoxesError, Cancelled, FootageError
 from .estimate import Estimator
@@ -61,13 +62,16 @@ def estimate_stills(
         is_cancelled: asked before each batch.
 
     Raises:
-        BoxesError: the file is wrong, names a picture that isn't there, or a box outside its picture.
+        BoxesError: the file is wrong, names a picture that isn't there or not in the folder, or a box outside its
+            picture.
         FootageError: a picture can't be decoded.
         Cancelled: the person said stop.
     """
     if not folder.is_dir():
         raise FootageError(f"{folder}: no such folder; give the folder of the pictures")
     wanted = read_boxes(boxes)
+    if outside := [name for name in wanted if Path(name).is_absolute() or ".." in Path(name).parts]:
+        raise BoxesError(f"{boxes}: names {told(outside[0])}, outside of {folder}; give names of pictures in it")
     missing = [name for name in wanted if not (folder / name).is_file()]
     if missing:
         raise BoxesError(f"{boxes}: names {missing[0]!r}, which is not in {folder}; correct the name")

@@ -83,3 +83,14 @@ def test_picture_that_cannot_be_decoded_is_an_error(folder: Path, estimator: Est
 def test_folder_that_is_not_there_is_an_error(folder: Path, estimator: Estimator) -> None:
     with pytest.raises(FootageError, match="no such folder"):
         estimate_stills(folder / "none", folder / "boxes.json", estimator)
+
+
+@pytest.mark.parametrize("name", ["../other.png", "sub/../../other.png", "{parent}/other.png"])
+def test_picture_outside_of_the_folder_is_refused(folder: Path, estimator: Estimator, name: str) -> None:
+    inside = folder / "inside"
+    (inside / "sub").mkdir(parents=True)
+    cv2.imwrite(str(folder / "other.png"), blob([(100, 120)]))
+    named = name.format(parent=folder)
+    (inside / "boxes.json").write_text(json.dumps({named: [{"id": "r", "box_xywh": [0, 0, 320, 240]}]}))
+    with pytest.raises(BoxesError, match=r"outside of .*inside; give names of pictures in it"):
+        _estimate(inside, estimator)
