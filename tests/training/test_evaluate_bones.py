@@ -65,6 +65,7 @@ def test_rows_tell_fit_and_head_and_mean_beside_each_other(people: tuple[Float, 
     assert found["bones: tokens"]["geodesic"].value == pytest.approx(0, abs=0.05)
     assert found["bones: both"]["geodesic"].value <= found["bones: fit"]["geodesic"].value
     assert found["bones: mean of the set"]["geodesic"].value > 5
+    assert found["bones: fit"]["surface"].value < 0.5 < 5 < found["bones: mean of the set"]["surface"].value
 
 
 def test_geodesic_is_the_angle() -> None:

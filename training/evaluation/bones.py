@@ -8,7 +8,7 @@ import numpy as np
 
 from core.body import Body
 from core.bones import prior_of
-from core.fit import fit_coarse
+from core.fit import continuous_quaternions, fit_coarse, surface_error_mm
 from core.rotations import matrices_of
 from core.types import Float, NetworkOutput
 from training import metrics
@@ -49,7 +49,20 @@ def bone_rows(output: NetworkOutput, rotations: Float, truth: BodyTruth, body: B
     if output.bone_rotations is not None and output.bone_betas is not None:
         rows["bones: tokens"] = (output.bone_rotations, output.bone_betas)
         rows["bones: both"] = _both(output, body)
-    return {name: scores(*each, rotations, truth, body) for name, each in rows.items()}
+    return {
+        name: scores(*each, rotations, truth, body) | {"surface": _off_the_mesh(*each, output, body)}
+        for name, each in rows.items()
+    }
+
+
+def _off_the_mesh(found: Float, betas: Float, output: NetworkOutput, body: Body) -> Score:
+    """Mean distance, mm, of bodies' 431 vertices to the network's own, about their middles, as the self-check tells."""
+    quaternions = continuous_quaternions(found)
+    apart = [
+        surface_error_mm(surface[None], body, shape, rotations[None])
+        for surface, shape, rotations in zip(output.coarse_vertices, betas, quaternions, strict=True)
+    ]
+    return Score.of(np.concatenate(apart))
 
 
 def _both(output: NetworkOutput, body: Body) -> tuple[Float, Float]:
