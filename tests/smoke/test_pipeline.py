@@ -2,8 +2,9 @@
 
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from core import take as take_module
 from core.behind import WriteBehind
 from core.camera import project
 from core.errors import BoxesError, Cancelled, FootageError, OutputError
+from core.footage import Footage
 from core.output import write_arrays
 from core.pipeline import reconstruct
 from core.settings import ReconstructSettings, SolveSettings
@@ -167,7 +169,10 @@ def in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
             super().commit(next_frame, tracker_state)
             self.settle()
 
-    monkeypatch.setattr(pipeline, "frames_ahead", lambda clip, *chosen: clip.frames(*chosen))
+    def frames(clip: Footage, *chosen: Any, prepared: Callable[[Any], Any]) -> Iterator[Any]:
+        yield from map(prepared, clip.frames(*chosen))
+
+    monkeypatch.setattr(pipeline, "frames_ahead", frames)
     monkeypatch.setattr(pipeline, "WriteBehind", AtOnce)
 
 

@@ -17,7 +17,7 @@ from training import bundle, evaluate_paper, export, publish, quantise
 from training.export import probe_crops
 
 FLOAT32_NOISE = 1e-4
-FEW_BITS = 0.1  # metres, on pictures of nobody, after two steps of training
+FEW_BITS = 0.13  # metres, on pictures of nobody, after two steps of training; matrices in whole and in part
 
 
 @pytest.fixture(scope="module")
