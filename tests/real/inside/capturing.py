@@ -11,8 +11,8 @@ from eyes import region_of
 from result import assert_take_stands, ends, overlap
 from story import BUSY_S, NAME, OUT, TAB
 
-A_CHUNK = 24
-"""Frames after which some are on disk."""
+SOME = 8
+"""Frames after which Esc comes: what was seen goes to disk then, and the rest of a short clip takes two seconds."""
 CANCEL_S = 2.0
 """What the add-on promises, the time apart in which a window without a GPU draws and hears nobody."""
 IN_CHILD = """
@@ -132,7 +132,7 @@ def escape_cancels_in_time(story):
     running = story.run()
     yield from story.over_view()
     began, shot = time.monotonic(), None
-    while running.job.progress.stage != "estimate" or running.job.progress.done <= A_CHUNK:
+    while running.job.progress.stage != "estimate" or running.job.progress.done <= SOME:
         if running.job.progress.stage == "estimate" and shot is None:
             later = f"sleep 1; {OUT}/shot running"  # the panel tells the progress once a second
             shot = subprocess.Popen(["sh", "-c", later], stdout=subprocess.DEVNULL)
