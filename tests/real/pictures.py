@@ -44,7 +44,7 @@ PICTURES = {
     "blender-steps.png": [Cut("floor_is_solid", (996, 100, 1250, 772)), Cut("queue_runs_two", (996, 100, 1250, 772))],
     "blender-preferences.png": [Cut("preferences", (768, 246, 1272, 562))],
 }
-PICTURES_52 = {"blender-5.2.jpg": [Cut("feet_are_locked")]}
+PICTURES_52 = {"blender-5.2.jpg": [Cut("floor_is_solid")]}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
