@@ -1,6 +1,8 @@
 """Steps from the engine's start to the people in the scene."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -126,12 +128,14 @@ def mesh_and_skeleton_are_asked_for(story):
 
 
 def escape_cancels_in_time(story):
-    """Esc, in the middle of the run: with one thread, or a short clip is over before the key is pressed."""
+    """Esc, in the middle of the run: it has one thread, and waits for the mouse, or a short clip were over by then."""
     bpy.context.preferences.addons[NAME].preferences.threads = 1
     yield from story.press("mocap.reconstruct")
     yield from story.until(lambda: story.part("session").is_running(), "the run starts")
     running = story.run()
+    os.kill(running.job.pid, signal.SIGSTOP)
     yield from story.over_view()
+    os.kill(running.job.pid, signal.SIGCONT)
     began, shot = time.monotonic(), None
     while running.job.progress.stage != "estimate" or running.job.progress.done <= SOME:
         if running.job.progress.stage == "estimate" and shot is None:
