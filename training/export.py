@@ -352,22 +352,23 @@ def log_plainly() -> None:
         logging.getLogger(noisy).setLevel(logging.ERROR)
 
 
-def told(command: str, write: Callable[[], bool]) -> int:
+def told(command: str, write: Callable[[], bool], refusal: str = "ONNX and torch disagree") -> int:
     """The exit code of a command that writes a bundle, and why it is not 0 in one sentence.
 
     Args:
         command: its name, as people type it.
-        write: returns whether ONNX and torch agree; nothing is written where they don't.
+        write: returns whether the bundle is good; nothing is written where it is not.
+        refusal: why it is not.
     """
     log_plainly()
     try:
-        is_equal = write()
+        is_good = write()
     except (MocapError, ValueError, OSError) as error:
         print(f"{command}: {error}", file=sys.stderr)
         return 1
-    if not is_equal:
-        print(f"{command}: ONNX and torch disagree, nothing was written", file=sys.stderr)
-    return 0 if is_equal else 1
+    if not is_good:
+        print(f"{command}: {refusal}, nothing was written", file=sys.stderr)
+    return 0 if is_good else 1
 
 
 def main(arguments: list[str] | None = None) -> int:

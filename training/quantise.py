@@ -13,7 +13,6 @@ import json
 import logging
 import shutil
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -34,12 +33,12 @@ from onnxruntime.quantization import (
 )
 
 from core.crop import normalise
-from core.errors import MocapError
 from core.runtimes import open_runtime
 from core.weights import WeightsBundle, find_weights
 from training import bundle
 from training.evaluate import evaluate
 from training.evaluation.rendered import composer_of
+from training.export import told
 from training.pictures import PictureStore
 
 WORST_MM = 1.0
@@ -260,15 +259,11 @@ def main(arguments: list[str] | None = None) -> int:
                        help="8 bits for the convolutions too")  # fmt: skip
     kinds.add_argument("--half", action="store_const", dest="kind", const="half", help="float16, for GPUs alone")
     given = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
-    try:
-        is_good = quantise(given.bundle, given.output, given.store, given.people, given.kind)
-    except (MocapError, ValueError, OSError) as error:
-        print(f"training.quantise: {error}", file=sys.stderr)
-        return 1
-    if not is_good:
-        print(f"training.quantise: more than {WORST_MM:.0f} mm worse, nothing was written", file=sys.stderr)
-    return 0 if is_good else 1
+    return told(
+        "training.quantise",
+        lambda: quantise(given.bundle, given.output, given.store, given.people, given.kind),
+        f"more than {WORST_MM:.0f} mm worse",
+    )
 
 
 if __name__ == "__main__":
