@@ -4,8 +4,9 @@ r"""Shows that a preset at full size learns: some rendered people by heart, on a
 
 All from fresh weights: the tokenizer learns the people's 2D poses, PCT's head their tokens from the features of a
 SwinV2 that stays as it is, then backbone, modulator and transformers the meshes, with FastMETRO's losses, without
-augmentation and dropout. Where time is short, `--frozen-backbone` leaves the image backbone as it is too, so that the
-transformers learn alone, and `--few-samples` asks for a quarter of the vertices first. At the end the whole network is
+augmentation and dropout. Where time is short, `--backbone` lets the image backbone learn the people by itself first,
+mostly from small pictures, `--frozen-backbone` leaves it as it is then, so that the transformers learn alone, and
+`--few-samples` asks for a part of the vertices first. At the end the whole network is
 scored from the pictures, under METRO's protocol, and the command fails where that misses the target. The same command
 goes on where it was stopped.
 """
@@ -36,7 +37,9 @@ from training.pictures import PictureStore
 from training.pictures import __main__ as pictures
 from training.protocols import ProtocolScores, regressor_of_body
 from training.runlog import read_events
-from training.stages.overfit import CachedMeshStage, HeadStage, Thrift, everybody
+from training.stages.overfit import CachedMeshStage, HeadStage, Thrift
+from training.stages.overfit_backbone import BackboneStage
+from training.stages.overfit_people import everybody
 from training.stages.paper_classifier import PaperClassifierConfig
 from training.stages.paper_mesh import PaperMeshConfig, PaperNetwork, network_of
 from training.stages.paper_tokenizer import PaperTokenizerConfig, PaperTokenizerStage
@@ -65,6 +68,8 @@ class OverfitConfig:
     """Samples of the tokenizer."""
     heads: int = 30_000
     """Samples of PCT's head."""
+    backbone: int = 0
+    """Samples of the image backbone by itself, before the mesh; 0 leaves it to the mesh."""
     samples: int = 200_000
     """Samples of the mesh at the most."""
     minutes: float = 0.0
@@ -74,10 +79,12 @@ class OverfitConfig:
     lr: float = 3e-4
     """Learning rate of the mesh."""
     frozen_backbone: bool = False
-    """The image backbone keeps its first weights, its BatchNorm the people's statistics: its features are computed
-    once, and a sample costs about half."""
+    """The image backbone stays as it is when the mesh begins, its BatchNorm with the people's statistics: its features
+    are computed once, and a sample costs about half."""
     few_samples: int = 0
-    """So many samples in the beginning are asked for a quarter of the vertices."""
+    """So many samples in the beginning are asked for a part of the vertices alone."""
+    few_parts: int = 4
+    """How many such parts there are: 4 halve the cost of a sample behind a frozen backbone, 16 take it to a third."""
     scored: int = 64
     """People who are scored regularly; all are at the end."""
     evaluate_minutes: float = 15.0
@@ -88,6 +95,8 @@ class OverfitConfig:
     """Steps between lines of the log."""
     precision: PrecisionChoice = "auto"
     """Of the products; "auto" asks the processor."""
+    threads: int = 1
+    """Cores to work on."""
     seed: int = 1
     """Of people, first weights and order."""
 
@@ -150,13 +159,22 @@ def head_config(config: OverfitConfig, mix: Path) -> PaperClassifierConfig:
     )  # fmt: skip
 
 
+def backbone_config(config: OverfitConfig) -> LoopConfig:
+    """The image backbone learns to tell them apart."""
+    return LoopConfig(
+        output=config.output / "backbone", samples=config.backbone, batch=min(16, config.people), lr=7e-4,
+        weight_decay=0.0, warmup_steps=50, ema_decay=0.98, precision=config.precision, seed=config.seed, log_steps=32,
+        checkpoint_minutes=config.checkpoint_minutes, resume=True,
+    )  # fmt: skip
+
+
 def mesh_config(config: OverfitConfig, mix: Path) -> PaperMeshConfig:
     """Everything else learns their meshes."""
     return PaperMeshConfig(
         **_shared(config, "mesh"), mix=mix, samples=config.samples, minutes=config.minutes,
         batch=min(config.batch, config.people), total_batch=0, lr=config.lr, weight_decay=0.0, warmup_steps=100,
         clip=2.0, dropout=0.0, ema_decay=0.98, log_steps=config.log_steps, evaluate_minutes=config.evaluate_minutes,
-        init=(config.output / "head",),
+        init=tuple(config.output / run for run in (("head", "backbone") if config.backbone else ("head",))),
     )  # fmt: skip
 
 
@@ -179,19 +197,22 @@ def has_arrived(config: OverfitConfig) -> bool:
 def learn(config: OverfitConfig, world: World) -> int:
     """The three stages, as far as they are not done; 0, or 130 where Ctrl-C came."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stdout)
+    torch.set_num_threads(config.threads)
     mix = write_people(config)
     people = everybody(mix, preset(config.preset).input_size)
     tokenizer, head, mesh = tokenizer_config(config, mix), head_config(config, mix), mesh_config(config, mix)
+    backbone = backbone_config(config)
     starts: tuple[tuple[LoopConfig, Callable[[], Any]], ...] = (
         (tokenizer, lambda: PaperTokenizerStage(tokenizer, world)),
         (head, lambda: HeadStage(head, people, config.output / FEATURES)),
+        *(((backbone, lambda: BackboneStage(backbone, config.preset, people)),) if config.backbone else ()),
     )
     for stage_config, make_stage in starts:
         if not is_done(stage_config) and Trainer(make_stage(), stage_config, world).run():
             return CANCELLED
     if has_arrived(config):
         return 0
-    thrift = Thrift(config.frozen_backbone, config.few_samples, config.output / FEATURES)
+    thrift = Thrift(config.frozen_backbone, config.few_samples, config.few_parts, config.output / FEATURES)
     stage = CachedMeshStage(mesh, people, config.target_mm, config.scored, thrift)
     code = _Until(stage, mesh, world).run()
     return 0 if stage.is_reached else code
@@ -230,6 +251,8 @@ def main(arguments: list[str] | None = None) -> int:
     config = tyro.cli(OverfitConfig, args=arguments, prog="python -m training.overfit", description=__doc__)
     try:
         least = 1 if config.frozen_backbone else 2  # BatchNorm needs two
+        if min(config.threads, config.few_parts) < 1:
+            raise MocapError(f"expected --threads and --few-parts from 1, got {config.threads} and {config.few_parts}")
         if config.people < 2 or config.batch < least:
             raise MocapError(
                 f"expected --people from 2 and --batch from {least}, got {config.people} and {config.batch}"

@@ -10,10 +10,12 @@ import torch
 from tests.training.people import made_up_people
 from training import checkpoint, overfit
 from training.datasets import writers
-from training.overfit import OverfitConfig, head_config, mesh_config, tokenizer_config
+from training.overfit import OverfitConfig, backbone_config, head_config, mesh_config, tokenizer_config
 from training.parallel import World
 from training.runlog import read_events
-from training.stages.overfit import CachedMeshStage, HeadStage, Rounds, Thrift, everybody
+from training.stages.overfit import CachedMeshStage, HeadStage, Thrift
+from training.stages.overfit_backbone import BackboneStage, smaller_at
+from training.stages.overfit_people import Rounds, everybody
 
 ALONE = World(0, 1, torch.device("cpu"))
 PEOPLE = 6
@@ -96,7 +98,8 @@ def test_frozen_backbone_is_computed_once_and_stays(folder: Path) -> None:
 def test_few_vertices_at_first_all_in_turn_and_then_all(folder: Path) -> None:
     config = OverfitConfig(folder, preset="resnet50-debug", people=PEOPLE, batch=2)
     mix = overfit.write_people(config)
-    stage = CachedMeshStage(mesh_config(config, mix), everybody(mix, 256), 1.0, 4, Thrift(few_samples=8))
+    thrift = Thrift(few_samples=8, few_parts=4)
+    stage = CachedMeshStage(mesh_config(config, mix), everybody(mix, 256), 1.0, 4, thrift)
     few = [stage.batch(step, 0.0) for step in range(4)]
     taking_part = torch.cat([batch.asked.vertices for batch in few if batch.asked is not None])
     assert torch.equal(taking_part.sort().values, torch.arange(431))
@@ -109,3 +112,43 @@ def test_few_vertices_at_first_all_in_turn_and_then_all(folder: Path) -> None:
     for batch, touched in zip(few[:2], grads, strict=True):
         assert batch.asked is not None
         assert torch.equal(touched.nonzero().flatten(), batch.asked.vertices)
+
+
+def test_crops_grow_to_their_full_size() -> None:
+    assert [smaller_at(progress) for progress in (0.0, 0.69, 0.71, 0.93, 0.95, 1.0)] == [4, 4, 2, 2, 1, 1]
+
+
+@pytest.mark.slow
+def test_backbone_learns_alone_and_the_mesh_goes_on_from_it(folder: Path) -> None:
+    assert command(folder, "--backbone", "18", "--frozen-backbone") == 1
+    config = OverfitConfig(folder, preset="resnet50-debug", people=PEOPLE, batch=3, backbone=18)
+    mix = overfit.write_people(config)
+    people = everybody(mix, 256)
+    learned = checkpoint.averaged_weights(folder / "backbone")
+    mesh = CachedMeshStage(mesh_config(config, mix), people, 1.0, 4)
+    own = mesh.module.state_dict()
+    shared = {name for name in learned if not name.startswith("to_")}
+    assert {name.split(".")[1] for name in shared} == {"backbone", "mesh"} and shared <= set(own)
+    for name in shared:
+        assert torch.equal(own[name], learned[name]), name
+    fresh = BackboneStage(backbone_config(config), config.preset, people).module.state_dict()
+    assert all(not fresh[name].any() for name in fresh if name.endswith("bn3.weight"))
+    assert any(learned[name].any() for name in learned if name.endswith("bn3.weight"))
+
+
+@pytest.mark.slow
+def test_backbone_learns_who_is_who(folder: Path) -> None:
+    config = OverfitConfig(folder, preset="resnet50-debug", people=PEOPLE)
+    stage = BackboneStage(backbone_config(config), config.preset, everybody(overfit.write_people(config), 256))
+    optimizer = torch.optim.AdamW(stage.module.parameters(), lr=3e-3)
+    totals = []
+    for step in range(30):
+        optimizer.zero_grad()
+        terms = stage.module.train()(stage.batch(step, 0.0))
+        total = torch.stack(list(terms.values())).sum()
+        total.backward()
+        optimizer.step()
+        totals.append(float(total.detach()))
+    assert totals[-1] < 0.5 * totals[0]
+    with torch.no_grad():
+        assert set(stage.evaluate()) == {"mpjpe", "known_percent"}

@@ -2,20 +2,19 @@
 
 Crops are not augmented, so what is frozen says the same of a person in every round and is computed once: SwinV2's
 features while the head learns, the head's logits while the mesh does, and the image backbone's features too where it
-stays as it is. While few vertices are asked for, a quarter of them takes part in a step, another one in the next: the
-queries learn at half the cost before all of them learn together. One process.
+stays as it is. While few vertices are asked for, a part of them takes part in a step, another one in the next: the
+queries learn at half the cost or less before all of them learn together. One process.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from core.body import load_body
@@ -23,18 +22,14 @@ from core.nets.mesh_attention import MeshAttentionPattern
 from core.nets.network import PoseReading
 from core.nets.postometro import Asked, project
 from training import losses
-from training.datasets.mix import open_mix, read_mix
-from training.datasets.mixed import MixSettings
 from training.metrics import mpjpe
 from training.pictures import PictureBatch
-from training.stages.paper import PaperBatch, PaperSteps
+from training.stages.overfit_people import AT_ONCE, Rounds, in_parts, kept_features, rows_of
+from training.stages.paper import PaperBatch
 from training.stages.paper_classifier import PaperClassifierConfig, PaperClassifierModule
 from training.stages.paper_mesh import PaperMeshConfig, PaperMeshModule
 from training.stages.pictured import normalised, start_from
 
-AT_ONCE = 16
-PARTS = 4
-"""Into so many are the vertices cut while few are asked for."""
 NEAR = 2
 """Edges of the coarse mesh over which vertices of one part see each other: neighbours are mostly of other parts."""
 logger = logging.getLogger("training")
@@ -55,71 +50,6 @@ class Learned:
     said: Tensor
     features: Tensor | None = None
     asked: Asked | None = None
-
-
-def everybody(mix: Path, size: int) -> PaperBatch:
-    """All people of a mix of one set, each once, in unturned crops.
-
-    Args:
-        mix: its file.
-        size: pixels a side.
-
-    Raises:
-        DatasetError: the set's files are missing or damaged.
-    """
-    mixed = open_mix(read_mix(mix), MixSettings(size, augment=False))
-    found = PaperSteps(mixed, mixed.people)[0]
-    if not isinstance(found, PaperBatch):
-        raise found
-    return found
-
-
-def rows_of(batch: PaperBatch, rows: Tensor) -> PaperBatch:
-    """Some people of a batch, by their numbers (N,)."""
-    names = PictureBatch.__slots__
-    return PaperBatch(
-        PictureBatch(**{name: getattr(batch.pictures, name)[rows] for name in names}), batch.vertices[rows]
-    )
-
-
-def in_parts(function: Callable[[Tensor], Tensor], values: Tensor) -> Tensor:
-    """A function of rows, a few rows at a time, without gradients."""
-    with torch.no_grad():
-        return torch.cat([function(part) for part in torch.split(values, AT_ONCE)])
-
-
-def kept_features(file: Path | None, compute: Callable[[], Tensor]) -> Tensor:
-    """Features that a run has computed before, or computes now and keeps: SwinV2 takes minutes for 512 people.
-
-    Args:
-        file: of the run, safetensors; None keeps nothing.
-        compute: makes them.
-    """
-    if file is not None and file.is_file():
-        return load_file(file)["features"]
-    features = compute().contiguous()
-    if file is not None:
-        unfinished = file.with_suffix(".unfinished")
-        save_file({"features": features}, unfinished)
-        unfinished.replace(file)
-    return features
-
-
-class Rounds:
-    """Which people a step has: everybody once a round, each round in its own order; a function of (seed, step)."""
-
-    def __init__(self, people: int, batch: int, seed: int) -> None:
-        self.people, self.batch, self.seed = people, min(batch, people), seed
-
-    def rows(self, step: int) -> Tensor:
-        """(B,) numbers."""
-        first = step * self.batch
-        numbers = np.arange(first, first + self.batch)
-        orders = {
-            turn: np.random.default_rng([self.seed, 71, turn]).permutation(self.people)
-            for turn in sorted({int(number) // self.people for number in numbers})
-        }
-        return torch.tensor([orders[int(number) // self.people][number % self.people] for number in numbers])
 
 
 class HeadModule(PaperClassifierModule):
@@ -214,14 +144,16 @@ class CachedMeshModule(PaperMeshModule):
         return self.terms(out, self.net.fine_vertices(out.intermediate_vertices), batch.people)
 
     def few(self, features: Tensor, logits: Tensor, asked: Asked, true: PictureBatch) -> dict[str, Tensor]:
-        """Loss terms of the joints and some of the coarse vertices, which have the weight of all three meshes."""
+        """Loss terms of the joints and some of the coarse vertices. These have the weight of all three meshes, and of
+        the joints that would be read off them.
+        """
         assert self.net.modulator is not None
         mesh = self.net.mesh(features, self.net.modulator(*self.net.tokens(logits)), asked)
         weights, confidence = self.losses.weights, true.lsp_3d_weight
         flat, seen = project(mesh.joints, mesh.weak_camera), true.lsp_2d[..., 2].clamp(max=1)
         coarse = true.coarse_vertices[:, asked.vertices]
         return {
-            "coarse": (weights.coarse + weights.intermediate + weights.fine)
+            "coarse": (weights.coarse + weights.intermediate + weights.fine + weights.joints)
             * losses.vertex_loss(mesh.coarse_vertices, coarse, true.has_mesh),
             "token_joints": weights.joints
             * losses.joint_loss_3d(mesh.joints, true.lsp_3d, confidence, (confidence > 0).any(1)),
@@ -234,16 +166,17 @@ def _reading(features: Tensor, logits: Tensor) -> PoseReading:
     return PoseReading(features, None, None, None, None, None, logits)
 
 
-def parts_of(adjacency: Tensor, seed: int) -> list[Asked]:
-    """The coarse vertices in `PARTS` random parts; in a part those see each other that are at most `NEAR` edges away.
+def parts_of(adjacency: Tensor, count: int, seed: int) -> list[Asked]:
+    """The coarse vertices in random parts; in a part those see each other that are at most `NEAR` edges away.
 
     Args:
         adjacency: (431, 431) bool.
+        count: of parts.
         seed: of the parts.
     """
     reach = torch.linalg.matrix_power(adjacency.float() + torch.eye(len(adjacency)), NEAR) > 0
     order = torch.from_numpy(np.random.default_rng([seed, 72]).permutation(len(adjacency)))
-    parts = [part.sort().values for part in order.chunk(PARTS)]
+    parts = [part.sort().values for part in torch.tensor_split(order, count)]
     return [Asked(part, MeshAttentionPattern(reach[part][:, part].numpy(), patches=1)) for part in parts]
 
 
@@ -253,12 +186,14 @@ class Thrift:
 
     Attributes:
         is_backbone_frozen: the image backbone keeps its first weights, and its features are computed once.
-        few_samples: so many samples in the beginning are asked for a quarter of the vertices.
+        few_samples: so many samples in the beginning are asked for a part of the vertices.
+        few_parts: how many such parts there are.
         kept: file with SwinV2's features, as `HeadStage` writes it.
     """
 
     is_backbone_frozen: bool = False
     few_samples: int = 0
+    few_parts: int = 4
     kept: Path | None = None
 
 
@@ -294,7 +229,8 @@ class CachedMeshStage:
         if self.thrift.is_backbone_frozen:
             self.network.freeze_backbone(image)
             self.features = in_parts(self.network.features, image)
-        self.parts = parts_of(torch.from_numpy(np.asarray(body.adjacency_431, bool)), config.seed)
+        adjacency = torch.from_numpy(np.asarray(body.adjacency_431, bool))
+        self.parts = parts_of(adjacency, self.thrift.few_parts, config.seed)
         self.module.train()
         count = len(self.logits)
         self.rounds = Rounds(count, config.batch, config.seed)
@@ -307,7 +243,7 @@ class CachedMeshStage:
         rows = self.rounds.rows(step)
         features = None if self.features is None else self.features[rows]
         is_few = (step + 1) * self.config.batch <= self.thrift.few_samples
-        asked = self.parts[step % PARTS] if is_few else None
+        asked = self.parts[step % len(self.parts)] if is_few else None
         return Learned(rows_of(self.people, rows), self.logits[rows], features, asked)
 
     def evaluate(self) -> Mapping[str, float]:
