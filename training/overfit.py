@@ -37,6 +37,7 @@ from training.pictures import PictureStore
 from training.pictures import __main__ as pictures
 from training.protocols import ProtocolScores, regressor_of_body
 from training.runlog import read_events
+from training.schedule import Schedule
 from training.stages.overfit import CachedMeshStage, HeadStage, Thrift
 from training.stages.overfit_backbone import BackboneStage
 from training.stages.overfit_people import everybody
@@ -78,6 +79,8 @@ class OverfitConfig:
     """People a step of the mesh. Small batches learn more a sample on a CPU."""
     lr: float = 3e-4
     """Learning rate of the mesh."""
+    schedule: Schedule = "constant"
+    """Of that rate: "cosine" falls to 1 % over --samples or --minutes, "constant" can be continued for ever."""
     frozen_backbone: bool = False
     """The image backbone stays as it is when the mesh begins, its BatchNorm with the people's statistics: its features
     are computed once, and a sample costs about half."""
@@ -160,11 +163,11 @@ def head_config(config: OverfitConfig, mix: Path) -> PaperClassifierConfig:
 
 
 def backbone_config(config: OverfitConfig) -> LoopConfig:
-    """The image backbone learns to tell them apart."""
+    """The image backbone learns to tell them apart; its rate stays, since the large crops come last."""
     return LoopConfig(
-        output=config.output / "backbone", samples=config.backbone, batch=min(16, config.people), lr=7e-4,
-        weight_decay=0.0, warmup_steps=50, ema_decay=0.98, precision=config.precision, seed=config.seed, log_steps=32,
-        checkpoint_minutes=config.checkpoint_minutes, resume=True,
+        output=config.output / "backbone", samples=config.backbone, batch=min(16, config.people), lr=5e-4,
+        schedule="constant", weight_decay=0.0, warmup_steps=50, ema_decay=0.98, precision=config.precision,
+        seed=config.seed, log_steps=32, checkpoint_minutes=config.checkpoint_minutes, resume=True,
     )  # fmt: skip
 
 
@@ -172,8 +175,9 @@ def mesh_config(config: OverfitConfig, mix: Path) -> PaperMeshConfig:
     """Everything else learns their meshes."""
     return PaperMeshConfig(
         **_shared(config, "mesh"), mix=mix, samples=config.samples, minutes=config.minutes,
-        batch=min(config.batch, config.people), total_batch=0, lr=config.lr, weight_decay=0.0, warmup_steps=100,
-        clip=2.0, dropout=0.0, ema_decay=0.98, log_steps=config.log_steps, evaluate_minutes=config.evaluate_minutes,
+        batch=min(config.batch, config.people), total_batch=0, lr=config.lr, schedule=config.schedule,
+        weight_decay=0.0, warmup_steps=100, clip=2.0, dropout=0.0, ema_decay=0.98, log_steps=config.log_steps,
+        evaluate_minutes=config.evaluate_minutes,
         init=tuple(config.output / run for run in (("head", "backbone") if config.backbone else ("head",))),
     )  # fmt: skip
 
@@ -237,6 +241,7 @@ def overfit(config: OverfitConfig) -> int:
     code = launch(learn, config, 1, "cpu")
     if code:
         return code
+    print(f"{config.people} people are scored from their pictures", flush=True)
     scores = score(config)
     (config.output / SCORES).write_text(json.dumps(asdict(scores), indent=1) + "\n")
     numbers = " / ".join("-" if n is None else f"{n:.1f}" for n in (scores.mpvpe, scores.mpjpe, scores.pa_mpjpe))
