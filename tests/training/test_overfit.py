@@ -13,7 +13,7 @@ from training.datasets import writers
 from training.overfit import OverfitConfig, backbone_config, head_config, mesh_config, tokenizer_config
 from training.parallel import World
 from training.runlog import read_events
-from training.stages.overfit import CachedMeshStage, HeadStage, Thrift
+from training.stages.overfit import CachedMeshStage, HeadStage, Thrift, sameness
 from training.stages.overfit_backbone import BackboneStage, smaller_at
 from training.stages.overfit_people import Rounds, everybody
 
@@ -33,6 +33,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def command(run: Path, *more: str) -> int:
     short = ("--poses", "12", "--heads", "12", "--samples", "12", "--batch", "3", "--log-steps", "1")
     return overfit.main(["--output", str(run), "--preset", "resnet50-debug", "--people", str(PEOPLE), *short, *more])
+
+
+@pytest.fixture
+def begun(folder: Path) -> Path:
+    """The same run with a tokenizer and a head, whichever test came first."""
+    if checkpoint.latest(folder / "head") is None:
+        command(folder)
+    return folder
 
 
 def test_everybody_comes_once_a_round_in_another_order() -> None:
@@ -58,14 +66,14 @@ def test_command_learns_scores_says_what_is_missed_and_goes_on(
 
 
 @pytest.mark.slow
-def test_what_is_computed_once_is_what_the_network_says(folder: Path) -> None:
-    config = OverfitConfig(folder, preset="resnet50-debug", people=PEOPLE, batch=3)
+def test_what_is_computed_once_is_what_the_network_says(begun: Path) -> None:
+    config = OverfitConfig(begun, preset="resnet50-debug", people=PEOPLE, batch=3)
     mix = overfit.write_people(config)
     people = everybody(mix, 256)
     stage = CachedMeshStage(mesh_config(config, mix), people, target_mm=1.0, scored=4)
     names = set(stage.module.state_dict())
     assert not any(name.startswith(("net.pose_backbone.", "net.classifier.")) for name in names)
-    kept = folder / "kept.safetensors"
+    kept = begun / "kept.safetensors"
     head = HeadStage(head_config(config, mix), people, kept)
     again = HeadStage(head_config(config, mix), people, kept)
     assert kept.is_file() and torch.equal(again.features, head.features)
@@ -77,8 +85,8 @@ def test_what_is_computed_once_is_what_the_network_says(folder: Path) -> None:
 
 
 @pytest.mark.slow
-def test_frozen_backbone_is_computed_once_and_stays(folder: Path) -> None:
-    config = OverfitConfig(folder, preset="resnet50-debug", people=PEOPLE, batch=1, frozen_backbone=True)
+def test_frozen_backbone_is_computed_once_and_stays(begun: Path) -> None:
+    config = OverfitConfig(begun, preset="resnet50-debug", people=PEOPLE, batch=1, frozen_backbone=True)
     mix = overfit.write_people(config)
     people = everybody(mix, 256)
     stage = CachedMeshStage(mesh_config(config, mix), people, 1.0, 4, Thrift(is_backbone_frozen=True))
@@ -95,8 +103,8 @@ def test_frozen_backbone_is_computed_once_and_stays(folder: Path) -> None:
 
 
 @pytest.mark.slow
-def test_few_vertices_at_first_all_in_turn_and_then_all(folder: Path) -> None:
-    config = OverfitConfig(folder, preset="resnet50-debug", people=PEOPLE, batch=2)
+def test_few_vertices_at_first_all_in_turn_and_then_all(begun: Path) -> None:
+    config = OverfitConfig(begun, preset="resnet50-debug", people=PEOPLE, batch=2)
     mix = overfit.write_people(config)
     thrift = Thrift(few_samples=8, few_parts=4)
     stage = CachedMeshStage(mesh_config(config, mix), everybody(mix, 256), 1.0, 4, thrift)
@@ -112,6 +120,14 @@ def test_few_vertices_at_first_all_in_turn_and_then_all(folder: Path) -> None:
     for batch, touched in zip(few[:2], grads, strict=True):
         assert batch.asked is not None
         assert torch.equal(touched.nonzero().flatten(), batch.asked.vertices)
+
+
+def test_sameness_is_one_where_people_differ_in_brightness_alone() -> None:
+    rng = torch.Generator().manual_seed(0)
+    one, many = torch.rand(40, 1, generator=rng), torch.rand(40, 16, generator=rng)
+    maps = [means[:, :, None, None].expand(-1, 16, 2, 2) for means in (one, many)]
+    assert sameness(maps[0]) == pytest.approx(1.0, abs=1e-5)
+    assert 1 / 16 <= sameness(maps[1]) < 0.3
 
 
 def test_crops_grow_to_their_full_size() -> None:
