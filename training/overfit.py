@@ -6,9 +6,8 @@ All from fresh weights: the tokenizer learns the people's 2D poses, PCT's head t
 SwinV2 that stays as it is, then backbone, modulator and transformers the meshes, with FastMETRO's losses, without
 augmentation and dropout. Where time is short, `--backbone` lets the image backbone learn the people by itself first,
 mostly from small pictures, `--frozen-backbone` leaves it as it is then, so that the transformers learn alone, and
-`--few-samples` asks for a part of the vertices first. At the end the whole network is
-scored from the pictures, under METRO's protocol, and the command fails where that misses the target. The same command
-goes on where it was stopped.
+`--few-samples` asks for a part of the vertices first. At the end the whole network is scored from the pictures, under
+METRO's protocol, and the command fails where that misses the target. The same command goes on where it was stopped.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ from training.protocols import ProtocolScores, regressor_of_body
 from training.runlog import read_events
 from training.schedule import Schedule
 from training.stages.overfit import CachedMeshStage, HeadStage, Thrift
-from training.stages.overfit_backbone import BackboneStage
+from training.stages.overfit_backbone import BackboneConfig, BackboneStage
 from training.stages.overfit_people import everybody
 from training.stages.paper_classifier import PaperClassifierConfig
 from training.stages.paper_mesh import PaperMeshConfig, PaperNetwork, network_of
@@ -162,23 +161,23 @@ def head_config(config: OverfitConfig, mix: Path) -> PaperClassifierConfig:
     )  # fmt: skip
 
 
-def backbone_config(config: OverfitConfig) -> LoopConfig:
+def backbone_config(config: OverfitConfig) -> BackboneConfig:
     """The image backbone learns to tell them apart; its rate stays, since the large crops come last."""
-    return LoopConfig(
-        output=config.output / "backbone", samples=config.backbone, batch=min(16, config.people), lr=5e-4,
-        schedule="constant", weight_decay=0.0, warmup_steps=50, ema_decay=0.98, precision=config.precision,
-        seed=config.seed, log_steps=32, checkpoint_minutes=config.checkpoint_minutes, resume=True,
+    return BackboneConfig(
+        **_shared(config, "backbone"), samples=config.backbone, batch=min(16, config.people), lr=5e-4,
+        schedule="constant", weight_decay=0.0, warmup_steps=50, ema_decay=0.98, log_steps=32,
     )  # fmt: skip
 
 
 def mesh_config(config: OverfitConfig, mix: Path) -> PaperMeshConfig:
     """Everything else learns their meshes."""
+    starts = ("head", "backbone") if config.backbone else ("head",)
     return PaperMeshConfig(
         **_shared(config, "mesh"), mix=mix, samples=config.samples, minutes=config.minutes,
         batch=min(config.batch, config.people), total_batch=0, lr=config.lr, schedule=config.schedule,
         weight_decay=0.0, warmup_steps=100, clip=2.0, dropout=0.0, ema_decay=0.98, log_steps=config.log_steps,
         evaluate_minutes=config.evaluate_minutes,
-        init=tuple(config.output / run for run in (("head", "backbone") if config.backbone else ("head",))),
+        init=tuple(config.output / run for run in starts),
     )  # fmt: skip
 
 
@@ -199,18 +198,19 @@ def has_arrived(config: OverfitConfig) -> bool:
 
 
 def learn(config: OverfitConfig, world: World) -> int:
-    """The three stages, as far as they are not done; 0, or 130 where Ctrl-C came."""
+    """The stages, as far as they are not done; 0, or 130 where Ctrl-C came."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stdout)
     torch.set_num_threads(config.threads)
     mix = write_people(config)
     people = everybody(mix, preset(config.preset).input_size)
     tokenizer, head, mesh = tokenizer_config(config, mix), head_config(config, mix), mesh_config(config, mix)
-    backbone = backbone_config(config)
-    starts: tuple[tuple[LoopConfig, Callable[[], Any]], ...] = (
+    starts: list[tuple[LoopConfig, Callable[[], Any]]] = [
         (tokenizer, lambda: PaperTokenizerStage(tokenizer, world)),
         (head, lambda: HeadStage(head, people, config.output / FEATURES)),
-        *(((backbone, lambda: BackboneStage(backbone, config.preset, people)),) if config.backbone else ()),
-    )
+    ]
+    if config.backbone:
+        backbone = backbone_config(config)
+        starts.append((backbone, lambda: BackboneStage(backbone, people)))
     for stage_config, make_stage in starts:
         if not is_done(stage_config) and Trainer(make_stage(), stage_config, world).run():
             return CANCELLED

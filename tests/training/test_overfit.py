@@ -11,13 +11,11 @@ from tests.training.people import made_up_people
 from training import checkpoint, overfit
 from training.datasets import writers
 from training.overfit import OverfitConfig, backbone_config, head_config, mesh_config, tokenizer_config
-from training.parallel import World
 from training.runlog import read_events
 from training.stages.overfit import CachedMeshStage, HeadStage, Thrift, sameness
 from training.stages.overfit_backbone import BackboneStage, smaller_at
 from training.stages.overfit_people import Rounds, everybody
 
-ALONE = World(0, 1, torch.device("cpu"))
 PEOPLE = 6
 
 
@@ -147,7 +145,7 @@ def test_backbone_learns_alone_and_the_mesh_goes_on_from_it(folder: Path) -> Non
     assert {name.split(".")[1] for name in shared} == {"backbone", "mesh"} and shared <= set(own)
     for name in shared:
         assert torch.equal(own[name], learned[name]), name
-    fresh = BackboneStage(backbone_config(config), config.preset, people).module.state_dict()
+    fresh = BackboneStage(backbone_config(config), people).module.state_dict()
     assert all(not fresh[name].any() for name in fresh if name.endswith("bn3.weight"))
     assert any(learned[name].any() for name in learned if name.endswith("bn3.weight"))
 
@@ -155,7 +153,7 @@ def test_backbone_learns_alone_and_the_mesh_goes_on_from_it(folder: Path) -> Non
 @pytest.mark.slow
 def test_backbone_learns_who_is_who(folder: Path) -> None:
     config = OverfitConfig(folder, preset="resnet50-debug", people=PEOPLE)
-    stage = BackboneStage(backbone_config(config), config.preset, everybody(overfit.write_people(config), 256))
+    stage = BackboneStage(backbone_config(config), everybody(overfit.write_people(config), 256))
     optimizer = torch.optim.AdamW(stage.module.parameters(), lr=3e-3)
     totals = []
     for step in range(30):

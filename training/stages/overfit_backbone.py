@@ -11,6 +11,7 @@ resizing). The matrices are thrown away.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
@@ -33,6 +34,14 @@ SIZES = ((0.7, 4), (0.94, 2), (1.0, 1))
 POINTS = COARSE_VERTICES + LSP_JOINTS
 WHO_WEIGHT = 0.02
 """Of the cross-entropy over people, beside metres."""
+
+
+@dataclass(frozen=True)
+class BackboneConfig(LoopConfig):
+    """The image backbone by itself."""
+
+    preset: str = "resnet50"
+    """Whose backbone."""
 
 
 class Sized(NamedTuple):
@@ -106,11 +115,11 @@ class BackboneModule(nn.Module):
 class BackboneStage:
     """The backbone learns everybody; no augmentation."""
 
-    def __init__(self, config: LoopConfig, name: str, people: PaperBatch) -> None:
-        """Start from fresh weights of the preset `name`."""
+    def __init__(self, config: BackboneConfig, people: PaperBatch) -> None:
+        """Start from fresh weights."""
         torch.manual_seed(config.seed)
         self.people = people
-        self.module = BackboneModule(name, len(people.vertices))
+        self.module = BackboneModule(config.preset, len(people.vertices))
         self.rounds = Rounds(len(people.vertices), config.batch, config.seed)
         self.smaller = 1
 
