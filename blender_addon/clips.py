@@ -55,10 +55,10 @@ def main(arguments: Sequence[str]) -> int:
             check_format(PRESETS[key].kind)
         if options.commercial:
             check_licences(options.weights, options.detector)
-        bridge.core_module("output").make_folder(options.output_folder)
+        bridge.core_module("files.written_whole").make_folder(options.output_folder)
     except bridge.MocapError as error:
         return _said(f"error: {error}", FAILED)
-    stop = bridge.core_module("console").StopRequest()
+    stop = bridge.core_module("commands.console").StopRequest()
     stop.listen()
     reports = []
     for clip, name in zip(options.clips, names, strict=True):
@@ -86,7 +86,7 @@ def clip_names(clips: Sequence[Path], name: str | None) -> list[str]:
 
 def check_licences(weights: str | None, detector: str | None) -> None:
     """Raises MocapError where the weights or the detector may not be used commercially, or don't say so."""
-    folder = bridge.core_module("weights").find_weights(weights).folder
+    folder = bridge.core_module("weights.bundle").find_weights(weights).folder
     problem = refusal(folder) or detector_refusal(detector)
     if problem:
         raise bridge.MocapError(problem)
@@ -120,7 +120,7 @@ def write_report(reports: list[ClipReport], path: Path) -> None:
         "blender": bpy.app.version_string,
         "clips": [{name: getattr(report, name) for name in ClipReport.__slots__} for report in reports],
     }
-    with bridge.core_module("output").written_whole(path) as file:
+    with bridge.core_module("files.written_whole").written_whole(path) as file:
         file.write((json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode())
 
 
@@ -156,7 +156,7 @@ def _make_clip(clip: Path, report: ClipReport, options: argparse.Namespace, stop
 
 
 def _reconstruct(clip: Path, take: Path, options: argparse.Namespace, stop: Any) -> Any:
-    console = bridge.core_module("console")
+    console = bridge.core_module("commands.console")
     printer = console.progress_printer(options.progress)
     settings = bridge.ReconstructSettings(
         weights=options.weights,
@@ -287,7 +287,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--end", type=int, metavar="F")
     parser.add_argument("--step", type=int, default=1, metavar="N")
     parser.add_argument("--smooth", type=float, default=0.5, metavar="0..1")
-    parser.add_argument("--camera", type=Path, metavar="camera.npz", help="of one moving shot; see core/moving.py")
+    parser.add_argument("--camera", type=Path, metavar="camera.npz", help="see core/motion/moving_camera.py")
     parser.add_argument("--feet", choices=["off", "auto", "lock"], default="auto")
     as_solve, longest_gap = "as of `python -m core solve`", bridge.core_module("settings").longest_gap
     parser.add_argument("--floor", choices=["off", "found", "solid"], default="found", help=as_solve)

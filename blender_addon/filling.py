@@ -72,7 +72,7 @@ class Filling:
             del self.people[name]  # the end of a run keeps those who were asked for
             self.version += 1
         self._numbers = numbers
-        chunk_name = bridge.core_module("chunks").chunk_name
+        chunk_name = bridge.core_module("take.chunks").chunk_name
         for name, number in numbers.items():
             chunks = [chunk_name(number, chunk) for chunk in range(counts[name])]
             self._waiting += [(name, chunk) for chunk in chunks if chunk not in self._read]

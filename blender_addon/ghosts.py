@@ -50,11 +50,12 @@ def show_ghosts(scene: bpy.types.Scene, record: TakeRecord, frame: int) -> list[
     """
     wanted = [(person, row) for at, person, row in scene_frames(record, scene) if at == frame]
     motion = bridge.open_motion(record.motion)
-    body = bridge.core_module("body").load_body()
+    body = bridge.core_module("body.model").load_body()
     if not np.array_equal(body.faces, motion.faces):
         raise bridge.MocapError(f"{record.motion}: is not of the open body, the only one that has ghosts")
     remove_ghosts(record)
-    walkers = {person.person_id: person for person in bridge.core_module("moving").in_world(motion).persons}
+    world = bridge.core_module("motion.moving_camera").in_world(motion)
+    walkers = {person.person_id: person for person in world.persons}
     made = []
     for person, row in wanted:
         readings = found_readings(record.take)[person]  # type: ignore[arg-type]
@@ -78,8 +79,8 @@ def ghost_vertices(body: Any, person: Any, time_s: float, rotations: Float) -> F
     """
     row = int(np.abs(np.asarray(person.time_s) - time_s).argmin())
     pose = np.array(person.bone_rotations[row], np.float64)
-    pose[bridge.core_module("vocabulary").BODY_JOINTS] = rotations
-    matrices = bridge.core_module("rotations").matrices_of(pose)
+    pose[bridge.core_module("motion.pose_vocabulary").BODY_JOINTS] = rotations
+    matrices = bridge.core_module("geometry.rotations").matrices_of(pose)
     vertices = body.pose(matrices[None], np.asarray(person.betas)[None]).vertices[0]
     return np.asarray(vertices - (body.lsp_regressor[HIPS] @ vertices).mean(0))
 

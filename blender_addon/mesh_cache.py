@@ -152,5 +152,5 @@ def read_cache(body: Any, first: int, last: int) -> Float:
 
 
 def _output_error(path: Path, error: OSError) -> Exception:
-    made: Exception = bridge.core_module("output").output_error(path, error)
+    made: Exception = bridge.core_module("files.written_whole").output_error(path, error)
     return made

@@ -68,7 +68,7 @@ def found_in(take: Path, step: int) -> list[FoundPerson]:
     Raises:
         MocapError: the take is missing or damaged.
     """
-    persons = bridge.core_module("take").Take.open(take).persons()
+    persons = bridge.core_module("take.take").Take.open(take).persons()
     found = [_found(person, step, _portraits(take, number)) for number, person in enumerate(persons)]
     return sorted(found, key=lambda person: -person.share * (person.last - person.first + 1))
 
@@ -90,7 +90,7 @@ def split_track(
     Raises:
         MocapError: the take is missing or damaged.
     """
-    opened = bridge.core_module("take").Take.open(take)
+    opened = bridge.core_module("take.take").Take.open(take)
     person, pictures = opened.person(track), _portraits(take, opened.people.index(track))
     index = person.frame_index
     before = _found(_part(person, (index >= first) & (index < at)), step, pictures, (bounds[0], at - 1))
@@ -153,7 +153,7 @@ def box_corners(box: list[int], size: tuple[int, int]) -> list[tuple[float, floa
 
 
 def _portraits(take: Path, number: int) -> dict[int, Path]:
-    found: dict[int, Path] = bridge.core_module("portrait_files").portraits_in(portraits_of(take), number)
+    found: dict[int, Path] = bridge.core_module("take.portrait_files").portraits_in(portraits_of(take), number)
     return found
 
 

@@ -23,7 +23,7 @@ def readings_file(take: Path) -> Path:
 
 
 def found_readings(take: Path) -> dict[str, Any]:
-    """Other readings by person (`core.readings.Readings`); {} where nobody has looked for them.
+    """Other readings by person (`core.motion.alternatives.Readings`); {} where nobody has looked for them.
 
     Asked for in every redraw, read only when the file has changed.
 
@@ -40,7 +40,7 @@ def found_readings(take: Path) -> dict[str, Any]:
 
 @lru_cache(maxsize=4)
 def _read(file: Path, _changed_at: int) -> dict[str, Any]:
-    readings: dict[str, Any] = bridge.core_module("readings").read_readings(file)
+    readings: dict[str, Any] = bridge.core_module("motion.alternatives").read_readings(file)
     return readings
 
 
@@ -108,6 +108,6 @@ def write_chosen(scene: bpy.types.Scene, record: TakeRecord) -> Path | None:
     if not chosen:
         return None
     path = record.motion.with_suffix(".readings.json")
-    with bridge.core_module("output").written_whole(path) as file:
+    with bridge.core_module("files.written_whole").written_whole(path) as file:
         file.write(json.dumps(chosen).encode())
     return path

@@ -183,7 +183,7 @@ def start(request: Request, plan: Plan | None = None) -> Session:
             f"{request.takes}: {error.strerror}; choose another folder for takes in the preferences"
         ) from error
     if request.boxes:
-        with bridge.core_module("output").written_whole(request.boxes_file) as file:
+        with bridge.core_module("files.written_whole").written_whole(request.boxes_file) as file:
             file.write(request.boxes.encode())
     return begin(plan or request.plan())
 

@@ -29,18 +29,16 @@ Public names are loaded when they are first used, so that `import core` costs no
 from __future__ import annotations
 
 import os
-import sys
 from importlib import import_module
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .errors import MocapError
-    from .motion import open_motion, read_checks, read_motion, write_motion
+    from .motion.motion_file import open_motion, read_checks, read_motion, write_motion
+    from .motion.solver import solve
     from .pipeline import reconstruct
     from .settings import ReconstructSettings, SolveSettings, TrackSettings
-    from .solve import solve
-    from .take import Take
+    from .take.take import Take
     from .types import Motion, PersonMotion, Progress
 
 os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(2**27))
@@ -70,14 +68,14 @@ _HOMES = {
     "Progress": "types",
     "ReconstructSettings": "settings",
     "SolveSettings": "settings",
-    "Take": "take",
+    "Take": "take.take",
     "TrackSettings": "settings",
-    "open_motion": "motion",
-    "read_checks": "motion",
-    "read_motion": "motion",
+    "open_motion": "motion.motion_file",
+    "read_checks": "motion.motion_file",
+    "read_motion": "motion.motion_file",
     "reconstruct": "pipeline",
-    "solve": "solve",
-    "write_motion": "motion",
+    "solve": "motion.solver",
+    "write_motion": "motion.motion_file",
 }
 
 
@@ -86,22 +84,3 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f".{_HOMES[name]}", __name__), name)
-
-
-class _Package(ModuleType):
-    """This package, in which `solve` is the function, also after somebody has imported the module `core.solve`.
-
-    The import system sets a package's attribute to each submodule that it loads; a property takes precedence.
-    """
-
-    @property
-    def solve(self) -> Any:
-        """The fast step: take to motion."""
-        return import_module(".solve", __name__).solve
-
-    @solve.setter
-    def solve(self, module: ModuleType) -> None:
-        """The import system's assignment; nothing to keep."""
-
-
-sys.modules[__name__].__class__ = _Package

@@ -14,9 +14,9 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from .command_takes import add_take_commands
-from .command_weights import add_weights_command
-from .console import Bar, StopRequest, progress_printer
+from .commands.console import Bar, StopRequest, progress_printer
+from .commands.takes import add_take_commands
+from .commands.weights import add_weights_command
 from .errors import Cancelled, MocapError, sentence_of
 from .settings import ReconstructSettings, SolveSettings, longest_gap
 from .types import ProgressFunction
@@ -36,7 +36,7 @@ FLOOR_HELP = (
     "solid: feet are set on one floor and nobody sinks through it; found: measured alone; off: there is none"
 )
 GAPS_HELP = "the longest gap, in which nobody saw the person, that is filled; longer ones stay empty"
-CAMERA_HELP = "a camera that moves: frame_index, camera_to_world (N, 4, 4) in any unit, focal_px; see core/moving.py"
+CAMERA_HELP = "a camera that moves: frame_index, camera_to_world (N, 4, 4), focal_px; see core/motion/moving_camera.py"
 BONES_HELP = "from the mesh, from the network's rotation tokens, or the fit led by them; default: the take's best"
 READINGS_HELP = 'poses chosen for single frames: {"1": [{"frame": 47, "rotations": [[w, x, y, z], ... 21 joints]}]}'
 
@@ -95,12 +95,12 @@ def _settings(options: argparse.Namespace) -> ReconstructSettings:
 
 
 def _reconstruct_manifest(options: argparse.Namespace, printer: ProgressFunction | None, stop: StopRequest) -> None:
-    from .farm import raise_failures, run_shard, summary
-    from .manifest import read_manifest
+    from .commands.manifest import read_manifest
+    from .commands.shard import raise_failures, run_shard, summary
 
     clips = options.shard.of(read_manifest(options.manifest, _settings(options), options.output))
     if options.executor == "ray":
-        from .farm_ray import connected, run_on_ray
+        from .commands.ray import connected, run_on_ray
 
         with connected(options.ray_address) as ray:
             stop.listen()  # Ray takes SIGTERM over
@@ -133,17 +133,17 @@ def _reconstruct(options: argparse.Namespace, printer: ProgressFunction | None, 
     for note in take.notes:
         print(note)
     if options.check:
-        from .report import table
-        from .solve import solve
+        from .motion.report import table
+        from .motion.solver import solve
 
         print("\n".join(table(solve(take).self_check)))
 
 
 def _solve(options: argparse.Namespace, printer: ProgressFunction | None, _stop: StopRequest) -> None:
-    from .motion import write_motion
-    from .report import frames_text, table, write_report
-    from .solve import solve_rows
-    from .take import Take
+    from .motion.motion_file import write_motion
+    from .motion.report import frames_text, table, write_report
+    from .motion.solver import solve_rows
+    from .take.take import Take
     from .types import Progress
 
     take = Take.open(options.take)
@@ -183,10 +183,10 @@ def _solve(options: argparse.Namespace, printer: ProgressFunction | None, _stop:
 
 
 def _stills(options: argparse.Namespace, printer: ProgressFunction | None, stop: StopRequest) -> None:
-    from .estimate import Estimator
-    from .runtimes import open_runtime
+    from .inference.estimator import Estimator
+    from .inference.runtime import open_runtime
     from .stills import estimate_stills, write_stills
-    from .weights import find_weights
+    from .weights.bundle import find_weights
 
     bundle = find_weights(options.weights)
     runtime = open_runtime(bundle, options.runtime, options.device, options.threads)
@@ -200,7 +200,7 @@ def _stills(options: argparse.Namespace, printer: ProgressFunction | None, stop:
 
 
 def _doctor(options: argparse.Namespace, _printer: ProgressFunction | None, _stop: StopRequest) -> None:
-    from .doctor import examine, report
+    from .commands.doctor import examine, report
 
     lines, is_fine = report(examine(options.weights, options.device, options.detector))
     print("\n".join(lines))
@@ -221,7 +221,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def _check_reconstruct(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
     """One clip or a manifest of them; `options.shard` becomes a `Shard`."""
-    from .manifest import shard_of
+    from .commands.manifest import shard_of
 
     if options.manifest is None:
         if options.footage is None or options.output is None:

@@ -14,25 +14,25 @@ from typing import Any
 
 import numpy as np
 
-from .ahead import frames_ahead
-from .behind import WriteBehind
-from .bounded import MALFORMED, shortened
-from .boxes import boxes_by_frame
-from .camera import default_focal_px
-from .detect import FRAME, SEARCH, UNSURE, Detector, find_detected, is_own_there, open_detector
+from .detection.open_detector import FRAME, SEARCH, UNSURE, Detector, find_detected, is_own_there, open_detector
 from .errors import BoxesError, Cancelled, FootageError, TakeError
-from .estimate import Estimator
-from .footage import Footage, open_footage
-from .reading import Estimate, Found
-from .runtimes import open_runtime
-from .search import find_people
+from .files.untrusted import MALFORMED, shortened
+from .footage.decode_ahead import frames_ahead
+from .footage.glances import glanced_at
+from .footage.reader import Footage, open_footage
+from .geometry.camera import default_focal_px
+from .inference.estimator import Estimator
+from .inference.runtime import open_runtime
 from .settings import ReconstructSettings
-from .shots import glanced_at
-from .take import Take, TakeWriter
-from .take_header import header_for
-from .track import Find, Tracker, most_people
+from .take.background_writer import WriteBehind
+from .take.header import header_for
+from .take.take import Take, TakeWriter
+from .tracking.drawn_boxes import boxes_by_frame
+from .tracking.evidence import Estimate, Found
+from .tracking.grid_search import find_people
+from .tracking.tracker import Find, Tracker, most_people
 from .types import CancelFunction, Float, Frame, Image, PersonBox, Progress, ProgressFunction, Sighting
-from .weights import find_weights
+from .weights.bundle import find_weights
 
 BACKWARDS_BYTES = 192 * 2**20
 """Of pictures in memory while a person is followed backwards from a drawn box."""

@@ -9,16 +9,16 @@ from pathlib import Path
 
 import numpy as np
 
-from .body import load_body
-from .bounded import told
-from .boxes import check_inside, read_boxes
+from .body.model import load_body
+from .body.upsample import upsample
 from .errors import BoxesError, Cancelled, FootageError
-from .estimate import Estimator
-from .footage import read_picture
-from .output import write_arrays
-from .reading import join
+from .files.untrusted import told
+from .files.written_whole import write_arrays
+from .footage.reader import read_picture
+from .inference.estimator import Estimator
+from .tracking.drawn_boxes import check_inside, read_boxes
+from .tracking.evidence import join
 from .types import CancelFunction, Estimates, Float, Image, PersonBox, Progress, ProgressFunction
-from .upsample import upsample
 
 PEOPLE_AT_ONCE = 8
 ARRAYS = ("keypoints_px", "joints_px", "joints", "vertices", "confidence")

@@ -13,7 +13,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 from scipy.spatial.transform import Rotation
 
-from core.rotation_tokens import RotationTokens, network_shapes
+from core.weights.rotation_tokens import RotationTokens, network_shapes
 
 JOINTS = 21
 CODES = 512

@@ -11,7 +11,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from core.detectors.yolox import grid
+from core.detection.yolox import grid
 
 
 def saved(path: Path, inputs: dict[str, list[Any]], outputs: dict[str, np.ndarray], gate: str = "") -> Path:

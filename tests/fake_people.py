@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from core.crop import BOX_FACTOR
-from core.reading import Found, overlap
+from core.geometry.crops import BOX_FACTOR
+from core.tracking.evidence import Found, overlap
 from core.types import Estimates, Frame
 
 WIDTH, HEIGHT, FPS = 640, 360, 25.0

@@ -17,10 +17,10 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from core.body import load_body
-from core.crop import BOX_FACTOR, IMAGENET_MEAN, IMAGENET_STD
-from core.rotation_tokens import sizes_to_json
-from core.runtimes.onnx_runtime import ROW_SHAPES
+from core.body.model import load_body
+from core.geometry.crops import BOX_FACTOR, IMAGENET_MEAN, IMAGENET_STD
+from core.inference.onnx_runtime import ROW_SHAPES
+from core.weights.rotation_tokens import sizes_to_json
 from tests import bone_graphs
 
 SIZE = 64

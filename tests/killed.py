@@ -21,11 +21,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from core import behind
 from core.errors import MocapError
 from core.pipeline import reconstruct
 from core.settings import ReconstructSettings
-from core.take import COMMIT_ROWS, Take
+from core.take import background_writer
+from core.take.take import COMMIT_ROWS, Take
 from tests.graphs import walking_blob, write_bundle, write_clip
 
 FRAMES = 300
@@ -65,7 +65,7 @@ def kill_and_resume(folder: Path, kills: int, seed: int = 0) -> Kills:
 
     Chunks end by their rows alone, since those that end by time lie elsewhere in every run.
     """
-    behind.COMMIT_EVERY_S = float("inf")
+    background_writer.COMMIT_EVERY_S = float("inf")
     clip, weights = folder / "clip.mp4", folder / "weights"
     cv2.setNumThreads(0)  # no threads before a fork: a fork of a process with threads may wait for ever
     child = os.fork()

@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from core.body import load_body
-from core.camera import project
-from core.crop import BOX_FACTOR
-from core.rotations import quaternions_of
-from core.take import Take, TakeWriter
-from core.take_header import TakeHeader
+from core.body.model import load_body
+from core.geometry.camera import project
+from core.geometry.crops import BOX_FACTOR
+from core.geometry.rotations import quaternions_of
+from core.take.header import TakeHeader
+from core.take.take import Take, TakeWriter
 from core.types import Estimates, FootageInfo, FootageReport
 from tests import bone_graphs
 

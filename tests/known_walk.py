@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from core.body import load_body
-from core.feet import reach
-from core.skinning import forward_kinematics
+from core.body.model import load_body
+from core.geometry.skinning import forward_kinematics
+from core.motion.feet import reach
 from core.types import Float
 from tests.known_takes import BETAS
 

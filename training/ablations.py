@@ -21,7 +21,7 @@ from typing import Any
 import tyro
 
 from core.errors import MocapError
-from core.weights import find_weights
+from core.weights.bundle import find_weights
 from training import sensitivity
 from training.ablation import report
 from training.ablation.arms import train_arms

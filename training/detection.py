@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from core.crop import xyxy_to_xywh
-from core.detect import Detections
-from core.detectors import own
-from core.reading import box_overlap
+from core.detection import own
+from core.detection.open_detector import Detections
+from core.geometry.crops import xyxy_to_xywh
+from core.tracking.evidence import box_overlap
 
 Float = npt.NDArray[np.floating[Any]]
 Image = npt.NDArray[np.uint8]

@@ -12,10 +12,10 @@ import logging
 import sys
 from pathlib import Path
 
-from core.body import load_body
+from core.body.model import load_body
 from core.errors import MocapError
-from core.runtimes import open_runtime
-from core.weights import find_weights
+from core.inference.runtime import open_runtime
+from core.weights.bundle import find_weights
 from training.evaluation.clips import CLIPS, score_clips
 from training.evaluation.photographs import score_photographs
 from training.evaluation.rendered import DIFFICULTY, score_rendered

@@ -20,11 +20,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from core.crop import xywh_to_xyxy
-from core.detect import UNSURE, Detections, Detector, open_detector
+from core.detection.open_detector import UNSURE, Detections, Detector, open_detector
 from core.errors import MocapError
-from core.reading import Estimate
-from core.weights import find_weights
+from core.geometry.crops import xywh_to_xyxy
+from core.tracking.evidence import Estimate
+from core.weights.bundle import find_weights
 from training.detection import Float, Image, detection_scores
 from training.evaluation.confirmed import confirmed, joints_only
 from training.lspet import load_validation

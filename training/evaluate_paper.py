@@ -23,10 +23,10 @@ import torch
 import tyro
 from safetensors.torch import load_file
 
-from core.body import Body, load_body
+from core.body.model import Body, load_body
 from core.errors import MocapError, WeightsError
 from core.nets import NetConfig
-from core.weights import check_body, read_bundle
+from core.weights.bundle import check_body, read_bundle
 from training import checkpoint
 from training.datasets.mix import Mix, read_mix
 from training.evaluation.paper import Answers, Truths, read_truths, scored

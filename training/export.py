@@ -29,12 +29,12 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from core.body import Body, load_body
-from core.crop import normalise
+from core.body.model import Body, load_body
 from core.errors import MocapError
+from core.geometry.crops import normalise
 from core.nets import DeployedNetwork, NetConfig, fold, network_for_body, output_names, preset
 from core.nets.network import Network
-from core.weights import sha256
+from core.weights.bundle import sha256
 from training import bundle
 from training.datasets.catalogue import entry_of
 from training.datasets.mix import read_mix

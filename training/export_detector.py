@@ -16,9 +16,9 @@ import numpy as np
 import onnxruntime
 import torch
 
-from core.detectors import own
+from core.detection import own
 from core.nets.detector import DeployedDetector, PersonDetector
-from core.weights import sha256
+from core.weights.bundle import sha256
 from training import bundle, checkpoint
 from training.export import told, write_graph
 from training.model_card import source_name

@@ -1,6 +1,6 @@
 """METRO's data operations, number for number: what published scores were measured through.
 
-Nothing of the product uses these: its own crop is `core.crop`, without the truncation to whole pixels. They
+Nothing of the product uses these: its own crop is `core.geometry.crops`, without the truncation to whole pixels. They
 are here to compare protocols, and to read METRO's files as METRO does (network.md C2).
 """
 

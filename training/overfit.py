@@ -23,7 +23,7 @@ from typing import Any
 import torch
 import tyro
 
-from core.body import load_body
+from core.body.model import load_body
 from core.errors import MocapError
 from core.nets import preset
 from training import checkpoint

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from core.body import Body
+from core.body.model import Body
 from core.nets import project
 from core.nets.network import NetOutput
 from core.types import Int

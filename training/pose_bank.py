@@ -15,8 +15,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from core.body import Body
-from core.crop import BOX_FACTOR, BOX_MARGIN
+from core.body.model import Body
+from core.geometry.crops import BOX_FACTOR, BOX_MARGIN
 from training.joint_orders import COCO_MIRROR
 from training.motions import PoseSampler
 from training.motions.rotations import PARENTS, to_matrix

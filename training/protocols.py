@@ -22,7 +22,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from core.body import Body
+from core.body.model import Body
 from core.errors import MocapError
 from training import metrics
 

@@ -17,11 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from core import hub
-from core.body import load_body
+from core.body.model import load_body
 from core.errors import MocapError, WeightsError, first_line
 from core.nets import NetConfig, network_for_body
-from core.weights import check_body, read_bundle
+from core.weights import hugging_face
+from core.weights.bundle import check_body, read_bundle
 from training import bundle
 from training.export import deviations, log_plainly
 
@@ -100,7 +100,7 @@ def upload(folder: Path, names: list[str], target: Target) -> str:
     Raises:
         WeightsError: no token, no permission, no connection.
     """
-    client = hub.library()
+    client = hugging_face.library()
     token = client.get_token()
     if not token:
         raise WeightsError("publishing needs a token with write access: log in with `hf auth login`, or set HF_TOKEN")
@@ -129,7 +129,7 @@ def publish(folder: Path, target: Target, is_dry_run: bool = False) -> str:
     Raises:
         WeightsError: as `checked_files`, `compare` and `upload`.
     """
-    repository, _ = hub.split_name(target.repository)
+    repository, _ = hugging_face.split_name(target.repository)
     sizes = checked_files(folder)
     compare(folder)
     for name, size in sizes.items():

@@ -32,9 +32,9 @@ from onnxruntime.quantization import (
     quantize_static,
 )
 
-from core.crop import normalise
-from core.runtimes import open_runtime
-from core.weights import WeightsBundle, find_weights
+from core.geometry.crops import normalise
+from core.inference.runtime import open_runtime
+from core.weights.bundle import WeightsBundle, find_weights
 from training import bundle
 from training.evaluate import evaluate
 from training.evaluation.rendered import composer_of

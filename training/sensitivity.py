@@ -18,13 +18,13 @@ from typing import Any
 
 import numpy as np
 
-from core.body import Body, load_body
-from core.crop import IMAGENET_MEAN, normalise
+from core.body.model import Body, load_body
+from core.body.upsample import upsample
 from core.errors import MocapError
-from core.runtimes import Runtime, open_runtime
+from core.geometry.crops import IMAGENET_MEAN, normalise
+from core.inference.runtime import Runtime, open_runtime
 from core.types import LSP_JOINTS, Float, Image
-from core.upsample import upsample
-from core.weights import WeightsBundle, find_weights
+from core.weights.bundle import WeightsBundle, find_weights
 from training import metrics
 from training.evaluation.rendered import composer_of
 from training.evaluation.report import Score

@@ -13,11 +13,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from core import crop
 from core.errors import MocapError
-from core.runtimes import open_runtime
+from core.geometry import crops as crop
+from core.inference.runtime import open_runtime
 from core.types import Float, Image
-from core.weights import find_weights
+from core.weights.bundle import find_weights
 from training import metrics
 from training.evaluation.runs import run_all
 from training.lspet import load_validation

@@ -1,8 +1,8 @@
 """How each part of the body lies, read off the coarse vertices: no weights that learn, no pictures.
 
 Where vertices follow a joint, an affine map takes their rest places to where they are now; it is linear in the
-vertices. The rotation nearest to it is where `core.fit` starts from too (there by an SVD; here by Newton and Schulz'
-iteration, which is products alone and runs anywhere).
+vertices. The rotation nearest to it is where `core.motion.mesh_fit` starts from too (there by an SVD; here by Newton
+and Schulz' iteration, which is products alone and runs anywhere).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ JOINTS = 24
 RIDGE = 0.1
 """Of a part's mean spread, added in every direction: across a thin limb noise would decide alone."""
 FROM_PARENT, FROM_CHILD = 0.05, 0.02
-"""Parts with few vertices lean on their neighbours, as in `core.fit`."""
+"""Parts with few vertices lean on their neighbours, as in `core.motion.mesh_fit`."""
 ITERATIONS = 8
 """A stretch of .2 is within 1 % of 1 after them."""
 

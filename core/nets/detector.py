@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..crop import IMAGENET_MEAN, IMAGENET_STD
+from ..geometry.crops import IMAGENET_MEAN, IMAGENET_STD
 from .blocks import BasicBlock
 from .precision import full_precision
 from .small import SmallTrunk, initialise

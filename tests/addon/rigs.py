@@ -11,7 +11,7 @@ from blender_addon import axes
 from blender_addon.armature import BONES
 from blender_addon.scene import BuildSettings, build_take
 from core import Motion
-from core.body import load_body
+from core.body.model import load_body
 from tests.addon.truth import true_motion
 
 PARENTS = [-1, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 12, 13, 14, 16, 17, 18, 19, 20, 21]

@@ -31,7 +31,7 @@ print("enabled", addon_utils.check(name)[1], hasattr(bpy.types, "MOCAP_PT_main")
 bridge = sys.modules[name + ".bridge"]
 print("bundled", bridge.is_bundled(), bridge.core().__name__, "core" in sys.modules)
 print("takes", sys.modules[name + ".preferences"].takes_folder())
-body = bridge.core_module("body").load_body()
+body = bridge.core_module("body.model").load_body()
 print("body", body.v_template.shape)
 problem = sys.modules[name + ".readiness"].check("", "").problem
 print("problem", problem or None)
@@ -125,7 +125,7 @@ def test_wheels_are_listed_sorted_and_never_numpy(tmp_path: Path) -> None:
 def test_closure_of_the_wheels_is_complete() -> None:
     """Nothing in Blender resolves dependencies: whatever a wheel needs must be pinned too, numpy apart.
 
-    hf-xet only makes transfers quicker; `core.hub` goes without it.
+    hf-xet only makes transfers quicker; `core.weights.hugging_face` goes without it.
     """
     from importlib import metadata
 

@@ -187,6 +187,6 @@ def test_foreign_python_brings_its_own_packages() -> None:
 
 def test_solve_is_the_function_however_often_it_is_asked_for() -> None:
     import core
-    import core.solve  # the module of the same name, loaded first as any other code may do
+    import core.motion.solver  # its module, loaded first as any other code may do
 
     assert all(callable(bridge.solve) and callable(core.solve) for _ in range(2))

@@ -11,9 +11,9 @@ import pytest
 
 from blender_addon import asked, filling, modal, session, strip
 from blender_addon.filling import Filling
-from core.body import load_body
-from core.take import TakeWriter
-from core.take_header import TakeHeader
+from core.body.model import load_body
+from core.take.header import TakeHeader
+from core.take.take import TakeWriter
 from core.types import FootageInfo, FootageReport
 from tests.known_takes import estimates
 

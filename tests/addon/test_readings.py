@@ -22,13 +22,13 @@ from blender_addon import (
 )
 from blender_addon.readings import readings_file
 from blender_addon.scene import BuildSettings, build_take
-from core.body import load_body
-from core.chosen import read_chosen
-from core.readings import KEPT, Readings, write_readings
-from core.rotations import matrices_of, quaternions_of
+from core.body.model import load_body
+from core.geometry.rotations import matrices_of, quaternions_of
+from core.geometry.skinning import rotation_matrices
+from core.motion.alternatives import KEPT, Readings, write_readings
+from core.motion.chosen_alternatives import read_chosen
+from core.motion.solver import solve
 from core.settings import Bones, SolveSettings
-from core.skinning import rotation_matrices
-from core.solve import solve
 from tests.addon.evaluated import stage_offset, world_vertices
 from tests.addon.layouts import draw_all
 from tests.addon.truth import true_motion

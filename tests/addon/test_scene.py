@@ -9,7 +9,7 @@ from mathutils import Vector
 from blender_addon import axes, bridge, camera, curves
 from blender_addon.armature import BONES
 from blender_addon.scene import BuildSettings, build_take
-from core.body import load_body
+from core.body.model import load_body
 from tests.addon import motions
 from tests.addon.evaluated import stage_offset, world_vertices
 from tests.addon.truth import DEMO, true_motion

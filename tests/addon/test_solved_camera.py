@@ -11,7 +11,7 @@ from mathutils import Euler, Matrix, Vector
 import blender_addon
 from blender_addon import asked, axes, bridge, operators_takes, solved_camera, takes
 from blender_addon.scene import BuildSettings, build_take
-from core.moving import read_camera, sampled, to_world
+from core.motion.moving_camera import read_camera, sampled, to_world
 from core.types import CameraPath
 from tests.addon import motions
 from tests.addon.evaluated import stage_offset, world_vertices

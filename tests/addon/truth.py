@@ -6,7 +6,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from core import Motion, PersonMotion
-from core.body import load_body
+from core.body.model import load_body
 
 DEMO = Path(__file__).parent.parent.parent / "assets" / "demo"
 HIPS = [2, 3]

@@ -17,8 +17,8 @@ from typing import Any
 
 import psutil
 
-from core.farm_ray import connected, run_on_ray
-from core.manifest import Clip, Shard
+from core.commands.manifest import Clip, Shard
+from core.commands.ray import connected, run_on_ray
 from core.settings import ReconstructSettings
 
 from . import Row

@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from core.take import Take
+from core.take.take import Take
 
 from . import Row
 from .long_clips import long_take, standing_clip

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from core.runtimes import open_runtime
+from core.inference.runtime import open_runtime
 from core.types import Float
-from core.weights import find_weights
+from core.weights.bundle import find_weights
 
 from . import Row
 

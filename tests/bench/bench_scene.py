@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from core import Motion, PersonMotion
-from core.motion import write_motion
+from core.motion.motion_file import write_motion
 from tests.addon.truth import true_motion
 
 from . import Row

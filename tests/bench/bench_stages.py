@@ -21,18 +21,18 @@ import cv2
 import numpy as np
 
 from core import pipeline
-from core.body import load_body
-from core.crop import make_crops
-from core.detect import open_detector
-from core.estimate import BATCH, Estimator
-from core.fit import fit_coarse
-from core.footage import open_footage
-from core.runtimes import Runtime, open_runtime
+from core.body.model import load_body
+from core.body.upsample import upsample
+from core.detection.open_detector import open_detector
+from core.footage.reader import open_footage
+from core.geometry.crops import make_crops
+from core.inference.estimator import BATCH, Estimator
+from core.inference.runtime import Runtime, open_runtime
+from core.motion.mesh_fit import fit_coarse
 from core.settings import ReconstructSettings
-from core.take import Take
+from core.take.take import Take
 from core.types import Float, Image
-from core.upsample import upsample
-from core.weights import find_weights
+from core.weights.bundle import find_weights
 
 from . import Row
 

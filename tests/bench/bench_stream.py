@@ -15,13 +15,13 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
-from core.detect import open_detector
-from core.estimate import Estimator
-from core.footage import open_footage
+from core.detection.open_detector import open_detector
+from core.footage.reader import open_footage
+from core.inference.estimator import Estimator
+from core.inference.runtime import open_runtime
 from core.pipeline import reconstruct
-from core.runtimes import open_runtime
 from core.settings import ReconstructSettings
-from core.weights import find_weights
+from core.weights.bundle import find_weights
 
 from . import Row
 from .long_clips import in_turn, moving_clip

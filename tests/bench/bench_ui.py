@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from core.motion import write_motion
+from core.motion.motion_file import write_motion
 
 from . import Row
 from .bench_scene import STORAGES, in_a_child, long_motion

@@ -13,7 +13,7 @@ from typing import Any
 import bpy
 
 from blender_addon.scene import BuildSettings, build_take
-from core.motion import open_motion
+from core.motion.motion_file import open_motion
 
 PLAYED = 30
 MB = 1e6

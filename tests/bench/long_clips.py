@@ -11,9 +11,9 @@ from unittest import mock
 import cv2
 
 from core import pipeline
-from core.behind import WriteBehind
-from core.footage import open_footage
-from core.take import Take, TakeWriter
+from core.footage.reader import open_footage
+from core.take.background_writer import WriteBehind
+from core.take.take import Take, TakeWriter
 from core.types import FootageReport, Image
 from tests.graphs import write_clip
 

@@ -14,25 +14,25 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from core.boxes import boxes_by_frame
-from core.camera import default_focal_px
-from core.chosen import read_chosen
-from core.contacts import read_contacts, with_given
-from core.detect import open_detector
-from core.estimate import Estimator
-from core.footage import open_footage
-from core.manifest import read_manifest
-from core.motion import read_motion, write_motion
-from core.moving import read_camera
+from core.body.smpl_file import _read_pickle
+from core.commands.manifest import read_manifest
+from core.detection.open_detector import open_detector
+from core.footage.reader import open_footage
+from core.geometry.camera import default_focal_px
+from core.inference.estimator import Estimator
+from core.inference.runtime import open_runtime
+from core.motion.alternatives import KEPT, Readings, read_readings, write_readings
+from core.motion.chosen_alternatives import read_chosen
+from core.motion.contacts import read_contacts, with_given
+from core.motion.motion_file import read_motion, write_motion
+from core.motion.moving_camera import read_camera
+from core.motion.pose_vocabulary import PoseVocabulary
+from core.motion.solver import solve
 from core.pipeline import reconstruct
-from core.readings import KEPT, Readings, read_readings, write_readings
-from core.runtimes import open_runtime
 from core.settings import ReconstructSettings
-from core.smpl_file import _read_pickle
-from core.solve import solve
-from core.take import Take
-from core.vocabulary import PoseVocabulary
-from core.weights import find_weights
+from core.take.take import Take
+from core.tracking.drawn_boxes import boxes_by_frame
+from core.weights.bundle import find_weights
 from tests import clips
 from tests.detector_graphs import folder_of, own_graph
 from tests.fuzz.damage import damaged, damaged_arrays, damaged_json, damaged_lines

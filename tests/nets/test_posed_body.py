@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from core.body import load_body
+from core.body.model import load_body
 from core.nets.posed_body import PosedBody
 from training.motions.rotations import to_matrix
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from core.body import load_body
+from core.body.model import load_body
 from core.nets import DeployedNetwork, NetConfig, output_names
 from core.nets.body_parts import BodyParts, PartFrames, nearest_rotations
 from core.nets.rotation_head import BODY, BoneEvidence, RotationHead

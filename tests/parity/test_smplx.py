@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from core.body import OPEN_BODY, load_body
+from core.body.model import OPEN_BODY, load_body
 
 TOLERANCE = 1e-5  # metres
 

@@ -3,10 +3,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from core.body import load_body
-from core.fit import continuous_quaternions
-from core.sampling import closest_barycentric
-from core.skinning import forward_kinematics, rotation_matrices
+from core.body.mesh_samplers import closest_barycentric
+from core.body.model import load_body
+from core.geometry.skinning import forward_kinematics, rotation_matrices
+from core.motion.mesh_fit import continuous_quaternions
 
 angles = st.floats(-3.1, 3.1)
 vectors = hnp.arrays(np.float64, (4, 3), elements=angles)

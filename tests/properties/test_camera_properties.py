@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.camera import (
+from core.geometry.camera import (
     default_focal_px,
     project,
     translation_to_pixels,
     weak_project,
     weak_to_full_translation,
 )
-from core.crop import crop_matrix, crop_side_px, crop_units_to_frame
+from core.geometry.crops import crop_matrix, crop_side_px, crop_units_to_frame
 
 FRAME_SIZES = [(1280, 720), (480, 854)]
 FLAT_PX = 1e-6

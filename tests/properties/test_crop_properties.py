@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.crop import (
+from core.geometry.crops import (
     BOX_FACTOR,
     BOX_MARGIN,
     IMAGENET_MEAN,

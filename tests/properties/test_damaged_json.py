@@ -9,13 +9,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core.boxes import read_boxes
-from core.contacts import read_contacts
+from core.commands.manifest import read_manifest
 from core.errors import MocapError
-from core.manifest import read_manifest
+from core.motion.contacts import read_contacts
 from core.settings import ReconstructSettings
-from core.take import Take
-from core.weights import read_bundle
+from core.take.take import Take
+from core.tracking.drawn_boxes import read_boxes
+from core.weights.bundle import read_bundle
 from tests.fuzz.damage import VALUES
 
 SCALARS = st.sampled_from(VALUES) | st.integers() | st.floats() | st.text(max_size=9)

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.motion import read_motion
-from core.take import Take
+from core.motion.motion_file import read_motion
+from core.take.take import Take
 from tests.bone_graphs import SIZES
 from tests.graphs import write_clip
 from tests.smoke.commands import assert_one_sentence, run_core

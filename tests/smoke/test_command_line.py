@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 import pytest
 
-from core.motion import read_motion
-from core.take import Take
+from core.motion.motion_file import read_motion
+from core.take.take import Take
 from tests.graphs import walking_blob, write_clip
 from tests.smoke.commands import ROOT, arguments, assert_one_sentence, environment, run_core
 

@@ -8,7 +8,7 @@ import pytest
 
 from core.pipeline import reconstruct
 from core.settings import ReconstructSettings
-from core.take import Take
+from core.take.take import Take
 from tests.detector_graphs import folder_of, own_graph
 from tests.graphs import blob, walking_blob, write_clip
 from tests.smoke.commands import assert_one_sentence, run_core

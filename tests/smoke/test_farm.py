@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from core.take import Take
+from core.take.take import Take
 from tests.graphs import walking_blob, write_clip
 from tests.smoke.commands import ROOT, environment, run_core
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from core.take import Take
-from core.weights import DEFAULT_WEIGHTS, WEIGHTS_FOLDER
+from core.take.take import Take
+from core.weights.bundle import DEFAULT_WEIGHTS, WEIGHTS_FOLDER
 from tests.smoke.commands import ROOT, environment
 
 PAGE = (ROOT / "docs" / "farm.md").read_text(encoding="utf-8")

@@ -9,17 +9,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from core import behind, pipeline
-from core import take as take_module
-from core.behind import WriteBehind
-from core.camera import project
+from core import pipeline
 from core.errors import BoxesError, Cancelled, FootageError, OutputError
-from core.footage import Footage
-from core.output import write_arrays
+from core.files.written_whole import write_arrays
+from core.footage.reader import Footage
+from core.geometry.camera import project
+from core.motion.solver import solve
 from core.pipeline import reconstruct
 from core.settings import ReconstructSettings, SolveSettings
-from core.solve import solve
-from core.take import Take
+from core.take import background_writer
+from core.take import take as take_module
+from core.take.background_writer import WriteBehind
+from core.take.take import Take
 from tests.graphs import blob, walking_blob, write_bundle, write_clip
 
 FOLLOWED_PX = 12.0
@@ -179,8 +180,8 @@ def in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_overlapped_run_writes_the_bytes_of_one_in_turn(
     tmp_path: Path, weights: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(behind, "COMMIT_ROWS", 8)
-    monkeypatch.setattr(behind, "COMMIT_EVERY_S", 1e9)
+    monkeypatch.setattr(background_writer, "COMMIT_ROWS", 8)
+    monkeypatch.setattr(background_writer, "COMMIT_EVERY_S", 1e9)
     clip = write_clip(tmp_path / "clip.mp4", 60, lambda i: blob([(70 + i, 125), (250, 120)] if i < 40 else []))
     settings = ReconstructSettings(weights=weights, detector="search", threads=1, people="all")
     reconstruct(clip, tmp_path / "overlapped.take", settings)
@@ -195,7 +196,7 @@ def test_overlapped_run_writes_the_bytes_of_one_in_turn(
 def test_disk_that_fills_up_ends_the_run_with_its_sentence_and_no_thread(
     tmp_path: Path, weights: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(behind, "COMMIT_ROWS", 8)
+    monkeypatch.setattr(background_writer, "COMMIT_ROWS", 8)
     wrote: list[Path] = []
 
     def full(path: Path, arrays: object) -> None:

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from core.commands.ray import connected
 from core.errors import MocapError
-from core.farm_ray import connected
-from core.take import COMMIT_ROWS, Take
+from core.take.take import COMMIT_ROWS, Take
 from tests.graphs import blob, write_clip
 from tests.smoke.commands import ROOT, arguments, environment
 

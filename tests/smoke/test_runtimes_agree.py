@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.take import Take
-from core.weights import DEFAULT_WEIGHTS, WEIGHTS_FOLDER
+from core.take.take import Take
+from core.weights.bundle import DEFAULT_WEIGHTS, WEIGHTS_FOLDER
 from tests.smoke.commands import ROOT, run_core
 
 TOLERANCE = 1e-3  # metres and pixels

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.take import Take
+from core.take.take import Take
 from core.types import PersonTake
 from tests.graphs import write_clip
 from tests.smoke.commands import run_core

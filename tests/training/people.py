@@ -8,8 +8,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from core.body import load_body
-from core.crop import box_of_points
+from core.body.model import load_body
+from core.geometry.crops import box_of_points
 from training.datasets.bodies import mid_hip
 from training.datasets.sample import FilePicture, Sample, scale_of_box
 from training.datasets.writers import Person, jpeg_of

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
-from core.body import load_body
+from core.body.model import load_body
 from core.nets.config import ROTATION_PRESETS
 from core.nets.rotation_tokenizer import RotationTokenizer
 from training.arrays import make_room

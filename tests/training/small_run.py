@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-from core.body import load_body
+from core.body.model import load_body
 from core.nets import network_for_body, preset
 
 SIZE = 64

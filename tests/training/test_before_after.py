@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from core.body import load_body
+from core.body.model import load_body
 from tests.training.picture_store import small_store
 from training import before_after
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from core.nets import DeployedOutput, output_names, project
-from core.weights import find_weights
+from core.weights.bundle import find_weights
 from tests.training.small_bones import PEOPLE, make_cache, make_vocabulary
 from training.bones import export
 from training.bones.cache import SETS, TRAIN, BoneCache

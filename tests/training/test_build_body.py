@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy.sparse import coo_matrix
 
-from core.body import OPEN_BODY, load_body
+from core.body.model import OPEN_BODY, load_body
 from training.body_build.assemble import shape_space
 from training.body_build.poses import sample_poses
 from training.body_build.regressors import convex_row

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from core.body import load_body
+from core.body.model import load_body
 from tests.training.test_evaluate import Oracle, answer, make_bundle
 from training import evaluate, metrics
 from training.evaluation.clips import score_clips

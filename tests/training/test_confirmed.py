@@ -1,16 +1,16 @@
-"""A detector confirmed by the pose network is scored as `core.detect` decides, each crop read once."""
+"""A detector confirmed by the pose network is scored as `core.detection.open_detector` decides, each crop read once."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from core.crop import xywh_to_xyxy
-from core.detect import Detections
-from core.reading import box_overlap
-from core.runtimes.onnx_runtime import OnnxRuntime
+from core.detection.open_detector import Detections
+from core.geometry.crops import xywh_to_xyxy
+from core.inference.onnx_runtime import OnnxRuntime
+from core.tracking.evidence import box_overlap
 from core.types import Image
-from core.weights import find_weights
+from core.weights.bundle import find_weights
 from tests.fake_people import FakePeople
 from training.evaluation.confirmed import READ, JointsOnly, Remembered, confirmed, joints_only
 from training.export import probe_crops

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.body import OPEN_BODY
+from core.body.model import OPEN_BODY
 from tests.training.people import made_up_people
 from tests.training.picture_store import small_store
 from training.datasets import Sample, open_set, writers

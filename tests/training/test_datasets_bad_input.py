@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from core.body import OPEN_BODY
-from core.smpl_file import SMPL_KEYS
+from core.body.model import OPEN_BODY
+from core.body.smpl_file import SMPL_KEYS
 from tests.training.people import made_up_people
 from training.datasets import DatasetError, open_set, writers
 from training.datasets.bodies import Bodies, find_smpl

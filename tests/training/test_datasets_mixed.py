@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from core.crop import BOX_FACTOR, crop_matrix, cut
+from core.geometry.crops import BOX_FACTOR, crop_matrix, cut
 from tests.training.people import made_up_people
 from training import metro
 from training.datasets import DatasetError, Sample, open_set, writers

@@ -87,7 +87,7 @@ def test_pose_is_in_the_cameras_axes_and_only_where_the_set_has_one(reader: Read
         assert sample.has_smpl == sample.has_mesh == (reader.name in WITH_POSE)
         if sample.pose is not None and sample.betas is not None:
             np.testing.assert_allclose(sample.pose[3:], person.sample.pose[3:], atol=1e-6)
-            from core.skinning import rotation_matrices
+            from core.geometry.skinning import rotation_matrices
 
             turns = rotation_matrices(np.array([sample.pose[:3], person.sample.pose[:3]]))
             np.testing.assert_allclose(turns[0], turns[1], atol=1e-6)
@@ -104,7 +104,7 @@ def test_pictures_are_not_opened_before_they_are_asked_for(tmp_path: Path) -> No
 
 
 def test_3dpw_joints_are_smpls_in_the_camera_whatever_the_world(tmp_path: Path) -> None:
-    from core.body import load_body
+    from core.body.model import load_body
 
     writers.write_3dpw(tmp_path, "train", "flat_guitar_01", PEOPLE[:1])
     sample = open_set("3dpw-train", tmp_path)[0]

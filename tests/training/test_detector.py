@@ -10,8 +10,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from core.detect import Detections
-from core.detectors import own
+from core.detection import own
+from core.detection.open_detector import Detections
 from core.nets.detector import DeployedDetector, PersonDetector, boxes_of_sides, cell_middles
 from core.nets.small import SmallBackbone, SmallTrunk
 from tests.detector_graphs import own_graph

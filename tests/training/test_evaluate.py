@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.body import Body, load_body
-from core.crop import crop_matrix, frame_to_crop_units
+from core.body.model import Body, load_body
+from core.geometry.crops import crop_matrix, frame_to_crop_units
 from core.types import NetworkOutput
-from core.weights import WeightsBundle
+from core.weights.bundle import WeightsBundle
 from tests.training.photographs import write_photographs
 from tests.training.picture_store import small_store
 from training import evaluate, metrics

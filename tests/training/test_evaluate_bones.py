@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from core.body import load_body
+from core.body.model import load_body
 from core.types import Float, NetworkOutput
 from tests.training.picture_store import small_store
 from training.evaluation.bones import bone_rows, geodesic_deg, nearest_rotations, posed, scores

@@ -13,7 +13,7 @@ import torch
 import tyro
 from torch import Tensor
 
-from core.body import load_body
+from core.body.model import load_body
 from tests.training.paper_sets import mix, runs
 from training import evaluate_paper, tables
 from training.datasets.mix import read_mix

@@ -11,10 +11,10 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from core.body import load_body
+from core.body.model import load_body
 from core.errors import WeightsError
-from core.runtimes import open_runtime
-from core.weights import find_weights
+from core.inference.runtime import open_runtime
+from core.weights.bundle import find_weights
 from tests.training.small_run import SIZE, make_run
 from training import bundle, export
 from training.model_card import lineage

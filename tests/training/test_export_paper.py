@@ -9,8 +9,8 @@ import numpy as np
 import onnx
 import pytest
 
-from core.runtimes import open_runtime
-from core.weights import find_weights
+from core.inference.runtime import open_runtime
+from core.weights.bundle import find_weights
 from tests.training.paper_sets import mix, runs
 from tests.training.picture_store import small_store
 from training import bundle, evaluate_paper, export, publish, quantise

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from core.body import load_body
+from core.body.model import load_body
 from core.errors import MocapError
 from training.motions import MotionLibrary, PoseSampler, sample_limits
 from training.motions.__main__ import main

@@ -13,7 +13,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from core.body import load_body
+from core.body.model import load_body
 from tests.training.paper_sets import mix, paper_sets, runs, train
 from training import checkpoint, export
 from training.loop import Stage, Trainer

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from core.body import load_body
+from core.body.model import load_body
 from training.motions.library import is_held_out
 from training.pictures.clip import ClipSettings, render_clip, write_clip
 from training.pictures.clips import RenderedClip

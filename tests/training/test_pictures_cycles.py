@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
-from core.body import load_body
+from core.body.model import load_body
 from training.pictures import cycles
 from training.pictures.gbuffer import Surface
 from training.pictures.render import RenderSettings, Studio

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from core.body import load_body
+from core.body.model import load_body
 from tests.training.picture_store import small_store
 from training.motions.rotations import to_matrix, to_rotvec
 from training.pictures import Composer, PictureBatch

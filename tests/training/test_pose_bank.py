@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.body import Body, load_body
+from core.body.model import Body, load_body
 from training.motions import PoseSampler
 from training.pose_bank import COCO_MIRROR, PoseBank, _look_at, posed_points, sample_poses
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from core import downloads, fetch
+from core.weights import download, library
 from tests.hub import TOKEN, Hub
 from tests.training.small_run import make_run
 from tests.training.test_export import SCORES
@@ -54,9 +54,9 @@ def test_published_bundle_comes_down_again_by_name_and_revision(
     assert run(ready, "--revision", branch) == 0
     name = capsys.readouterr().out.splitlines()[-1].partition(":")[0]
     assert name == f"{NAME}@{hub.branches[NAME][branch]}"
-    got = fetch.get(name)
-    assert contents(ready) == {k: v for k, v in contents(got.folder).items() if k != downloads.SOURCE}
-    assert fetch.get(f"{NAME}@{branch}").folder == got.folder
+    got = download.get(name)
+    assert contents(ready) == {k: v for k, v in contents(got.folder).items() if k != library.SOURCE}
+    assert download.get(f"{NAME}@{branch}").folder == got.folder
 
 
 def test_all_files_go_up_in_one_commit(ready: Path, hub: Hub) -> None:

@@ -8,8 +8,8 @@ import numpy as np
 import onnx
 import pytest
 
-from core.runtimes import open_runtime
-from core.weights import find_weights
+from core.inference.runtime import open_runtime
+from core.weights.bundle import find_weights
 from tests.training.picture_store import small_store
 from training import bundle, quantise
 from training.export import probe_crops

@@ -66,7 +66,7 @@ def test_stage_trains_and_its_weights_say_research_only(tmp_path: Path) -> None:
     steps = [event for event in read_events(run) if event["event"] == "step"]
     assert {"photograph_heatmap", "photograph_projection", "photograph_keypoints", "vertices"} <= steps[0].keys()
     assert export.learned_photographs(run)
-    from core.body import load_body
+    from core.body.model import load_body
     from core.nets import preset
 
     config = bundle.bundle_config("x", preset("tiny"), load_body(), {}, is_research=True)

@@ -12,9 +12,9 @@ from typing import cast
 import numpy as np
 import pytest
 
-from core.ahead import frames_ahead
 from core.errors import FootageError
-from core.footage import Footage, VideoFile
+from core.footage.decode_ahead import frames_ahead
+from core.footage.reader import Footage, VideoFile
 from core.types import FootageInfo, Frame
 from tests.graphs import write_clip
 

@@ -8,15 +8,15 @@ import cv2
 import numpy as np
 import pytest
 
-from core.appearance import blended, likeness, trunk_colours
-from core.estimate import Estimator
-from core.reading import Found
-from core.runtimes import open_runtime
-from core.search import find_people
+from core.inference.estimator import Estimator
+from core.inference.runtime import open_runtime
 from core.settings import TrackSettings
-from core.track import Tracker
+from core.tracking.appearance import blended, likeness, trunk_colours
+from core.tracking.evidence import Found
+from core.tracking.grid_search import find_people
+from core.tracking.tracker import Tracker
 from core.types import Estimates, Frame
-from core.weights import find_weights
+from core.weights.bundle import find_weights
 
 RED, BLUE, GREY = (60, 60, 230), (230, 120, 60), (200, 200, 200)
 """BGR; their means are alike, so that the blob's network sees them alike."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from core.appearance import NOTHING
-from core.association import matched
-from core.kalman import BoxFilter
-from core.tracklet import Tracklet
+from core.tracking.appearance import NOTHING
+from core.tracking.association import matched
+from core.tracking.box_filter import BoxFilter
+from core.tracking.tracklet import Tracklet
 
 RED, BLUE = np.eye(128)[3], np.eye(128)[90]
 SIZE = (60.0, 160.0)

@@ -8,10 +8,10 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from core import behind
-from core.behind import WriteBehind
 from core.errors import OutputError
-from core.take import TakeWriter
+from core.take import background_writer
+from core.take.background_writer import WriteBehind
+from core.take.take import TakeWriter
 from core.types import Sighting
 from tests.fake_people import _estimates
 
@@ -63,7 +63,7 @@ def test_rows_of_a_commit_are_those_that_were_added_before_it() -> None:
 
 
 def test_commit_is_due_by_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(behind, "COMMIT_ROWS", 3)
+    monkeypatch.setattr(background_writer, "COMMIT_ROWS", 3)
     with written_by(Writer()) as written:
         dues = []
         for frame in range(3):

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from core.body import Body, load_body
-from core.skinning import rotation_matrices
+from core.body.model import Body, load_body
+from core.geometry.skinning import rotation_matrices
 
 POSED_TOLERANCE = 2e-6  # metres: float32 products over 24 joints
 LEFT_ELBOW, LEFT_WRIST, RIGHT_KNEE, RIGHT_ANKLE = 18, 20, 5, 8

@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from core.body import Body, load_body
-from core.bones import SEEN_BY, SPREAD_RAD, SURE, UNSURE, spread_rad
+from core.body.model import Body, load_body
 from core.errors import TakeError
-from core.fit import PosePrior, fit_coarse
-from core.rotations import matrices_of
+from core.geometry.rotations import matrices_of
+from core.geometry.skinning import rotation_matrices
+from core.motion.bone_source import SEEN_BY, SPREAD_RAD, SURE, UNSURE, spread_rad
+from core.motion.mesh_fit import PosePrior, fit_coarse
+from core.motion.solver import solve
 from core.settings import Bones, SolveSettings
-from core.skinning import rotation_matrices
-from core.solve import solve
-from core.take import Take
+from core.take.take import Take
 from core.types import PersonMotion
 from tests.bone_graphs import SIZES
 from tests.known_takes import BETAS, estimates, with_bones, write_take

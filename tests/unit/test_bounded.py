@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core import bounded
-from core.bounded import read_arrays, read_json
+from core.files import untrusted
+from core.files.untrusted import read_arrays, read_json
 
 
 def _header(shape: tuple[int, ...], kind: str = "<f8") -> bytes:
@@ -37,7 +37,7 @@ def test_header_that_claims_more_than_there_is_gets_no_memory(tmp_path: Path, sh
 
 
 def test_zip_that_unpacks_to_too_much_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bounded, "UNPACKED_BYTES", 10**6)
+    monkeypatch.setattr(untrusted, "UNPACKED_BYTES", 10**6)
     content = _header((10**6,), "|u1") + bytes(10**6)
     file = _zip(tmp_path / "a.npz", {"a.npy": content}, zipfile.ZIP_DEFLATED)
     with pytest.raises(ValueError, match="unpacks to"):

@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
-from core.boxes import boxes_by_frame, read_boxes
 from core.errors import BoxesError
-from core.footage import open_footage
+from core.footage.reader import open_footage
+from core.tracking.drawn_boxes import boxes_by_frame, read_boxes
 from tests.graphs import write_clip
 
 

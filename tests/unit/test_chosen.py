@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from core.chosen import BLEND_S, ChosenPose, read_chosen, with_chosen
 from core.errors import ReadingsError
-from core.rotations import matrices_of
+from core.geometry.rotations import matrices_of
+from core.motion.chosen_alternatives import BLEND_S, ChosenPose, read_chosen, with_chosen
+from core.motion.solver import solve
+from core.motion.trajectory import Trajectory
 from core.settings import SolveSettings
-from core.solve import solve
-from core.trajectory import Trajectory
 from tests.known_takes import estimates, write_take
 
 FPS = 30.0

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from core.console import Bar, JsonLines, StopRequest, bar_line, progress_printer
+from core.commands.console import Bar, JsonLines, StopRequest, bar_line, progress_printer
 from core.types import Progress
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.contacts import ranges_of, read_contacts, with_given
 from core.errors import ContactsError
+from core.motion.contacts import ranges_of, read_contacts, with_given
 from core.types import PersonMotion
 
 FPS = 25.0

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from scipy.spatial import ConvexHull
 
-from core.decimate import Decimated, decimate, mirror_map
-from core.sampling import (
+from core.body.decimate import Decimated, decimate, mirror_map
+from core.body.mesh_samplers import (
     adjacency_with_self,
     barycentric_upsampler,
     closest_barycentric,

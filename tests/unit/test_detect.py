@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from core.detect import Detections, find_detected, is_confirmed
-from core.reading import Found, box_overlap, boxes_of
+from core.detection.open_detector import Detections, find_detected, is_confirmed
 from core.settings import TrackSettings
+from core.tracking.evidence import Found, box_overlap, boxes_of
 from core.types import Image
 from tests.fake_people import FakePeople, Truth
 

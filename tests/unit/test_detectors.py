@@ -12,11 +12,11 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from core import detect
-from core.detect import Detections, FullFrame, open_detector
-from core.detectors import own
-from core.detectors.graph import apart
-from core.detectors.yolox import grid
+from core.detection import open_detector as detect
+from core.detection import own
+from core.detection.onnx_graph import apart
+from core.detection.open_detector import Detections, FullFrame, open_detector
+from core.detection.yolox import grid
 from core.errors import MocapError, WeightsError
 from tests.detector_graphs import detr_graph, folder_of, own_graph, saved, yolox_graph
 

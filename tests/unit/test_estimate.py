@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from core.errors import WeightsError
-from core.estimate import BATCH, Estimator
-from core.runtimes import open_runtime
+from core.inference.estimator import BATCH, Estimator
+from core.inference.runtime import open_runtime
 from core.types import Estimates, NetworkOutput
-from core.weights import find_weights
+from core.weights.bundle import find_weights
 from tests.graphs import blob
 
 ONE_CROP_PIXEL_PX = 3.0

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from core.commands.manifest import Clip, Shard
+from core.commands.shard import raise_failures, run_shard, summary
 from core.errors import Cancelled, FootageError, ManifestError, OutputError, TakeBusyError
-from core.farm import raise_failures, run_shard, summary
-from core.manifest import Clip, Shard
 from core.settings import ReconstructSettings
 from core.types import Progress
 

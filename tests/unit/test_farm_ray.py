@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from core import farm_ray
+from core.commands import ray as farm_ray
+from core.commands.manifest import Clip, Shard
+from core.commands.ray import connected, run_on_ray
+from core.commands.shard import waiting
 from core.errors import Cancelled, MocapError
-from core.farm import waiting
-from core.farm_ray import connected, run_on_ray
-from core.manifest import Clip, Shard
 from core.settings import ReconstructSettings
 from core.types import Progress
 

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from core import feet
-from core.body import load_body
-from core.contacts import runs
-from core.feet import LEGS, anchors, faded, find_contacts, reach
-from core.skinning import forward_kinematics
+from core.body.model import load_body
+from core.geometry.skinning import forward_kinematics
+from core.motion import feet
+from core.motion.contacts import runs
+from core.motion.feet import LEGS, anchors, faded, find_contacts, reach
 
 TIMES_S = np.arange(60) / 30
 ON_TARGET_M = 1e-4

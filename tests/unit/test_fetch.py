@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from core import downloads, fetch
-from core import hub as hub_client
 from core.errors import WeightsError
-from core.take_lock import TakeLock
-from core.weights import find_weights
+from core.files.folder_lock import TakeLock
+from core.weights import download, library
+from core.weights import hugging_face as hub_client
+from core.weights.bundle import find_weights
 from tests.bundles import LARGE, NAME, assert_downloaded, edit, large_bundle, sum_of, whole
 from tests.hub import Hub
 
@@ -32,7 +32,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def refused(name: str, *words: str, **options: bool) -> None:
     with pytest.raises(WeightsError) as caught:
-        fetch.get(name, **options)
+        download.get(name, **options)
     said = str(caught.value)
     assert [word for word in words if word not in said] == [] and "\n" not in said, said
 
@@ -40,7 +40,7 @@ def refused(name: str, *words: str, **options: bool) -> None:
 @pytest.mark.usefixtures("commit")
 def test_cut_connection_goes_on_where_it_was_cut(hub: Hub, bundle: Path, folder: Path) -> None:
     hub.cuts = {"model.safetensors": [150_000, 0, 100_000]}
-    fetch.get(NAME)
+    download.get(NAME)
     spans = hub.fetched("model.safetensors")
     starts = [int(span[6:-1]) for span in spans[1:]]
     assert spans[0] == "" and len(starts) == 3
@@ -51,7 +51,7 @@ def test_cut_connection_goes_on_where_it_was_cut(hub: Hub, bundle: Path, folder:
 @pytest.mark.usefixtures("commit")
 def test_server_without_ranges_sends_it_again_and_it_is_whole(hub: Hub, bundle: Path, folder: Path) -> None:
     hub.cuts, hub.ignores_ranges = {"model.safetensors": [150_000]}, True
-    fetch.get(NAME)
+    download.get(NAME)
     assert_downloaded(folder, bundle)
 
 
@@ -106,9 +106,9 @@ def test_line_that_stays_dead_is_one_sentence_and_what_came_is_kept(hub: Hub, bu
     hub.cuts = {"model.safetensors": [150_000] + [0] * (hub_client.RETRIES + 1)}
     refused(NAME, "no connection to Hugging Face")
     assert whole(folder) == []
-    (part,) = downloads.list_downloads()
+    (part,) = library.list_downloads()
     assert not part.is_whole and part.size > 100_000
-    fetch.get(NAME)
+    download.get(NAME)
     assert_downloaded(folder, bundle)
 
 
@@ -117,20 +117,20 @@ def test_disk_without_room_is_told_before_anything_large_is_fetched(
 ) -> None:
     hub.add_folder(NAME, bundle)
     space = namedtuple("space", "total used free")
-    monkeypatch.setattr(fetch.shutil, "disk_usage", lambda _place: space(0, 0, fetch.SPARE_BYTES + 300_000))
+    monkeypatch.setattr(download.shutil, "disk_usage", lambda _place: space(0, 0, download.SPARE_BYTES + 300_000))
     refused(NAME, "0 MB are to come and 50 MB are free", str(folder))
     assert hub.fetched("model.onnx") == []
 
 
 def test_branch_that_moved_on_is_a_second_download(hub: Hub, bundle: Path, folder: Path) -> None:
     first = hub.add_folder(NAME, bundle)
-    fetch.get(NAME)
+    download.get(NAME)
     edit(bundle, lambda config: config.update(scores={"new": 1}))
     second = hub.add_folder(NAME, bundle)
-    assert fetch.get(NAME).scores == {"new": 1}
-    assert {each.commit for each in downloads.list_downloads()} == {first, second} and len(whole(folder)) == 2
+    assert download.get(NAME).scores == {"new": 1}
+    assert {each.commit for each in library.list_downloads()} == {first, second} and len(whole(folder)) == 2
     assert find_weights(f"{NAME}@{first}").scores == {}
-    assert [each.commit for each in downloads.remove(f"{NAME}@{first}")] == [first] and len(whole(folder)) == 1
+    assert [each.commit for each in library.remove(f"{NAME}@{first}")] == [first] and len(whole(folder)) == 1
 
 
 @pytest.mark.usefixtures("commit")
@@ -139,7 +139,7 @@ def test_second_download_at_the_same_time_waits_its_turn(folder: Path) -> None:
     lock = TakeLock(folder / ".lock")
     refused(NAME, "another download is running")
     lock.release()
-    fetch.get(NAME)
+    download.get(NAME)
 
 
 @pytest.mark.usefixtures("commit")
@@ -164,7 +164,7 @@ def test_weights_for_research_are_refused_before_they_are_fetched(hub: Hub, bund
     hub.add_folder(NAME, bundle)
     refused(NAME, "research only", "commercial use is on", is_commercial_only=True)
     assert hub.fetched("model.onnx") == []
-    assert not fetch.get(NAME).is_commercial
+    assert not download.get(NAME).is_commercial
     refused(NAME, "research only", is_commercial_only=True)
 
 

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from core.body import Body, load_body
-from core.fit import BoneFit, continuous_quaternions, fit_bones, surface_error_mm
-from core.skinning import forward_kinematics, rotation_matrices
-from core.upsample import upsample
+from core.body.model import Body, load_body
+from core.body.upsample import upsample
+from core.geometry.skinning import forward_kinematics, rotation_matrices
+from core.motion.mesh_fit import BoneFit, continuous_quaternions, fit_bones, surface_error_mm
 
 CLEAN_LIMIT_MM = 1.0  # what the pull to rest costs without noise; measured 0.4 here, 0.2 on captured motion
 NOISE = 0.004  # metres on each coordinate of the 431

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from core.flips import BELIEVED, find_flips
-from core.motion import read_motion, write_motion
-from core.report import write_report
-from core.rotations import quaternions_of
+from core.geometry.rotations import quaternions_of
+from core.motion.front_back_flips import BELIEVED, find_flips
+from core.motion.motion_file import read_motion, write_motion
+from core.motion.report import write_report
+from core.motion.solver import solve
 from core.settings import SolveSettings
-from core.solve import solve
 from core.types import Float, Motion
 from tests.known_takes import estimates, write_take
 from tests.known_walk import known_walk

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from core.errors import FootageError
-from core.footage import PictureSequence, open_footage, read_picture
+from core.footage.reader import PictureSequence, open_footage, read_picture
 from tests import clips
 from tests.graphs import blob, write_clip
 
@@ -197,7 +197,7 @@ def test_picture_that_claims_too_many_pixels_is_refused_without_their_memory(
 ) -> None:
     (tmp_path / "a.png").write_bytes(_png_of(*size))
     code = (
-        "import sys\nfrom pathlib import Path\nfrom core.footage import open_footage\n"
+        "import sys\nfrom pathlib import Path\nfrom core.footage.reader import open_footage\n"
         "from core.errors import FootageError\n"
         "try: open_footage(Path(sys.argv[1]))\n"
         "except FootageError as error: print(error)\n"

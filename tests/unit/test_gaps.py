@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.gaps import is_inside, long_gaps, stretches, without_gaps
-from core.motion import read_motion, write_motion
-from core.report import frames_text, write_report
+from core.motion.gaps import is_inside, long_gaps, stretches, without_gaps
+from core.motion.motion_file import read_motion, write_motion
+from core.motion.report import frames_text, write_report
+from core.motion.solver import solve
+from core.motion.trajectory import Trajectory
 from core.settings import SolveSettings, longest_gap
-from core.solve import solve
-from core.take import Take
-from core.trajectory import Trajectory
+from core.take.take import Take
 from tests.known_takes import FPS, estimates, write_take
 
 FRAMES = 30

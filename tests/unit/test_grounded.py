@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from core.body import load_body
-from core.feet import foot_points
-from core.floor import lowest_under
-from core.grounded import FAR_M, _over, common_floor, on_floor
-from core.motion import read_motion, write_motion
-from core.rotations import quaternions_of
+from core.body.model import load_body
+from core.geometry.rotations import quaternions_of
+from core.motion.feet import foot_points
+from core.motion.floor_plane import lowest_under
+from core.motion.motion_file import read_motion, write_motion
+from core.motion.solid_floor import FAR_M, _over, common_floor, on_floor
+from core.motion.solver import solve
+from core.motion.trajectory import LockedBody, Trajectory, posed
 from core.settings import SolveSettings
-from core.solve import solve
-from core.trajectory import LockedBody, Trajectory, posed
 from core.types import Float, Floor
 from tests.known_takes import BETAS, FPS, estimates, write_take
 from tests.known_walk import FRAMES, known_walk

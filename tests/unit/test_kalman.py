@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from core.kalman import BoxFilter
+from core.tracking.box_filter import BoxFilter
 
 STEP_S = 1 / 25
 

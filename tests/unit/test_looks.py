@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from core.looks import LONGEST_MOVING_S, MOST_QUIET, Looks
 from core.settings import TrackSettings
+from core.tracking.search_schedule import LONGEST_MOVING_S, MOST_QUIET, Looks
 
 SETTINGS = TrackSettings()
 LONG_S = 100.0

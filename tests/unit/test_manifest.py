@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.commands.manifest import Clip, Shard, read_manifest, shard_of
 from core.errors import ManifestError
-from core.manifest import Clip, Shard, read_manifest, shard_of
 from core.settings import ReconstructSettings
 
 SETTINGS = ReconstructSettings(people="all", step=2)

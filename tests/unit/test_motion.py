@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from core.errors import MocapError, OutputError
-from core.motion import open_motion, read_motion, write_motion
-from core.stored import WINDOW, MadeRows, StoredRows, windows
+from core.files.windows import WINDOW, MadeRows, StoredRows, windows
+from core.motion.motion_file import open_motion, read_motion, write_motion
 from core.types import Motion, PersonMotion
 
 KEYS_OF_DESIGN = {

@@ -8,20 +8,20 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from core.body import load_body
-from core.camera import project
+from core.body.model import load_body
 from core.errors import CameraError
-from core.feet import foot_points
-from core.floor import lowest_under
-from core.motion import read_motion, write_motion
-from core.moving import TurnedRows, in_world, read_camera, sampled, to_camera, to_world, turned_to_camera
-from core.rotations import matrices_of
+from core.files.windows import StoredRows
+from core.geometry.camera import project
+from core.geometry.rotations import matrices_of
+from core.motion.feet import foot_points
+from core.motion.floor_plane import lowest_under
+from core.motion.motion_file import read_motion, write_motion
+from core.motion.moving_camera import TurnedRows, in_world, read_camera, sampled, to_camera, to_world, turned_to_camera
+from core.motion.solver import solve
+from core.motion.world_scale import FeetSeen, camera_scale
 from core.settings import SolveSettings
-from core.solve import solve
-from core.stored import StoredRows
-from core.take import Take
+from core.take.take import Take
 from core.types import CameraPath, Float, Motion, PersonMotion
-from core.world_scale import FeetSeen, camera_scale
 from tests.known_takes import FOCAL_PX, FPS, HEIGHT, WIDTH, estimates, write_take
 from tests.known_walk import KnownWalk, known_walk
 

@@ -7,9 +7,9 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from core.errors import WeightsError
-from core.onnx_file import check_onnx
-from core.runtimes import open_runtime
-from core.weights import WEIGHTS_FOLDER, find_weights
+from core.inference.onnx_check import check_onnx
+from core.inference.runtime import open_runtime
+from core.weights.bundle import WEIGHTS_FOLDER, find_weights
 from tests.graphs import blob_graph, write_bundle
 
 

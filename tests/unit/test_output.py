@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from core.errors import OutputError
-from core.output import write_arrays, written_whole
+from core.files.written_whole import write_arrays, written_whole
 
 
 def test_file_is_there_after_the_block(tmp_path: Path) -> None:

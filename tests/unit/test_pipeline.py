@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from core.pipeline import chosen
-from core.take import Take
+from core.take.take import Take
 
 ALL = 10**6
 

@@ -8,10 +8,10 @@ import pytest
 
 from core.errors import FootageError
 from core.pipeline import reconstruct
-from core.portrait_files import portraits_in
-from core.portraits import PARTS, SIDE_PX, best_rows, portrait, write_portraits
 from core.settings import ReconstructSettings
-from core.take import Take
+from core.take.portrait_files import portraits_in
+from core.take.portraits import PARTS, SIDE_PX, best_rows, portrait, write_portraits
+from core.take.take import Take
 from core.types import PersonTake
 from tests.fake_people import _estimates
 from tests.graphs import write_clip

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from core.errors import MocapError, TakeError
-from core.readings import (
+from core.geometry.rotations import matrices_of
+from core.motion.alternatives import (
     DIFFERS_M,
     EVERY,
     KEPT,
@@ -21,10 +22,9 @@ from core.readings import (
     unsure_rows,
     write_readings,
 )
-from core.rotations import matrices_of
-from core.take import Take
-from core.vocabulary import PoseVocabulary
-from core.weights import find_weights
+from core.motion.pose_vocabulary import PoseVocabulary
+from core.take.take import Take
+from core.weights.bundle import find_weights
 from tests.bone_graphs import JOINTS, PROBABILITY, SIZES
 from tests.known_takes import estimates, with_bones, write_take
 

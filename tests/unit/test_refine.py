@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from core.body import load_body
-from core.refine import CARRIERS, PAIRS, Seen, refine
-from core.skinning import forward_kinematics
+from core.body.model import load_body
+from core.geometry.skinning import forward_kinematics
+from core.motion.picture_fit import CARRIERS, PAIRS, Seen, refine
 
 FOCAL_PX, CENTRE = 1000.0, np.array([640.0, 360.0])
 DEPTH_M = 5.0

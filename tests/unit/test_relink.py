@@ -9,9 +9,9 @@ import pytest
 from core.__main__ import main
 from core.errors import FootageError, OutputError, TakeError
 from core.pipeline import reconstruct
-from core.relink import relink
 from core.settings import ReconstructSettings
-from core.take import Take, TakeWriter
+from core.take.relink import relink
+from core.take.take import Take, TakeWriter
 from tests.graphs import blob, write_clip
 
 COUNT = 24
@@ -83,7 +83,7 @@ def test_full_disk_leaves_the_take_as_it_was(take: Path, tmp_path: Path, monkeyp
     def full(_fd: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("core.output.os.fsync", full)
+    monkeypatch.setattr("core.files.written_whole.os.fsync", full)
     with pytest.raises(OutputError, match="the disk is full"):
         relink(take, clip)
     assert (take / "take.json").read_bytes() == before

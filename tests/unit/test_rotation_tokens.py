@@ -7,16 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.body import load_body
-from core.chunks import chunk_name
+from core.body.model import load_body
 from core.errors import TakeError, WeightsError
-from core.estimate import Estimator
-from core.rotation_tokens import RotationTokens, sizes_from_json, sizes_to_json, take_shapes
-from core.rotations import matrices_of
-from core.runtimes import open_runtime
-from core.take import Take, TakeWriter
+from core.geometry.rotations import matrices_of
+from core.inference.estimator import Estimator
+from core.inference.runtime import open_runtime
+from core.take.chunks import chunk_name
+from core.take.take import Take, TakeWriter
 from core.types import Estimates
-from core.weights import find_weights
+from core.weights.bundle import find_weights
+from core.weights.rotation_tokens import RotationTokens, sizes_from_json, sizes_to_json, take_shapes
 from tests.bone_graphs import PROBABILITY, SIZES
 from tests.graphs import blob, write_bundle
 from tests.known_takes import FPS, write_take

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from core.rotations import at_times, continuous, matrices_of, slerp, smooth_rotations, without_spikes
+from core.geometry.rotations import at_times, continuous, matrices_of, slerp, smooth_rotations, without_spikes
 
 EXACT = 1e-9
 TIMES_S = np.arange(40) / 25

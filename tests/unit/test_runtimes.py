@@ -7,10 +7,10 @@ import numpy as np
 import onnx
 import pytest
 
-from core.body import load_body
+from core.body.model import load_body
 from core.errors import WeightsError
-from core.runtimes import open_runtime
-from core.weights import WeightsBundle, find_weights
+from core.inference.runtime import open_runtime
+from core.weights.bundle import WeightsBundle, find_weights
 from tests.graphs import blob_graph, write_bundle
 
 TOLERANCE = 1e-3  # what the two runtimes may differ by in a take

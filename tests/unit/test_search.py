@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from core.reading import are_one_person, box_overlap, boxes_of, overlap, share_inside
-from core.search import LAST_RESORT, find_people, grid_boxes
 from core.settings import TrackSettings
+from core.tracking.evidence import are_one_person, box_overlap, boxes_of, overlap, share_inside
+from core.tracking.grid_search import LAST_RESORT, find_people, grid_boxes
 from tests.fake_people import HEIGHT, WIDTH, FakePeople, Truth
 
 SETTINGS = TrackSettings()

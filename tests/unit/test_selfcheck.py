@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.body import load_body
-from core.motion import read_checks, read_motion, write_motion
-from core.report import table, write_report
-from core.selfcheck import check_person
-from core.trajectory import LockedBody
+from core.body.model import load_body
+from core.motion.motion_file import read_checks, read_motion, write_motion
+from core.motion.report import table, write_report
+from core.motion.self_check import check_person
+from core.motion.trajectory import LockedBody
 from core.types import Check, Motion, PersonCheck, PersonMotion, PersonTake
 from tests.known_takes import BETAS, FOCAL_PX, FPS, HEIGHT, WIDTH, estimates
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from core.shots import difference, is_changed, look_of, small_copy
+from core.footage.glances import difference, is_changed, look_of, small_copy
 
 WIDTH, HEIGHT = 640, 480
 PERSON = np.array([100.0, 100, 120, 300])

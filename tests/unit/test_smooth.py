@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from core.smooth import savitzky_golay
+from core.geometry.savitzky_golay import savitzky_golay
 
 RNG = np.random.default_rng(5)
 UNEVEN_S = np.cumsum(RNG.uniform(0.01, 0.08, 80))

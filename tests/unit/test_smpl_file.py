@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from scipy.sparse import csc_matrix
 
-from core.body import OPEN_BODY, load_body
+from core.body.model import OPEN_BODY, load_body
+from core.body.smpl_file import SMPL_KEYS, read_smpl
+from core.body.upsample import upsample
 from core.errors import BodyError, MocapError
-from core.smpl_file import SMPL_KEYS, read_smpl
-from core.upsample import upsample
 
 SHUFFLE = 5
 SAMPLER_LIMIT_MM = 3.0  # mean over random poses; the open body's own samplers reach 1.7

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from core import stored
-from core.body import load_body
-from core.camera import project
+from core.body.model import load_body
 from core.errors import BodyError, TakeError
-from core.rotations import matrices_of
+from core.files import windows
+from core.geometry.camera import project
+from core.geometry.rotations import matrices_of
+from core.motion.solver import solve, solve_rows
 from core.settings import SolveSettings
-from core.solve import solve, solve_rows
-from core.take import Take
+from core.take.take import Take
 from tests.known_takes import BETAS, FPS, HEIGHT, WIDTH, estimates, write_take
 
 FRAMES = 24
@@ -217,7 +217,7 @@ def test_solve_in_windows_is_that_of_the_whole(clean: Take, monkeypatch: pytest.
     settings = SolveSettings(fps=40.0)
     motions = []
     for window in (7, 10**6):
-        monkeypatch.setattr(stored, "WINDOW", window)
+        monkeypatch.setattr(windows, "WINDOW", window)
         motions.append(solve(clean, settings))
     (windowed,), (whole,) = (motion.persons for motion in motions)
     assert len(windowed.frame_index) > len(clean.person("1").frame_index)
@@ -230,5 +230,5 @@ def test_solve_in_windows_is_that_of_the_whole(clean: Take, monkeypatch: pytest.
 
 def test_vertices_posed_when_read_are_those_of_the_solve(clean: Take) -> None:
     (later,), (at_once,) = solve_rows(clean).persons, solve(clean).persons
-    assert isinstance(later.vertices, stored.MadeRows)
+    assert isinstance(later.vertices, windows.MadeRows)
     np.testing.assert_array_equal(later.vertices[3:9], at_once.vertices[3:9])

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from core.errors import BoxesError, Cancelled, FootageError
-from core.estimate import Estimator
-from core.runtimes import open_runtime
+from core.inference.estimator import Estimator
+from core.inference.runtime import open_runtime
 from core.stills import Stills, estimate_stills, write_stills
 from core.types import Progress
-from core.weights import find_weights
+from core.weights.bundle import find_weights
 from tests.graphs import blob
 
 

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from core import output
-from core.bounded import read_arrays
+from core.body.upsample import LearnedSampler
 from core.errors import OutputError, TakeBusyError, TakeError
-from core.take import Take, TakeWriter
-from core.take_header import TakeHeader
-from core.take_lock import TakeLock
+from core.files import written_whole
+from core.files.folder_lock import TakeLock
+from core.files.untrusted import read_arrays
+from core.take.header import TakeHeader
+from core.take.take import Take, TakeWriter
 from core.types import Estimates, FootageInfo, FootageReport
-from core.upsample import LearnedSampler
 
 BYTES_PER_PERSON_FRAME = 6500  # DESIGN.md: about 6 KB
 REPORT = FootageReport(9, (4,), 0, ())
@@ -212,7 +212,7 @@ def test_full_disk_during_a_commit_leaves_the_last_commit(tmp_path: Path, monkey
         def full(*_: object, **__: object) -> None:
             raise OSError(errno.ENOSPC, "No space left on device")
 
-        monkeypatch.setattr(output.np, "save", full)
+        monkeypatch.setattr(written_whole.np, "save", full)
         with pytest.raises(OutputError, match="disk is full"):
             writer.commit(6)
     assert sorted(file.name for file in (tmp_path / "a.take").iterdir()) == before
@@ -360,6 +360,6 @@ def test_chunk_of_another_form_is_damaged(tmp_path: Path, change: dict[str, Any]
         take = writer.finish(3, REPORT)
     file = tmp_path / "a.take" / "person0_0000.npz"
     arrays = {**read_arrays(file), **change}
-    output.write_arrays(file, {name: array for name, array in arrays.items() if array is not None})
+    written_whole.write_arrays(file, {name: array for name, array in arrays.items() if array is not None})
     with pytest.raises(TakeError, match=r"person0_0000\.npz: missing or damaged \(.*; delete the take"):
         take.person("1")

@@ -8,10 +8,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from core.looks import LONGEST_MOVING_S
-from core.reading import Found
 from core.settings import TrackSettings
-from core.track import Tracker
+from core.tracking.evidence import Found
+from core.tracking.search_schedule import LONGEST_MOVING_S
+from core.tracking.tracker import Tracker
 from core.types import Frame, PersonBox, Sighting
 from tests.fake_people import FPS, FakePeople, Truth
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from core.body import Body, load_body
-from core.upsample import LearnedSampler, upsample
+from core.body.model import Body, load_body
+from core.body.upsample import LearnedSampler, upsample
 
 CLEAN_LIMIT_MM = 3.5  # what 431 vertices cannot say; measured 3.0 here (every joint turned and twisted), 2.3 on mocap
 NOISY_LIMIT_MM = 5.5  # with 4 mm of noise on each coordinate of the 431, 6.4 mm in length; 4.4 on mocap

@@ -9,18 +9,18 @@ import numpy as np
 import onnx
 import pytest
 
-from core.body import load_body
+from core.body.model import load_body
 from core.errors import WeightsError
-from core.motion import read_motion, write_motion
-from core.plausibility import plausibility_mm
-from core.report import write_report
-from core.rotations import matrices_of
-from core.solve import solve
-from core.take_header import TakeHeader
-from core.trajectory import LockedBody
+from core.geometry.rotations import matrices_of
+from core.motion.motion_file import read_motion, write_motion
+from core.motion.plausibility import plausibility_mm
+from core.motion.pose_vocabulary import PoseVocabulary, vocabulary_of
+from core.motion.report import write_report
+from core.motion.solver import solve
+from core.motion.trajectory import LockedBody
+from core.take.header import TakeHeader
 from core.types import FootageInfo
-from core.vocabulary import PoseVocabulary, vocabulary_of
-from core.weights import find_weights
+from core.weights.bundle import find_weights
 from tests import bone_graphs
 from tests.bone_graphs import CODES, JOINTS, SIZES
 from tests.known_takes import estimates, with_bones, write_take

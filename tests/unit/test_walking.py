@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.body import load_body
-from core.feet import LEGS, foot_points
-from core.rotations import matrices_of
+from core.body.model import load_body
+from core.geometry.rotations import matrices_of
+from core.motion.feet import LEGS, foot_points
+from core.motion.solver import solve
 from core.settings import SolveSettings
-from core.solve import solve
-from core.take import Take
+from core.take.take import Take
 from core.types import Float, Motion
 from tests.known_takes import FPS, estimates, write_take
 from tests.known_walk import FRAMES, known_walk

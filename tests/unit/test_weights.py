@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from core.body import load_body
+from core.body.model import load_body
 from core.errors import WeightsError
-from core.weights import check_body, find_weights, read_bundle
+from core.weights.bundle import check_body, find_weights, read_bundle
 from tests.graphs import write_bundle
 
 

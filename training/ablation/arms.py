@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from core.body import load_body
+from core.body.model import load_body
 from core.nets import network_for_body
 from core.nets.network import NetOutput
 from core.nets.postometro import MeshOutput

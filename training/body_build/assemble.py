@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from core.decimate import Decimated, decimate
-from core.sampling import adjacency_with_self, ridge_upsampler, symmetric_rows
-from core.skinning import forward_kinematics, pose_features, rotation_matrices, skin
+from core.body.decimate import Decimated, decimate
+from core.body.mesh_samplers import adjacency_with_self, ridge_upsampler, symmetric_rows
+from core.geometry.skinning import forward_kinematics, pose_features, rotation_matrices, skin
 from core.types import Float, Int
 
 from .landmarks import landmark_regressors

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from core.skinning import forward_kinematics, pose_features, rotation_matrices, skin
+from core.geometry.skinning import forward_kinematics, pose_features, rotation_matrices, skin
 from core.types import Float, Int
 
 from .assemble import Skeleton

@@ -12,10 +12,10 @@ from typing import TypeAlias
 import cv2
 import numpy as np
 
-from core.body import OPEN_BODY, Body, load_body
+from core.body.model import OPEN_BODY, Body, load_body
+from core.body.upsample import upsample
 from core.errors import MocapError
 from core.types import Float, Int
-from core.upsample import upsample
 from training.pictures.raster import barycentric, interpolate, rasterise, vertex_normals
 
 from .tpose import JOINTS, PARENTS

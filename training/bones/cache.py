@@ -26,7 +26,7 @@ from torch import Tensor
 from core.errors import MocapError
 from core.nets import fold
 from core.nets.rotation_head import BoneEvidence
-from core.weights import find_weights
+from core.weights.bundle import find_weights
 from training.arrays import Arrays, CachedArrays, fill_share, make_room
 from training.evaluation.rendered import composer_of
 from training.evaluation.runs import BATCH

@@ -24,12 +24,12 @@ import onnxruntime
 import torch
 from torch import Tensor, nn
 
-from core.body import load_body
+from core.body.model import load_body
 from core.nets import DeployedOutput, NetConfig, network_for_body
 from core.nets.network import Network
 from core.nets.rotation_head import BODY
 from core.nets.rotation_tokenizer import BODY_JOINTS, RotationTokenizer
-from core.weights import WeightsBundle, find_weights
+from core.weights.bundle import WeightsBundle, find_weights
 from training import bundle, checkpoint
 from training.evaluation.report import SetScores
 from training.export import (

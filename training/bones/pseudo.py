@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.body import load_body
+from core.body.model import load_body
 from core.errors import MocapError
 from core.nets import project
 from core.nets.posed_body import PosedBody

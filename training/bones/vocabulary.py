@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.body import Body, load_body
+from core.body.model import Body, load_body
 from core.errors import MocapError
 from core.nets.config import ROTATION_PRESETS
 from core.nets.posed_body import PosedBody

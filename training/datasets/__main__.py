@@ -12,8 +12,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from core.body.smpl_file import read_smpl
 from core.errors import BodyError, MocapError
-from core.smpl_file import read_smpl
 from training.datasets.bodies import find_smpl
 from training.datasets.catalogue import ENTRIES
 from training.datasets.check import check

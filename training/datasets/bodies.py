@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from core.body import Body, load_body
+from core.body.model import Body, load_body
 from core.errors import BodyError
 from training.datasets.sample import DatasetError, Float, Gender
 

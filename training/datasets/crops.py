@@ -1,10 +1,10 @@
 """A sample's crop with its labels, as the product cuts it or, by a switch, as METRO does.
 
-The box factor is in `Sample.scale` already (`core.crop.BOX_FACTOR`); nothing here widens a box.
+The box factor is in `Sample.scale` already (`core.geometry.crops.BOX_FACTOR`); nothing here widens a box.
 
 METRO's way (`quirks`, training/metro.py): corners on whole pixels, no averaging when the picture shrinks, points cut
-off to whole pixels (up to one pixel to the left and up), points outside the crop kept. Ours: `core.crop.cut`, points as
-they are, points outside the crop marked unseen.
+off to whole pixels (up to one pixel to the left and up), points outside the crop kept. Ours:
+`core.geometry.crops.cut`, points as they are, points outside the crop marked unseen.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from core.crop import crop_matrix, cut
+from core.geometry.crops import crop_matrix, cut
 from training import metro
 from training.datasets.sample import Bytes, Float, Sample
 from training.pictures.crops import opencv_matrix
@@ -130,7 +130,8 @@ def _turned_pose(pose: Float | None, augmentation: Augmentation) -> Float | None
 
 
 def _cut(image: Bytes, sample: Sample, scale: float, size: int, rotation: float) -> Bytes:
-    """(S, S, 3) crop through `core.crop.cut`, or turned; a picture that shrinks twofold is averaged down first."""
+    """(S, S, 3) crop through `core.geometry.crops.cut`, or turned; a picture that shrinks twofold is averaged down
+    first."""
     side = metro.PERSON_PX * scale
     if rotation == 0:
         box = np.array([*(sample.center_px - side / 2), side, side])

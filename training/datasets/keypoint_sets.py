@@ -16,7 +16,7 @@ import numpy as np
 from scipy.io import loadmat
 from scipy.io.matlab import MatReadError
 
-from core.crop import box_of_points
+from core.geometry.crops import box_of_points
 from training.datasets.columns import read_json
 from training.datasets.identity import image_id_of
 from training.datasets.sample import (

@@ -15,8 +15,8 @@ from typing import Any, Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from core.crop import BOX_FACTOR
 from core.errors import MocapError
+from core.geometry.crops import BOX_FACTOR
 from training.metro import PERSON_PX
 
 Float = npt.NDArray[np.floating[Any]]
@@ -71,7 +71,8 @@ class FilePicture:
 class Sample:
     """One person in one picture.
 
-    Frame pixels are the set's own numbers, zero-based. METRO's crop reads them as they are; `core.crop` measures from
+    Frame pixels are the set's own numbers, zero-based. METRO's crop reads them as they are; `core.geometry.crops`
+    measures from
     the picture's edge, so that labels which mean a pixel's centre lie half a pixel off (0.1 px of a crop of 256).
 
     Attributes:
@@ -130,7 +131,7 @@ class Sample:
 
     @property
     def box_px(self) -> Float:
-        """(4,) xywh: the square that, times `core.crop.BOX_FACTOR`, is the crop."""
+        """(4,) xywh: the square that, times `core.geometry.crops.BOX_FACTOR`, is the crop."""
         side = PERSON_PX * self.scale / BOX_FACTOR
         return np.array([*(self.center_px - side / 2), side, side])
 
@@ -188,7 +189,7 @@ def superset(points: Float, order: Mapping[int, int], confidence: Float | None =
 
 
 def scale_of_box(width: float, height: float) -> float:
-    """METRO's scale of a tight box: `core.crop.BOX_FACTOR` times the longer side / 200 px."""
+    """METRO's scale of a tight box: `core.geometry.crops.BOX_FACTOR` times the longer side / 200 px."""
     return BOX_FACTOR * max(float(width), float(height)) / PERSON_PX
 
 

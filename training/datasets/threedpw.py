@@ -18,8 +18,8 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 
+from core.body.smpl_file import ArraysOnlyUnpickler
 from core.errors import BodyError
-from core.smpl_file import ArraysOnlyUnpickler
 from training.datasets.sample import (
     DatasetError,
     FilePicture,

@@ -24,7 +24,7 @@ import yaml
 from scipy.io import savemat
 from scipy.spatial.transform import Rotation
 
-from core.body import Body, load_body
+from core.body.model import Body, load_body
 from training.datasets.bodies import mid_hip
 from training.datasets.keypoint_sets import MPII_DOWN_PX, MPII_WIDER
 from training.datasets.sample import JOINTS, FilePicture, Float, Sample

@@ -6,10 +6,10 @@ from typing import Protocol
 
 import numpy as np
 
-from core.body import Body
-from core.bones import prior_of
-from core.fit import continuous_quaternions, fit_coarse, surface_error_mm
-from core.rotations import matrices_of
+from core.body.model import Body
+from core.geometry.rotations import matrices_of
+from core.motion.bone_source import prior_of
+from core.motion.mesh_fit import continuous_quaternions, fit_coarse, surface_error_mm
 from core.types import Float, NetworkOutput
 from training import metrics
 from training.evaluation.report import Score

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from core import crop
-from core.body import Body
-from core.runtimes import Runtime
+from core.body.model import Body
+from core.body.upsample import upsample
+from core.geometry import crops
+from core.inference.runtime import Runtime
 from core.types import Float, Int, NetworkOutput
-from core.upsample import upsample
-from core.weights import WeightsBundle
+from core.weights.bundle import WeightsBundle
 from training import metrics
 from training.evaluation.baselines import a_pose, mean_of_set
 from training.evaluation.rendered import ROOT
@@ -75,10 +75,10 @@ def score_clips(runtime: Runtime, bundle: WeightsBundle, body: Body, folder: Pat
 
 def _read(runtime: Runtime, bundle: WeightsBundle, clip: RenderedClip) -> NetworkOutput:
     size = bundle.input_size
-    crop_to_frame = crop.crop_matrix(clip.truth["p0_box_px"], size, bundle.box_factor)
+    crop_to_frame = crops.crop_matrix(clip.truth["p0_box_px"], size, bundle.box_factor)
     pairs = zip(clip.images(), crop_to_frame, strict=True)
-    images = np.stack([crop.cut(image, matrix, size)[..., ::-1] for image, matrix in pairs])
-    return run_all(runtime, crop.normalise(images, bundle.mean, bundle.std))
+    images = np.stack([crops.cut(image, matrix, size)[..., ::-1] for image, matrix in pairs])
+    return run_all(runtime, crops.normalise(images, bundle.mean, bundle.std))
 
 
 def _row(joints: Float, vertices: Float | None, truth: Truth) -> dict[str, Score]:

@@ -1,7 +1,7 @@
 """People in whole frames as the product finds them: a detector's boxes, confirmed and re-cut by the pose network.
 
-Everything is decided by `core.detect.find_detected`. A picture's boxes and readings are kept while its thresholds are
-swept, so that a sweep costs one look at the lowest of them.
+Everything is decided by `core.detection.open_detector.find_detected`. A picture's boxes and readings are kept while
+its thresholds are swept, so that a sweep costs one look at the lowest of them.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ import numpy as np
 import onnx
 import onnxruntime
 
-from core.crop import xywh_to_xyxy
-from core.detect import UNSURE, Detections, Detector, find_detected
-from core.estimate import Estimator, whole_pixels
-from core.reading import Estimate, boxes_of, join, quality
+from core.detection.open_detector import UNSURE, Detections, Detector, find_detected
+from core.geometry.crops import xywh_to_xyxy
+from core.inference.estimator import Estimator, whole_pixels
 from core.settings import TrackSettings
+from core.tracking.evidence import Estimate, boxes_of, join, quality
 from core.types import Estimates, Float, Image, NetworkOutput
-from core.weights import WeightsBundle
+from core.weights.bundle import WeightsBundle
 
 NOBODY = np.zeros((0, 4))
 READ = ("joints_2d", "joint_confidence", "token_confidence", "pose_token_ids", "person_score")

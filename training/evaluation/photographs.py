@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from core.body import Body
-from core.crop import crop_units_to_frame, normalise
-from core.runtimes import Runtime
+from core.body.model import Body
+from core.geometry.crops import crop_units_to_frame, normalise
+from core.inference.runtime import Runtime
 from core.types import Float
-from core.weights import WeightsBundle
+from core.weights.bundle import WeightsBundle
 from training import metrics
 from training.evaluation.baselines import a_pose, anywhere_in_boxes, in_boxes
 from training.evaluation.report import Score, SetScores

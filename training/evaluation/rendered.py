@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from core.body import Body
-from core.crop import box_of_points, normalise
-from core.runtimes import Runtime
+from core.body.model import Body
+from core.body.upsample import upsample
+from core.geometry.crops import box_of_points, normalise
+from core.inference.runtime import Runtime
 from core.types import Bool, Float, Int, NetworkOutput
-from core.upsample import upsample
-from core.weights import WeightsBundle
+from core.weights.bundle import WeightsBundle
 from training import metrics
 from training.evaluation.baselines import a_pose, anywhere_in_boxes, in_boxes, mean_of_set
 from training.evaluation.bones import bone_rows

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from core.runtimes import Runtime
+from core.inference.runtime import Runtime
 from core.types import Float, NetworkOutput
 from training.joint_orders import LSP_FROM_COCO
 

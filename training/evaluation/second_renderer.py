@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from core import crop
-from core.body import Body
-from core.runtimes import Runtime
-from core.weights import WeightsBundle
+from core.body.model import Body
+from core.geometry import crops
+from core.inference.runtime import Runtime
+from core.weights.bundle import WeightsBundle
 from training.evaluation import rendered
 from training.evaluation.report import SetScores
 from training.evaluation.runs import run_all
@@ -29,11 +29,11 @@ def score_cycles(runtime: Runtime, bundle: WeightsBundle, body: Body, folder: Pa
     """
     taken = Taken.open(folder)
     size = bundle.input_size
-    crop_to_frame = crop.crop_matrix(crop.box_of_points(taken.points), size, bundle.box_factor)
+    crop_to_frame = crops.crop_matrix(crops.box_of_points(taken.points), size, bundle.box_factor)
     pairs = zip(taken.images(), crop_to_frame, strict=True)
-    images = np.stack([crop.cut(image, matrix, size)[..., ::-1] for image, matrix in pairs])
-    output = run_all(runtime, crop.normalise(images, bundle.mean, bundle.std))
-    points = crop.frame_to_crop_units(taken.points, crop_to_frame, size)
+    images = np.stack([crops.cut(image, matrix, size)[..., ::-1] for image, matrix in pairs])
+    output = run_all(runtime, crops.normalise(images, bundle.mean, bundle.std))
+    points = crops.frame_to_crop_units(taken.points, crop_to_frame, size)
     inside = (np.abs(points) <= 1).all(-1)
     truth = rendered.Truth(taken.joints, taken.vertices, points, inside, taken.facing)
     rows = rendered.rows_of(output, truth, bundle, body)

@@ -19,10 +19,10 @@ from pathlib import Path
 import numpy as np
 
 from core import Motion, ReconstructSettings, SolveSettings, Take, reconstruct, solve
-from core.body import Body, load_body
+from core.body.model import Body, load_body
 from core.errors import MocapError
-from core.feet import foot_points
-from core.rotations import matrices_of
+from core.geometry.rotations import matrices_of
+from core.motion.feet import foot_points
 from core.types import Float, Int, PersonMotion
 from training import metrics
 from training.pictures.clip import MOTION_FPS, ClipSettings, write_clip

@@ -12,7 +12,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from core.body import load_body
+from core.body.model import load_body
 from core.errors import MocapError
 from training.motions.rotations import PARENTS, SMPL_NAMES, Float, smallest_rotation, to_rotvec
 

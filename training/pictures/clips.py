@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from core.body import Body, load_body
+from core.body.model import Body, load_body
 from training.motions import MotionClip, MotionLibrary
 from training.motions.rotations import Float, to_matrix
 from training.pictures.clip import MOTION_FPS, TRUTH, ClipSettings, write_clip

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from core.body import load_body
+from core.body.model import load_body
 from training import joint_orders
 from training.motions.rotations import MIRROR
 from training.pictures import photometry

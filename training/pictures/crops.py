@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from core.crop import BOX_FACTOR, BOX_MARGIN
+from core.geometry.crops import BOX_FACTOR, BOX_MARGIN
 from training.motions.rotations import mirror_pose, to_matrix
 
 Float = npt.NDArray[np.floating[Any]]

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from core.body import Body
+from core.body.model import Body
 from training.motions.rotations import Float
 from training.pictures import raster
 from training.pictures.gbuffer import GBuffer

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from core.body import Body
+from core.body.model import Body
 from training.pictures.raster import Float
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from core.body import Body, load_body
+from core.body.model import Body, load_body
 from training.motions import MotionLibrary, PoseSampler
 from training.pictures import gbuffer, labels, scene, shade, surface_colour
 from training.pictures.environments import Environment, load_environments

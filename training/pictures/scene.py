@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 from scipy.sparse import csr_matrix
 
-from core.body import Body
+from core.body.model import Body
 from training.motions.rotations import PARENTS, Float, global_rotations, to_matrix, to_rotvec
 from training.motions.sampler import PoseSampler
 from training.pictures import garments, noise

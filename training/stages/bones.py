@@ -18,14 +18,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from core.body import Body, load_body
+from core.body.model import Body, load_body
 from core.nets import NetConfig, Network, network_for_body, project
 from core.nets.config import ROTATION_PRESETS, RotationHeadConfig
 from core.nets.posed_body import PosedBody
 from core.nets.rotation_head import BODY, Bones
 from core.nets.rotation_tokenizer import geodesic
 from core.types import Float
-from core.weights import find_weights
+from core.weights.bundle import find_weights
 from training import checkpoint, losses, metrics, tals
 from training.bones.cache import SETS, TRAIN, BoneCache, BoneRows
 from training.bones.pseudo import PSEUDO, load_rotation_thresholds

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from core.crop import xywh_to_xyxy
-from core.detect import Detections
-from core.detectors import own
-from core.detectors.graph import people
+from core.detection import own
+from core.detection.onnx_graph import people
+from core.detection.open_detector import Detections
+from core.geometry.crops import xywh_to_xyxy
 from core.nets.detector import DeployedDetector, PersonDetector, boxes_of_sides, cell_middles
 from training import checkpoint
 from training.detection import detection_scores, letterboxed

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.body import load_body
+from core.body.model import load_body
 from core.nets import project
 from core.nets.heatmaps import HeatmapReading
 from core.nets.network import NetOutput, PoseReading

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from core.body import load_body
+from core.body.model import load_body
 from core.nets.mesh_attention import MeshAttentionPattern
 from core.nets.network import PoseReading
 from core.nets.postometro import Asked, project

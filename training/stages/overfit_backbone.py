@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from core.body import load_body
+from core.body.model import load_body
 from core.nets import network_for_body, preset
 from core.nets.blocks import Bottleneck
 from core.nets.config import COARSE_VERTICES, LSP_JOINTS

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from core.body import Body, load_body
+from core.body.model import Body, load_body
 from core.nets import NetConfig, network_for_body, preset
 from core.nets.network import NetOutput, PoseReading
 from core.nets.precision import full_precision

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from core.body import load_body
-from core.crop import IMAGENET_MEAN, IMAGENET_STD
+from core.body.model import load_body
+from core.geometry.crops import IMAGENET_MEAN, IMAGENET_STD
 from core.nets import PretrainHeads, network_for_body, preset
 from core.nets.config import LSP_FROM_HEATMAPS
 from core.nets.heatmaps import global_soft_argmax

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from core.body import load_body
+from core.body.model import load_body
 from core.nets.posed_body import PosedBody
 from core.nets.rotation_tokenizer import BODY_JOINTS, ROTATION_PRESETS, RotationTokenizer, geodesic
 from training.loop import LoopConfig

@@ -9,8 +9,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from core.body import load_body
-from core.crop import BOX_MARGIN
+from core.body.model import load_body
+from core.geometry.crops import BOX_MARGIN
 from core.nets.config import preset
 from core.nets.pose_tokenizer import PoseTokenizer, joint_loss
 from training.datasets.keypoint_bank import KeypointBank
