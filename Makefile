@@ -37,7 +37,7 @@ bench: .venv/.done
 N ?= 2000
 ROUNDS ?= 1
 paper-smoke: .venv/.done  ## the paper's protocol on N rendered people in the published formats
-	$(BIN)/python -m training.paper_smoke -o out/paper-smoke --people $(N) --rounds $(ROUNDS)
+	$(BIN)/python -m training.studies.paper_smoke -o out/paper-smoke --people $(N) --rounds $(ROUNDS)
 
 PLATFORM ?= linux-x64
 zip: .venv/.done  ## the extension for one platform, in dist/

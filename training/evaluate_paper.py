@@ -4,8 +4,8 @@ r"""Scores weights on published test splits under METRO's protocol, SPIN's, or b
         --protocol METRO SPIN --regressor J_regressor_h36m.npy --json scores.json
 
 `--places` is a mix file: where the sets lie, and SMPL. A run answers with the weights that its validation split liked
-best, or with its last ones where it had none; never with those that a test split likes. `training.tables` reads what
-`--json` writes.
+best, or with its last ones where it had none; never with those that a test split likes.
+`training.studies.paper_tables` reads what `--json` writes.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from core.body.model import Body, load_body
 from core.errors import MocapError, WeightsError
 from core.nets import NetConfig
 from core.weights.bundle import check_body, read_bundle
-from training import checkpoint
-from training.datasets.mix import Mix, read_mix
-from training.evaluation.paper import Answers, Truths, read_truths, scored
-from training.protocols import Float, ProtocolName, load_regressor, regressor_of_body
-from training.runlog import first_line, read_events
-from training.stages.paper import chosen_weights, read_record
+from training.datasets.mixture_file import Mix, read_mix
+from training.evaluate.paper import Answers, Truths, read_truths, scored
+from training.evaluate.protocols import Float, ProtocolName, load_regressor, regressor_of_body
 from training.stages.paper_mesh import PaperNetwork
+from training.stages.paper_stage import chosen_weights, read_record
+from training.trainer import checkpoint
+from training.trainer.run_log import first_line, read_events
 
 ALIASES = {"3dpw-non-oc": "3dpw-non-occ", "3doh": "3doh-test"}
 UNSEEN = ("3dpw-occ", "3dpw-pc", "3dpw-all", "3dpw-non-occ")

@@ -12,7 +12,8 @@ SUPERSET_JOINTS = (
     "L_Elbow", "L_Wrist", "Neck", "Top_of_Head", "Pelvis", "Thorax", "Spine", "Jaw", "Head", "Nose", "L_Eye", "R_Eye",
     "L_Ear", "R_Ear",
 )  # fmt: skip
-"""METRO's and SPIN's 24, which hold the joints of every published set; `training.metro` has their mirror."""
+"""METRO's and SPIN's 24, which hold the joints of every published set; `training.datasets.metro_operations` has
+their mirror."""
 LSP_FROM_SUPERSET = [*range(13), 18]
 """The 14 that METRO scores. LSP's own "head top" is number 13, not this Head."""
 COCO_FROM_SUPERSET = [19, 20, 21, 22, 23, 9, 8, 10, 7, 11, 6, 3, 2, 4, 1, 5, 0]

@@ -12,20 +12,20 @@ from typing import Annotated
 import tyro
 
 from core.errors import MocapError
-from training.loop import LoopConfig, Trainer
-from training.parallel import FAILED, World, launch
 from training.stages.backbone import BackboneConfig, BackboneStage
 from training.stages.bones import BonesConfig, BonesStage
 from training.stages.classifier import ClassifierConfig, ClassifierStage
 from training.stages.detector import DetectorStage, DetectorTraining
 from training.stages.mesh import MeshConfig, MeshStage
-from training.stages.mixed import MixedConfig, MixedStage
 from training.stages.paper_classifier import PaperClassifierConfig, PaperClassifierStage
 from training.stages.paper_mesh import Finetune3dohConfig, Finetune3dpwConfig, PaperMeshConfig, PaperMeshStage
 from training.stages.paper_tokenizer import PaperTokenizerConfig, PaperTokenizerStage
-from training.stages.research import ResearchConfig, ResearchStage
+from training.stages.photograph_mesh import ResearchConfig, ResearchStage
+from training.stages.published_mesh import MixedConfig, MixedStage
 from training.stages.rotations import RotationsConfig, RotationsStage
 from training.stages.tokenizer import TokenizerConfig, TokenizerStage
+from training.trainer.loop import LoopConfig, Trainer
+from training.trainer.parallel import FAILED, World, launch
 
 StageConfig = (
     Annotated[BackboneConfig, tyro.conf.subcommand("backbone")]

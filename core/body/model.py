@@ -147,7 +147,7 @@ def _load(path: Path | None) -> Body:
             raise BodyError(f"{path.name}: its samplers don't fit ({shortened(str(error))}); get it again") from error
     if not OPEN_BODY.is_file():
         raise BodyError(
-            f"the open body is missing: {OPEN_BODY}; build it: python -m training.build_body -o assets/body"
+            f"the open body is missing: {OPEN_BODY}; build it: python -m training.body -o assets/body"
         )
     from .smpl_file import read_smpl
 

@@ -3,8 +3,8 @@
 Fresh weights, the 6890 vertices among the answers, two smooth random pictures; float32 is compared with torch, 1e-4
 tolerated. For 8 bits (convolutions and matrix products) and float16 the table has the mean distance of the 431 vertices
 from float32's, relative to how far those are from the hip: with fresh weights it says whether a file is broken, and not
-what it costs in accuracy, which `training.quantise` measures on a trained bundle. Seconds are those of this process's
-CPU; a file that MOCAP_BENCH_GRAPHS kept has none.
+what it costs in accuracy, which `training.export.quantise` measures on a trained bundle. Seconds are those of this
+process's CPU; a file that MOCAP_BENCH_GRAPHS kept has none.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ import torch
 from core.nets import fold, preset
 from core.types import Float
 from tests.nets.small_networks import build
-from training.export import probe_crops
-from training.quantise import halve
+from training.export.network import probe_crops
+from training.export.quantise import halve
 
 from . import Row
 from .graphs import WholeMesh, export_whole, graphs_folder, int8, largest_difference, open_session

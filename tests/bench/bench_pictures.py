@@ -1,6 +1,7 @@
 """Finished training pictures a second, in CPU time of one core times two, so that a busy machine does not count.
 
-Measured in a process started as the renderer starts its own, since these keep their memory (`training.workers`).
+Measured in a process started as the renderer starts its own, since these keep their memory
+(`training.trainer.child_processes`).
 
 "Fresh" renders each picture from scratch and composes it once. "Composed" starts from a store that is already
 rendered, which is what a training does: render once, composite often.
@@ -18,7 +19,7 @@ from pathlib import Path
 from training.pictures import Composer, PictureStore
 from training.pictures.render import RenderSettings, Studio, render
 from training.pictures.scene import warm_up
-from training.workers import prepare_children
+from training.trainer.child_processes import prepare_children
 
 from . import Row
 

@@ -1,7 +1,8 @@
 """The same yardstick against our networks in ONNX Runtime, float32 and 8 bits: one core, one person.
 
 The float32 answers are compared with the yardstick's. "int8" has its convolutions and matrix products in 8 bits, as
-`training.quantise --convolutions` makes it; random weights say nothing of what that costs in accuracy. "shared" reads
+`training.export.quantise --convolutions` makes it; random weights say nothing of what that costs in accuracy.
+"shared" reads
 its pose tokens from the image's backbone. The exports take five minutes of CPU and some gigabytes of memory.
 """
 

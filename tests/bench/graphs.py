@@ -22,8 +22,8 @@ from torch import Tensor, nn
 
 from core.nets import Network
 from core.types import Float
-from training.export import probe_crops, write_batched
-from training.quantise import quantise_both
+from training.export.network import probe_crops, write_batched
+from training.export.quantise import quantise_both
 
 from .yardstick import YardstickOutput
 
@@ -85,7 +85,8 @@ def export_whole(network: Network, folder: Path) -> Path:
 
 
 def int8(path: Path, size: int) -> Path:
-    """The same file with convolutions and matrix products in 8 bits, as `training.quantise --convolutions` makes it.
+    """The same file with convolutions and matrix products in 8 bits, as `training.export.quantise --convolutions`
+    makes it.
 
     Args:
         path: of the file.

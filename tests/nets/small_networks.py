@@ -20,7 +20,7 @@ from core.nets import (
 )
 from core.nets.body_parts import BodyParts
 from core.nets.config import RotationTokenizerConfig
-from training.parity_rule import synthetic_adjacency, synthetic_upsample
+from training.parity.filling_rule import synthetic_adjacency, synthetic_upsample
 
 TEMPLATE = np.random.default_rng(0).normal(0.0, 0.4, (445, 3)).astype(np.float32)
 PARENTS = (-1, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 12, 13, 14, 16, 17, 18, 19, 20, 21)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from core.nets.mesh_attention import MeshAttentionPattern, attend, bisect
 from core.nets.postometro import Asked, MeshRegressor
 from tests.nets.small_networks import TEMPLATE, thin_config
-from training.parity_rule import synthetic_adjacency
+from training.parity.filling_rule import synthetic_adjacency
 
 JOINTS = 14
 FLOAT32_NOISE = 1e-5

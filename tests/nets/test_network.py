@@ -20,7 +20,7 @@ from core.nets import (
 )
 from core.nets.network import NetOutput, Network
 from tests.nets.small_networks import TEMPLATE, build, make_image, thin_config
-from training.parity_rule import synthetic_adjacency
+from training.parity.filling_rule import synthetic_adjacency
 
 FLOAT32_NOISE = 1e-4
 BFLOAT16_NOISE = 0.05

@@ -7,7 +7,7 @@ import torch
 
 from core.body.model import load_body
 from core.nets.posed_body import PosedBody
-from training.motions.rotations import to_matrix
+from training.motions.rotation_vectors import to_matrix
 
 FLOAT32_NOISE_M = 2e-6
 

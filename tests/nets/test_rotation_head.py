@@ -15,7 +15,7 @@ from core.nets.body_parts import BodyParts, PartFrames, nearest_rotations
 from core.nets.rotation_head import BODY, BoneEvidence, RotationHead
 from core.nets.rotation_tokenizer import geodesic, matrices_of_six
 from tests.nets.small_networks import PARTS, SMALL_HEAD, build, make_image, randomise, thin_config
-from training.motions.rotations import to_matrix
+from training.motions.rotation_vectors import to_matrix
 
 FLOAT32_NOISE = 1e-4
 STATES = 16

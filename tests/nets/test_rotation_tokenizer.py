@@ -22,7 +22,7 @@ from core.nets.rotation_tokenizer import (
     matrices_of_six,
     six_of,
 )
-from training.motions.rotations import to_matrix
+from training.motions.rotation_vectors import to_matrix
 
 FLOAT32_NOISE = 1e-5
 SMALL = RotationTokenizerConfig(tokens=8, width=16, layers=1, quantiser=QuantiserConfig(codes=6, code_dim=5))

@@ -15,8 +15,8 @@ from safetensors.torch import load_file
 
 from core.nets import NetConfig, build_network
 from training.import_checkpoint import import_weights, main
-from training.parity import deviation, read_fixture
-from training.parity_rule import fill, synthetic_adjacency
+from training.parity.__main__ import deviation, read_fixture
+from training.parity.filling_rule import fill, synthetic_adjacency
 
 FIXTURES = Path(__file__).parent / "fixtures"
 SMALLEST = "fastmetro_r50_S"

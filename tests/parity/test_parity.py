@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from training.parity import check_fixture, deviation, fixtures_in, main
+from training.parity.__main__ import check_fixture, deviation, fixtures_in, main
 
 FIXTURES = Path(__file__).parent / "fixtures"
 NAMES = sorted(folder.name for folder in FIXTURES.iterdir() if folder.is_dir())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from training import parity_rule as rule
+from training.parity import filling_rule as rule
 
 SALT = "a salt"
 

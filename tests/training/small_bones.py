@@ -12,10 +12,10 @@ from safetensors.torch import save_file
 from core.body.model import load_body
 from core.nets.config import ROTATION_PRESETS
 from core.nets.rotation_tokenizer import RotationTokenizer
-from training.arrays import make_room
-from training.bones.cache import SETS, TRAIN, BoneCache
 from training.motions.limits import sample_limits
-from training.motions.rotations import to_matrix
+from training.motions.rotation_vectors import to_matrix
+from training.stages.bones_cache import SETS, TRAIN, BoneCache
+from training.trainer.cached_arrays import make_room
 
 PEOPLE = 24
 STATES, MEMORY = 96, 135

@@ -16,13 +16,12 @@ import torch
 
 from tests.training.picture_store import small_store
 from tests.training.small_run import SIZE, make_run
-from training import ablations
-from training.ablation import cache, report
-from training.ablation.arms import ERRORS, ArmModule, ArmStage, arm_config
-from training.ablation.cache import FeatureCache, Rows
-from training.ablation.settings import ARMS, OCCLUDED, SETS, TRAIN, AblationConfig
-from training.evaluation.rendered import composer_of
-from training.parallel import World
+from training.evaluate.rendered import composer_of
+from training.studies.ablation import __main__, cache, report
+from training.studies.ablation.arms import ERRORS, ArmModule, ArmStage, arm_config
+from training.studies.ablation.cache import FeatureCache, Rows
+from training.studies.ablation.settings import ARMS, OCCLUDED, SETS, TRAIN, AblationConfig
+from training.trainer.parallel import World
 
 PEOPLE = 32
 
@@ -54,7 +53,7 @@ def weights() -> Path:
 def finished() -> AblationConfig:
     """Two arms through the command line."""
     own = config(Path(mkdtemp(prefix="ablations-")) / "run")
-    assert ablations.main(arguments(own)) == 0
+    assert __main__.main(arguments(own)) == 0
     return own
 
 
@@ -167,7 +166,7 @@ def test_finished_arms_are_not_trained_again(capsys: pytest.CaptureFixture[str])
     own = finished()
     paths = [own.arm_folder(arm) / ERRORS for arm in own.arms]
     before = [path.stat().st_mtime_ns for path in paths]
-    assert ablations.main(arguments(own)) == 0
+    assert __main__.main(arguments(own)) == 0
     assert [path.stat().st_mtime_ns for path in paths] == before
     assert "Table 5" in capsys.readouterr().out
 
@@ -217,7 +216,7 @@ def test_refusal_is_one_sentence_and_writes_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], given: list[str], said: str
 ) -> None:
     output = tmp_path / "run"
-    assert ablations.main([*arguments(config(output)), *given]) == 1
+    assert __main__.main([*arguments(config(output)), *given]) == 1
     error = capsys.readouterr().err.strip()
     assert said in error and len(error.splitlines()) == 1
     assert not output.exists()
@@ -225,5 +224,5 @@ def test_refusal_is_one_sentence_and_writes_nothing(
 
 @pytest.mark.parametrize(("given", "said"), [(["--samples", "6"], "--samples 4"), (["--seed", "2"], "other settings")])
 def test_run_of_other_settings_is_refused(capsys: pytest.CaptureFixture[str], given: list[str], said: str) -> None:
-    assert ablations.main([*arguments(finished()), *given]) == 1
+    assert __main__.main([*arguments(finished()), *given]) == 1
     assert said in capsys.readouterr().err

@@ -10,7 +10,7 @@ import pytest
 
 from core.body.model import load_body
 from tests.training.picture_store import small_store
-from training import before_after
+from training.studies import before_after
 
 
 @pytest.mark.parametrize(("shift", "half"), [((-1.0, -1.0), "upper left"), ((1.0, 1.0), "lower right")])
@@ -37,4 +37,4 @@ def test_sheet_has_a_row_a_bundle(tmp_path: Path) -> None:
 def test_folder_without_people_ends_in_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert before_after.main(["--weights", "open-tiny", "--store", str(tmp_path), "-o", str(tmp_path / "a.png")]) == 1
     said = capsys.readouterr().err
-    assert said.startswith("training.before_after: ") and said.count("\n") == 1
+    assert said.startswith("training.studies.before_after: ") and said.count("\n") == 1

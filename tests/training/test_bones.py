@@ -14,13 +14,13 @@ import torch
 from core.nets import DeployedOutput, output_names, project
 from core.weights.bundle import find_weights
 from tests.training.small_bones import PEOPLE, make_cache, make_vocabulary
-from training.bones import export
-from training.bones.cache import SETS, TRAIN, BoneCache
-from training.bones.pseudo import PSEUDO, Bender, bend_all, load_rotation_thresholds, thresholds_of
-from training.loop import Trainer
-from training.motions.rotations import MIRROR
-from training.parallel import World
+from training.export import bones as export
+from training.motions.rotation_vectors import MIRROR
 from training.stages.bones import BonesConfig, BonesModule, BonesStage
+from training.stages.bones_cache import SETS, TRAIN, BoneCache
+from training.stages.bones_pseudo_truth import PSEUDO, Bender, bend_all, load_rotation_thresholds, thresholds_of
+from training.trainer.loop import Trainer
+from training.trainer.parallel import World
 
 FLOAT32_NOISE = 1e-4
 COARSE_JOINTS = 1e-3  # metres; joints of the upsampled coarse mesh against those of the whole

@@ -6,12 +6,12 @@ import pytest
 from scipy.sparse import coo_matrix
 
 from core.body.model import OPEN_BODY, load_body
-from training.body_build.assemble import shape_space
-from training.body_build.poses import sample_poses
-from training.body_build.regressors import convex_row
-from training.body_build.source import component_count
-from training.body_build.tpose import BONE_TO_JOINTS, JOINT_MIRROR, JOINTS
-from training.build_body import build, main
+from training.body.__main__ import build, main
+from training.body.assemble import shape_space
+from training.body.makehuman import component_count
+from training.body.poses import sample_poses
+from training.body.regressors import convex_row
+from training.body.tpose import BONE_TO_JOINTS, JOINT_MIRROR, JOINTS
 
 REBUILD_TOLERANCE = 1e-5  # metres: another BLAS may round differently
 

@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import nn
 
-from training import checkpoint
-from training.checkpoint import RunState
-from training.ema import Ema
+from training.trainer import checkpoint
+from training.trainer.checkpoint import RunState
+from training.trainer.ema import Ema
 
 
 def trained() -> tuple[nn.Module, Ema, list[torch.optim.Optimizer]]:

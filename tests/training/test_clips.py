@@ -11,9 +11,10 @@ import pytest
 
 from core.body.model import load_body
 from tests.training.test_evaluate import Oracle, answer, make_bundle
-from training import evaluate, metrics
-from training.evaluation.clips import score_clips
-from training.evaluation.report import SetScores
+from training.evaluate import metrics
+from training.evaluate.__main__ import main
+from training.evaluate.clips import score_clips
+from training.evaluate.report import SetScores
 from training.motions import MotionClip, MotionLibrary
 from training.pictures import clips
 
@@ -144,6 +145,6 @@ def test_rendering_goes_on_where_it_was_interrupted(
 def test_clips_that_are_not_there_are_one_sentence(
     more: list[str], told: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert evaluate.main(["--set", "rendered-clips", *more]) == 1
+    assert main(["--set", "rendered-clips", *more]) == 1
     said = capsys.readouterr().err
     assert told in said and said.count("\n") == 1

@@ -12,8 +12,8 @@ from core.tracking.evidence import box_overlap
 from core.types import Image
 from core.weights.bundle import find_weights
 from tests.fake_people import FakePeople
-from training.evaluation.confirmed import READ, JointsOnly, Remembered, confirmed, joints_only
-from training.export import probe_crops
+from training.evaluate.whole_frames import READ, JointsOnly, Remembered, confirmed, joints_only
+from training.export.network import probe_crops
 
 ANN, CHAIR = (60.0, 80, 80, 200), (420.0, 60, 90, 230)
 FLOAT32_NOISE = 1e-5

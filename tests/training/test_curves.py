@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import pytest
 
-from training import curves
+from training.studies import curves
 
 
 def write_run(folder: Path, samples: int, score: float, init: list[str]) -> Path:
@@ -40,4 +40,4 @@ def test_picture_is_written(tmp_path: Path) -> None:
 def test_folder_that_is_no_run_ends_in_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert curves.main([str(tmp_path), "-o", str(tmp_path / "curves.png")]) == 1
     said = capsys.readouterr().err
-    assert said.startswith("training.curves: ") and "log.jsonl" in said and said.count("\n") == 1
+    assert said.startswith("training.studies.curves: ") and "log.jsonl" in said and said.count("\n") == 1

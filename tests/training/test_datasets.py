@@ -13,7 +13,7 @@ from tests.training.picture_store import small_store
 from training.datasets import Sample, open_set, writers
 from training.datasets.__main__ import main
 from training.datasets.bodies import Bodies
-from training.datasets.identity import image_id_of, sameness, without_duplicates
+from training.datasets.same_person import image_id_of, sameness, without_duplicates
 from training.datasets.sample import FilePicture
 from training.datasets.threedpw import Row, ThreeDpw
 from training.datasets.threedpw_lists import SUBSETS, belongs, read_list

@@ -17,8 +17,8 @@ from core.body.smpl_file import SMPL_KEYS
 from tests.training.people import made_up_people
 from training.datasets import DatasetError, open_set, writers
 from training.datasets.bodies import Bodies, find_smpl
+from training.datasets.decoding import BrokenPictures
 from training.datasets.metro_tsv import MetroTsv
-from training.datasets.pictures import BrokenPictures
 
 PEOPLE = list(made_up_people(3))
 

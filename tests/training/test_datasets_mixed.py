@@ -12,12 +12,11 @@ import torch
 
 from core.geometry.crops import BOX_FACTOR, crop_matrix, cut
 from tests.training.people import made_up_people
-from training import metro
-from training.datasets import DatasetError, Sample, open_set, writers
+from training.datasets import DatasetError, Sample, metro_operations, open_set, writers
 from training.datasets.bodies import Bodies
 from training.datasets.crops import Augmentation, crop_person, draw_augmentation, points_in_crop
-from training.datasets.mixed import BLOCK, MixedDataset, MixSettings, StepDataset, to_batch
-from training.datasets.pictures import decode
+from training.datasets.decoding import decode
+from training.datasets.mixture import BLOCK, MixedDataset, MixSettings, StepDataset, to_batch
 from training.datasets.sample import Reader
 from training.joint_orders import LSP_FROM_SUPERSET, SUPERSET_FROM_LSP
 
@@ -54,10 +53,10 @@ def test_metros_quirks_are_metros_operations() -> None:
     sample, image = PEOPLE[1].sample, picture_of(1)
     augmentation = Augmentation(rotation_deg=20.0, zoom=0.9)
     found = crop_person(sample, image, 224, augmentation, quirks=True)
-    expected = metro.crop(image, sample.center_px, 0.9 * sample.scale, 224, 20.0)
+    expected = metro_operations.crop(image, sample.center_px, 0.9 * sample.scale, 224, 20.0)
     assert np.array_equal(found.image.transpose(1, 2, 0), expected[..., ::-1].astype(np.uint8))
-    matrix = metro.frame_to_crop(sample.center_px, 0.9 * sample.scale, 224, 20.0)
-    points = 2 * metro.transform_points(sample.joints_2d[:, :2] + 1, matrix) / 224 - 1
+    matrix = metro_operations.frame_to_crop(sample.center_px, 0.9 * sample.scale, 224, 20.0)
+    points = 2 * metro_operations.transform_points(sample.joints_2d[:, :2] + 1, matrix) / 224 - 1
     assert np.array_equal(found.joints_2d[:, :2], points)
 
 

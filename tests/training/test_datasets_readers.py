@@ -10,8 +10,8 @@ import pytest
 
 from tests.training.people import HEIGHT, WIDTH, made_up_people
 from training.datasets import open_set, writers
+from training.datasets.decoding import decode
 from training.datasets.metro_tsv import MetroTsv
-from training.datasets.pictures import decode
 from training.datasets.sample import FilePicture, Reader
 from training.datasets.threedpw import ThreeDpw
 from training.joint_orders import SUPERSET_FROM_SMPL

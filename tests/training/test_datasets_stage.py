@@ -14,15 +14,16 @@ from safetensors.torch import load_file
 
 from tests.training.people import made_up_people
 from tests.training.picture_store import small_store
-from training import checkpoint, export
 from training.datasets import DatasetError, writers
-from training.datasets.mix import open_mix, read_mix
-from training.datasets.mixed import MixSettings
-from training.parallel import World
-from training.runlog import read_events
+from training.datasets.mixture import MixSettings
+from training.datasets.mixture_file import open_mix, read_mix
+from training.export import network
 from training.stages.mesh import MeshModule
-from training.stages.mixed import MixedConfig, MixedStage
+from training.stages.published_mesh import MixedConfig, MixedStage
 from training.train import main
+from training.trainer import checkpoint
+from training.trainer.parallel import World
+from training.trainer.run_log import read_events
 
 ALONE = World(0, 1, torch.device("cpu"))
 SIZE = 64
@@ -132,8 +133,8 @@ def test_stage_trains_and_its_weights_say_research_only(tmp_path: Path) -> None:
     assert main(["mixed", "--output", str(run), *arguments]) == 0
     steps = [event for event in read_events(run) if event["event"] == "step"]
     assert len(steps) == 2 and {"vertices", "projection", "tokens", "heatmap"} <= steps[0].keys()
-    assert export.learned_photographs(run) and export.body_of(run).name == "open"
-    data = [entry["name"] for entry in export.research_data(run)]
+    assert network.learned_photographs(run) and network.body_of(run).name == "open"
+    data = [entry["name"] for entry in network.research_data(run)]
     assert len(data) == 3 and data[1] == "COCO 2014 with EFT's fits"
 
 

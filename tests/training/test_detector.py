@@ -16,7 +16,9 @@ from core.nets.detector import DeployedDetector, PersonDetector, boxes_of_sides,
 from core.nets.small import SmallBackbone, SmallTrunk
 from tests.detector_graphs import own_graph
 from tests.training.picture_store import small_store
-from training import detection, evaluate_detector, export_detector
+from training.evaluate import detection_scores
+from training.evaluate import detector as evaluate_detector
+from training.export import detector as export_detector
 from training.pictures.crowds import CrowdBatch, Crowds
 from training.stages.detector import DetectorModule, box_loss, peak_loss, start_from, targets
 
@@ -106,14 +108,14 @@ def test_scores_count_each_person_once_and_boxes_where_nobody_is() -> None:
     person = np.array([[0, 0, 10, 10.0]])
     twice = Detections(np.array([[0, 0, 10, 10], [0, 1, 10, 10], [50, 50, 60, 60.0]]), np.array([0.9, 0.8, 0.7]))
     unsure = Detections(np.array([[0, 0, 9, 9.0]]), np.array([0.1]))
-    scores = detection.detection_scores([twice, unsure, twice], [person, person, np.zeros((0, 4))])
+    scores = detection_scores.detection_scores([twice, unsure, twice], [person, person, np.zeros((0, 4))])
     assert scores == {"recall": 50.0, "precision": pytest.approx(100 / 6), "false_where_nobody": 3.0}
 
 
 def test_letterbox_keeps_the_picture_top_left_and_its_scale() -> None:
     image = np.zeros((100, 400, 3), np.uint8)
     image[:, :, 0] = 200  # blue
-    planes, scale = detection.letterboxed(image, 200)
+    planes, scale = detection_scores.letterboxed(image, 200)
     assert planes.shape == (3, 64, 224) and scale == 0.5
     assert (planes[2, :50, :200] == 200).all() and planes[2, 50:].max() == 0 and planes[0].max() == 0
 

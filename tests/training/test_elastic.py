@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import load_file
 
 from tests.training.paper_sets import SMALL, mix
-from training import checkpoint
+from training.trainer import checkpoint
 
 PATIENCE_S = 300
 STEPS, RESTARTS = 80, 2

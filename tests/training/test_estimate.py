@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from training.estimate import main
+from training.studies.run_estimate import main
 
 
 @pytest.fixture

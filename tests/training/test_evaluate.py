@@ -14,10 +14,10 @@ from core.types import NetworkOutput
 from core.weights.bundle import WeightsBundle
 from tests.training.photographs import write_photographs
 from tests.training.picture_store import small_store
-from training import evaluate, metrics
-from training.evaluation import baselines, photographs, rendered
-from training.evaluation.report import Score, SetScores
-from training.lspet import load_validation
+from training.datasets.lspet import load_validation
+from training.evaluate import baselines, metrics, photographs, rendered
+from training.evaluate.__main__ import main
+from training.evaluate.report import Score, SetScores
 from training.pictures import Composer
 
 SIZE = 64
@@ -167,12 +167,12 @@ def test_table_comes_back_from_json_and_shows_every_row(scores: SetScores) -> No
 def test_set_without_its_folder_is_one_line_and_exit_1(
     name: str, option: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert evaluate.main(["--set", name]) == 1
+    assert main(["--set", name]) == 1
     said = capsys.readouterr().err
     assert said.startswith("training.evaluate: ") and option in said and said.count("\n") == 1
 
 
 def test_unknown_weights_are_one_line_and_exit_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert evaluate.main(["--weights", "no-such-weights", "--set", "lspet", "--lspet", str(tmp_path)]) == 1
+    assert main(["--weights", "no-such-weights", "--set", "lspet", "--lspet", str(tmp_path)]) == 1
     said = capsys.readouterr().err
     assert "no-such-weights" in said and said.count("\n") == 1

@@ -10,9 +10,9 @@ import pytest
 from core.body.model import load_body
 from core.types import Float, NetworkOutput
 from tests.training.picture_store import small_store
-from training.evaluation.bones import bone_rows, geodesic_deg, nearest_rotations, posed, scores
-from training.evaluation.rendered import composer_of
-from training.motions.rotations import to_matrix
+from training.evaluate.bones import bone_rows, geodesic_deg, nearest_rotations, posed, scores
+from training.evaluate.rendered import composer_of
+from training.motions.rotation_vectors import to_matrix
 
 PEOPLE = 3
 FITTED_DEG = 2.0  # of a true mesh; joints that little surface speaks for keep a pull towards rest

@@ -15,11 +15,12 @@ from torch import Tensor
 
 from core.body.model import load_body
 from tests.training.paper_sets import mix, runs
-from training import evaluate_paper, tables
-from training.datasets.mix import read_mix
-from training.evaluation.paper import Truths, read_truths, scored
-from training.paper_tables import TABLES, commands
-from training.protocols import H36M_TO_J14, PELVIS, regressor_of_body
+from training import evaluate_paper
+from training.datasets.mixture_file import read_mix
+from training.evaluate.paper import Truths, read_truths, scored
+from training.evaluate.protocols import H36M_TO_J14, PELVIS, regressor_of_body
+from training.studies import paper_tables
+from training.studies.paper_table_rows import TABLES, commands
 from training.train import StageConfig
 
 CPU = torch.device("cpu")
@@ -91,16 +92,16 @@ def test_scores_of_runs_fill_the_rows_of_the_tables(tmp_path: Path, capsys: pyte
     assert tuned["training_hours"] > mesh["training_hours"] > 0 and mesh["fps"] > 0
     assert "stand-in" in mesh["regressor"]
 
-    first = "\n".join(tables.table_lines(1, tables.read_results(tmp_path), "resnet50-debug"))
+    first = "\n".join(paper_tables.table_lines(1, paper_tables.read_results(tmp_path), "resnet50-debug"))
     row = next(line for line in first.splitlines() if line.startswith("| PostoMETRO, ResNet-50 |"))
     expected = tuned["scores"]["3dpw-test"]["METRO"]
     assert f"| 78 / 68.4 / 40.8 | {expected['mpvpe']:.1f} / {expected['mpjpe']:.1f}" in row
     assert first.count("not run") == 2 * 3  # ResNet without pose tokens, HRNet with and without
     assert "resnet50-debug" in first
-    assert tables.table_lines(1, tables.read_results(tmp_path))[-1].count("not run") == 2
-    eleventh = tables.table_lines(11, tables.read_results(tmp_path), "resnet50-debug")
+    assert paper_tables.table_lines(1, paper_tables.read_results(tmp_path))[-1].count("not run") == 2
+    eleventh = paper_tables.table_lines(11, paper_tables.read_results(tmp_path), "resnet50-debug")
     assert f"| {mesh['scores']['3dpw-test']['METRO']['mpvpe']:.1f} /" in eleventh[-1]
-    fourth = "\n".join(tables.table_lines(4, tables.read_results(tmp_path), "resnet50-debug"))
+    fourth = "\n".join(paper_tables.table_lines(4, paper_tables.read_results(tmp_path), "resnet50-debug"))
     assert f"| {tuned['fps']:.1f} |" in fourth
 
 
@@ -132,7 +133,7 @@ def test_what_would_mislead_is_refused(
 
 @pytest.mark.parametrize("number", sorted(TABLES))
 def test_every_table_is_printed_with_nothing_invented(number: int, tmp_path: Path) -> None:
-    said = tables.table_lines(number, tables.read_results(tmp_path))
+    said = paper_tables.table_lines(number, paper_tables.read_results(tmp_path))
     rows = [row for row in TABLES[number].rows if row.is_ours]
     cells = sum(line.count("not run") for line in said)
     assert cells == len(rows) * 2 * (1 if TABLES[number].is_speed else len(TABLES[number].sets))
@@ -154,5 +155,5 @@ def test_commands_of_every_row_are_ones_that_the_trainer_knows() -> None:
 
 def test_damaged_result_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "odd.json").write_text('{"preset": 1}')
-    assert tables.main(["--table", "1", "--results", str(tmp_path)]) == 1
+    assert paper_tables.main(["--table", "1", "--results", str(tmp_path)]) == 1
     assert "odd.json is no result of training.evaluate_paper" in capsys.readouterr().err

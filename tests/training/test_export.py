@@ -16,8 +16,9 @@ from core.errors import WeightsError
 from core.inference.runtime import open_runtime
 from core.weights.bundle import find_weights
 from tests.training.small_run import SIZE, make_run
-from training import bundle, export
-from training.model_card import lineage
+from training.export import bundle, network
+from training.export.__main__ import main
+from training.export.model_card import lineage
 
 FLOAT32_NOISE = 1e-4
 SCORES = {
@@ -34,7 +35,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def exported(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("weights")
     (folder / "scores.json").write_text(json.dumps(SCORES))
-    assert export.export(run, folder / "micro", "micro", [folder / "scores.json"])
+    assert network.export(run, folder / "micro", "micro", [folder / "scores.json"])
     return folder / "micro"
 
 
@@ -45,11 +46,11 @@ def test_exported_bundle_is_found_and_verified(exported: Path) -> None:
 
 
 def test_exported_bundle_fits_into_the_repository(exported: Path) -> None:
-    assert sum(file.stat().st_size for file in exported.iterdir()) < export.LARGEST_MB * 1e6
+    assert sum(file.stat().st_size for file in exported.iterdir()) < network.LARGEST_MB * 1e6
 
 
 def test_exported_models_answer_alike_in_both_runtimes(exported: Path) -> None:
-    found, images = find_weights(exported), export.probe_crops(SIZE, 3, seed=1)
+    found, images = find_weights(exported), network.probe_crops(SIZE, 3, seed=1)
     by_onnx, by_torch = (open_runtime(found, kind, "cpu", 1).run(images) for kind in ("onnx", "torch"))
     assert np.allclose(by_onnx.coarse_vertices, by_torch.coarse_vertices, atol=FLOAT32_NOISE)
     assert np.allclose(by_onnx.joints_2d, by_torch.joints_2d, atol=FLOAT32_NOISE)
@@ -57,7 +58,7 @@ def test_exported_models_answer_alike_in_both_runtimes(exported: Path) -> None:
 
 def test_exported_onnx_names_no_file_of_the_machine(exported: Path) -> None:
     model = (exported / bundle.ONNX).read_bytes()
-    assert str(Path(export.__file__).parent.parent).encode() not in model
+    assert str(Path(network.__file__).parent.parent).encode() not in model
     assert b"site-packages" not in model
 
 
@@ -84,8 +85,8 @@ def test_export_of_models_that_disagree_writes_nothing(
     exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = make_run(tmp_path / "other", seed=1)
-    monkeypatch.setattr(export, "write_onnx", lambda _network, path: shutil.copy(exported / bundle.ONNX, path))
-    assert export.main([str(other), "-o", str(tmp_path / "weights")]) == 1
+    monkeypatch.setattr(network, "write_onnx", lambda _network, path: shutil.copy(exported / bundle.ONNX, path))
+    assert main([str(other), "-o", str(tmp_path / "weights")]) == 1
     assert sorted(path.name for path in tmp_path.iterdir()) == ["other"]
 
 
@@ -94,8 +95,8 @@ def test_export_with_new_scores_keeps_the_models_of_the_same_weights(
 ) -> None:
     copy = tmp_path / "micro"
     shutil.copytree(exported, copy)
-    monkeypatch.setattr(export, "write_onnx", lambda *_: pytest.fail("exported again"))
-    assert export.export(run, copy, "micro")
+    monkeypatch.setattr(network, "write_onnx", lambda *_: pytest.fail("exported again"))
+    assert network.export(run, copy, "micro")
     assert find_weights(copy).scores == {}
     assert (copy / bundle.ONNX).read_bytes() == (exported / bundle.ONNX).read_bytes()
 
@@ -123,18 +124,18 @@ def test_export_of_a_run_of_another_network_says_what_is_missing(run: Path, tmp_
     checkpoint = short / "checkpoints" / "000000007"
     save_file({"net.person.weight": torch.zeros(1, 256)}, checkpoint / "model.safetensors")
     with pytest.raises(ValueError, match="lacks"):
-        export.network_of_run(short, load_body())
+        network.network_of_run(short, load_body())
 
 
 def test_rounded_weights_are_float16_numbers() -> None:
     value = torch.linspace(-3, 3, 101)
-    assert torch.equal(export.rounded(value).half().float(), export.rounded(value))
-    assert (export.rounded(value) - value).abs().max() < 2e-3
+    assert torch.equal(network.rounded(value).half().float(), network.rounded(value))
+    assert (network.rounded(value) - value).abs().max() < 2e-3
 
 
 def test_rounding_refuses_what_float16_cannot_hold() -> None:
     with pytest.raises(ValueError, match="float16"):
-        export.rounded(torch.tensor([1e6]))
+        network.rounded(torch.tensor([1e6]))
 
 
 def test_lineage_lists_each_earlier_run_once_and_first(tmp_path: Path) -> None:
@@ -149,7 +150,7 @@ def test_mean_with_a_bundle_lies_between_both_and_tells_it(run: Path, exported: 
     shutil.copytree(exported, other)
     theirs = {name: value + 1 if value.is_floating_point() else value for name, value in _weights(exported).items()}
     save_file(theirs, other / bundle.SAFETENSORS)
-    assert export.export(run, tmp_path / "mean", "mean", other=export.Other(other, 0.25))
+    assert network.export(run, tmp_path / "mean", "mean", other=network.Other(other, 0.25))
     own = _weights(exported)
     for name, value in _weights(tmp_path / "mean").items():
         wanted = own[name].float() + (0.25 if value.is_floating_point() else 0)
@@ -163,7 +164,7 @@ def test_mean_that_cannot_be_ends_in_one_sentence(
     run: Path, tmp_path: Path, share: str, said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     given = [str(run), "-o", str(tmp_path / "out"), "--average", str(tmp_path), "--share", share]
-    assert export.main(given) == 1 and not (tmp_path / "out").exists()
+    assert main(given) == 1 and not (tmp_path / "out").exists()
     error = capsys.readouterr().err
     assert error.startswith("training.export: ") and said in error and error.count("\n") == 1
 

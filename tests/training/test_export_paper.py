@@ -13,8 +13,10 @@ from core.inference.runtime import open_runtime
 from core.weights.bundle import find_weights
 from tests.training.paper_sets import mix, runs
 from tests.training.picture_store import small_store
-from training import bundle, evaluate_paper, export, publish, quantise
-from training.export import probe_crops
+from training import evaluate_paper
+from training.export import bundle, publish, quantise
+from training.export.__main__ import main
+from training.export.network import probe_crops
 
 FLOAT32_NOISE = 1e-4
 FEW_BITS = 0.13  # metres, on pictures of nobody, after two steps of training; matrices in whole and in part
@@ -26,7 +28,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     given = ["--weights", str(runs() / "mesh"), "--places", mix("places"), "--set", "3DPW-TEST", "--people", "3"]
     assert evaluate_paper.main([*given, "--json", str(folder / "scores.json")]) == 0
     command = [str(runs() / "mesh"), "-o", str(folder / "debug"), "--scores", str(folder / "scores.json")]
-    assert export.main(command) == 0
+    assert main(command) == 0
     return folder / "debug"
 
 
@@ -73,7 +75,7 @@ def test_smaller_numbers_answer_nearly_alike_from_a_smaller_file(
 
 def test_run_without_a_mesh_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "paper.json").write_text(json.dumps({"preset": "resnet50-debug", "learned_from": []}))
-    assert export.main([str(tmp_path), "-o", str(tmp_path / "bundle")]) == 1
+    assert main([str(tmp_path), "-o", str(tmp_path / "bundle")]) == 1
     error = capsys.readouterr().err
     assert error.startswith("training.export: ") and "export a run of paper-mesh" in error
     assert not (tmp_path / "bundle").exists()

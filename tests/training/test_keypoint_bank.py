@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from tests.training.people import made_up_people
-from training import export
 from training.datasets import DatasetError, open_set, writers
 from training.datasets.keypoint_bank import KeypointBank
+from training.export import network
 from training.joint_orders import COCO_FROM_SUPERSET
 from training.train import main
 
@@ -70,6 +70,6 @@ def test_tokenizer_learns_from_them_and_says_research_only(folder: Path, tmp_pat
         main(["tokenizer", "--output", str(tmp_path / "run"), *arguments, "--keypoints", str(folder / "poses.yaml")])
         == 0
     )
-    assert export.learned_photographs(tmp_path / "run")
+    assert network.learned_photographs(tmp_path / "run")
     assert main(["tokenizer", "--output", str(tmp_path / "open"), *arguments]) == 0
-    assert not export.learned_photographs(tmp_path / "open")
+    assert not network.learned_photographs(tmp_path / "open")

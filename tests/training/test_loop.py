@@ -11,9 +11,9 @@ from safetensors.torch import load_file
 
 from core.errors import MocapError
 from tests.training.toy_stage import ToyStage, fail_in_second, stop_second, toy_config, train_toy
-from training import checkpoint
-from training.loop import LoopConfig, Trainer
-from training.parallel import CANCELLED, World, launch
+from training.trainer import checkpoint
+from training.trainer.loop import LoopConfig, Trainer
+from training.trainer.parallel import CANCELLED, World, launch
 
 ALONE = World(0, 1, torch.device("cpu"))
 SUM_ORDER = 1e-5  # float32 sums in another order

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from training import metrics
+from training.evaluate import metrics
 
 RNG = np.random.default_rng(0)
 PEOPLE = RNG.normal(0, 0.4, (5, 14, 3))

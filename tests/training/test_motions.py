@@ -16,16 +16,10 @@ from core.errors import MocapError
 from training.motions import MotionLibrary, PoseSampler, sample_limits
 from training.motions.__main__ import main
 from training.motions.bvh import read_bvh
-from training.motions.chance import pick
 from training.motions.library import activity_of, subjects_of
 from training.motions.retarget import BONE_END, match_names, retarget
-from training.motions.rotations import (
-    SMPL_NAMES,
-    mirror_pose,
-    smallest_rotation,
-    to_matrix,
-    to_rotvec,
-)
+from training.motions.rotation_vectors import SMPL_NAMES, mirror_pose, smallest_rotation, to_matrix, to_rotvec
+from training.motions.weighted_choice import pick
 
 ANGLE_TOLERANCE = 2e-3  # radians; float32 and a round trip through matrices
 vectors = st.lists(st.floats(-1.7, 1.7), min_size=3, max_size=3).map(lambda v: np.array(v, np.float32))

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from training.optimizers import Muon, is_inside, optimizers_for, orthogonalised
-from training.parallel import World
+from training.trainer.optimizers import Muon, is_inside, optimizers_for, orthogonalised
+from training.trainer.parallel import World
 
 ALONE = World(0, 1, torch.device("cpu"))
 
@@ -20,7 +20,8 @@ def test_singular_values_come_near_one() -> None:
 
 
 def test_kernels_are_updated_as_the_library_updates_matrices(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("training.optimizers.has_fast_bf16", lambda _device: True)  # the library has nothing else
+    # the library has nothing else
+    monkeypatch.setattr("training.trainer.optimizers.has_fast_bf16", lambda _device: True)
     torch.manual_seed(0)
     kernel = nn.Parameter(torch.randn(64, 32, 3, 3).contiguous(memory_format=torch.channels_last))
     matrix = nn.Parameter(kernel.detach().reshape(64, -1).clone())

@@ -8,13 +8,14 @@ import pytest
 import torch
 
 from tests.training.people import made_up_people
-from training import checkpoint, overfit
 from training.datasets import writers
-from training.overfit import OverfitConfig, backbone_config, head_config, mesh_config, tokenizer_config
-from training.runlog import read_events
-from training.stages.overfit import CachedMeshStage, HeadStage, Thrift, sameness
-from training.stages.overfit_backbone import BackboneStage, smaller_at
-from training.stages.overfit_people import Rounds, everybody
+from training.studies import overfit
+from training.studies.overfit import OverfitConfig, backbone_config, head_config, mesh_config, tokenizer_config
+from training.studies.overfit_backbone import BackboneStage, smaller_at
+from training.studies.overfit_people import Rounds, everybody
+from training.studies.overfit_stages import CachedMeshStage, HeadStage, Thrift, sameness
+from training.trainer import checkpoint
+from training.trainer.run_log import read_events
 
 PEOPLE = 6
 
@@ -55,7 +56,7 @@ def test_command_learns_scores_says_what_is_missed_and_goes_on(
     assert command(folder) == 1
     told = capsys.readouterr()
     assert f"resnet50-debug, {PEOPLE} people learned by heart: MPVPE / MPJPE / PA-MPJPE" in told.out
-    assert told.err == "training.overfit: MPJPE is not below 20 mm: go on with more --samples or --minutes\n"
+    assert told.err == "training.studies.overfit: MPJPE is not below 20 mm: go on with more --samples or --minutes\n"
     assert command(folder, "--samples", "18") == 1
     steps = [event["step"] for event in read_events(folder / "mesh") if event["event"] == "step"]
     assert steps == [1, 2, 3, 4, 5, 6]

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from core.errors import MocapError
-from training import paper_smoke
-from training.datasets.mix import open_readers, read_mix
+from training.datasets.mixture_file import open_readers, read_mix
+from training.studies import paper_smoke
 
 
 @pytest.mark.parametrize("people", [24, 64, 2000])

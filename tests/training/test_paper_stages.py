@@ -15,14 +15,15 @@ from safetensors.torch import load_file
 
 from core.body.model import load_body
 from tests.training.paper_sets import mix, paper_sets, runs, train
-from training import checkpoint, export
-from training.loop import Stage, Trainer
-from training.paper_losses import WEIGHTS, MeshLosses, edges_of, faces_1723
-from training.parallel import CANCELLED, World, launch
-from training.runlog import read_events
-from training.stages.paper import PaperBatch, shared_out
+from training.export import network as export
+from training.losses.paper_losses import WEIGHTS, MeshLosses, edges_of, faces_1723
 from training.stages.paper_mesh import PaperMeshConfig, PaperMeshModule, PaperMeshStage, network_of
+from training.stages.paper_stage import PaperBatch, shared_out
 from training.train import train as train_in
+from training.trainer import checkpoint
+from training.trainer.loop import Stage, Trainer
+from training.trainer.parallel import CANCELLED, World, launch
+from training.trainer.run_log import read_events
 
 ALONE = World(0, 1, torch.device("cpu"))
 SUM_ORDER = 1e-4  # relative: float32 sums in another order, through twenty layers

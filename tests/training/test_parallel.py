@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from training.parallel import FlatGradients
-from training.schedule import learning_rate_factor, ramp
+from training.trainer.parallel import FlatGradients
+from training.trainer.schedule import learning_rate_factor, ramp
 
 CPU = torch.device("cpu")
 

@@ -7,7 +7,7 @@ import pytest
 
 from core.body.model import load_body
 from tests.training.picture_store import small_store
-from training.motions.rotations import to_matrix, to_rotvec
+from training.motions.rotation_vectors import to_matrix, to_rotvec
 from training.pictures import Composer, PictureBatch
 from training.pictures.compose import COCO_MIRROR, LSP_MIRROR, PART_MIRROR, Cover
 from training.pictures.crops import Placement, place_crop

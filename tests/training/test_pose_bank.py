@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from core.body.model import Body, load_body
+from training.datasets.pose_bank import COCO_MIRROR, PoseBank, _look_at, posed_points, sample_poses
 from training.motions import PoseSampler
-from training.pose_bank import COCO_MIRROR, PoseBank, _look_at, posed_points, sample_poses
 
 L_SHOULDER, R_SHOULDER, NOSE, L_ANKLE = 5, 6, 0, 15
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from core.errors import MocapError
-from training.protocols import H36M_TO_J14, Answered, Bool, Float, load_regressor, score_metro, score_spin
+from training.evaluate.protocols import H36M_TO_J14, Answered, Bool, Float, load_regressor, score_metro, score_spin
 
 SAME = 1e-6  # of a millimetre: float64 sums in another order
 

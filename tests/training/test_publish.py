@@ -14,7 +14,7 @@ from core.weights import download, library
 from tests.hub import TOKEN, Hub
 from tests.training.small_run import make_run
 from tests.training.test_export import SCORES
-from training import bundle, export, publish
+from training.export import bundle, network, publish
 
 NAME = "lab/micro"
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("weights")
     (folder / "scores.json").write_text(json.dumps(SCORES))
-    assert export.export(make_run(folder / "mesh"), folder / "micro", "micro", [folder / "scores.json"])
+    assert network.export(make_run(folder / "mesh"), folder / "micro", "micro", [folder / "scores.json"])
     return folder / "micro"
 
 
@@ -68,7 +68,7 @@ def test_all_files_go_up_in_one_commit(ready: Path, hub: Hub) -> None:
 def test_dry_run_lists_sizes_and_uploads_nothing(
     ready: Path, hub: Hub, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    with caplog.at_level("INFO", "training.publish"):
+    with caplog.at_level("INFO", "training.export.publish"):
         assert run(ready, "--dry-run") == 0
     assert hub.asked == [] and "nothing was uploaded" in capsys.readouterr().out
     listed = {line.split()[0]: line.split()[1] for line in caplog.messages if line.endswith(" MB")}
@@ -142,8 +142,8 @@ def test_bundle_that_nobody_could_judge_is_refused(
 
 
 def test_models_that_disagree_are_not_published(ready: Path, hub: Hub, capsys: pytest.CaptureFixture[str]) -> None:
-    other = export.network_of_run(make_run(ready.parent / "other", seed=1), export.load_body())
-    export.write_safetensors(other, ready / bundle.SAFETENSORS)
+    other = network.network_of_run(make_run(ready.parent / "other", seed=1), network.load_body())
+    network.write_safetensors(other, ready / bundle.SAFETENSORS)
     config = json.loads((ready / bundle.CONFIG).read_text())
     config["files"][bundle.SAFETENSORS]["sha256"] = bundle.sha256(ready / bundle.SAFETENSORS)
     (ready / bundle.CONFIG).write_text(json.dumps(config))

@@ -11,8 +11,8 @@ import pytest
 from core.inference.runtime import open_runtime
 from core.weights.bundle import find_weights
 from tests.training.picture_store import small_store
-from training import bundle, quantise
-from training.export import probe_crops
+from training.export import bundle, quantise
+from training.export.network import probe_crops
 
 
 @pytest.mark.parametrize("option", [[], ["--convolutions"]])
@@ -62,5 +62,5 @@ def test_bundle_that_got_worse_is_not_written(tmp_path: Path, monkeypatch: pytes
 
 def test_store_that_is_none_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert quantise.main(["open-tiny", "-o", str(tmp_path / "int8"), "--store", str(tmp_path / "nowhere")]) == 1
-    assert capsys.readouterr().err.startswith("training.quantise: ")
+    assert capsys.readouterr().err.startswith("training.export.quantise: ")
     assert bundle.ONNX not in {path.name for path in tmp_path.rglob("*")}

@@ -9,12 +9,13 @@ import torch
 
 from tests.training.photographs import write_photographs
 from tests.training.picture_store import small_store
-from training import bundle, export, lspet
+from training.datasets import lspet
+from training.export import bundle, network
 from training.joint_orders import LSP_MIRROR
-from training.losses import heatmap_divergence
-from training.runlog import read_events
-from training.stages.research import LIMBS, PhotographCrops, better_side
+from training.losses.mesh_losses import heatmap_divergence
+from training.stages.photograph_mesh import LIMBS, PhotographCrops, better_side
 from training.train import main
+from training.trainer.run_log import read_events
 
 
 def test_training_never_sees_a_held_out_photograph(tmp_path: Path) -> None:
@@ -65,7 +66,7 @@ def test_stage_trains_and_its_weights_say_research_only(tmp_path: Path) -> None:
     assert main(["research", "--output", str(run), *arguments, "--photographs", photographs]) == 0
     steps = [event for event in read_events(run) if event["event"] == "step"]
     assert {"photograph_heatmap", "photograph_projection", "photograph_keypoints", "vertices"} <= steps[0].keys()
-    assert export.learned_photographs(run)
+    assert network.learned_photographs(run)
     from core.body.model import load_body
     from core.nets import preset
 

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from core.errors import MocapError
-from training.parallel import World
 from training.stages.rotations import RotationsConfig, RotationsModule, RotationsStage, rotations_of
 from training.train import train
+from training.trainer.parallel import World
 
 ALONE = World(0, 1, torch.device("cpu"))
 

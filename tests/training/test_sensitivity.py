@@ -11,7 +11,7 @@ import pytest
 
 from core.types import Float, Image
 from tests.training.picture_store import small_store
-from training import sensitivity
+from training.studies import sensitivity
 
 SIZE = 64
 
@@ -48,7 +48,7 @@ def test_wrong_options_end_in_one_sentence(tmp_path: Path, capsys: pytest.Captur
     for given in (["--maps", "0"], ["--store", str(tmp_path)], ["--weights", str(tmp_path)]):
         assert sensitivity.main(["--store", str(small_store().folder), "-o", str(out), *given]) == 1
         said = capsys.readouterr().err
-        assert said.startswith("training.sensitivity: ") and said.count("\n") == 1
+        assert said.startswith("training.studies.sensitivity: ") and said.count("\n") == 1
     assert not out.exists()
 
 

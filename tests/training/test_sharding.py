@@ -15,8 +15,8 @@ from core.nets.config import TransformerConfig
 from core.nets.transformer import EncoderLayer
 from tests.training.test_loop import SUM_ORDER, events, files
 from tests.training.toy_stage import ToyModule, ToyStage, toy_config
-from training.loop import LoopConfig, Trainer
-from training.parallel import CANCELLED, World, launch
+from training.trainer.loop import LoopConfig, Trainer
+from training.trainer.parallel import CANCELLED, World, launch
 
 pytestmark = pytest.mark.slow
 LAYER = TransformerConfig(8, 16, heads=2, encoder_layers=1, decoder_layers=1, dropout=0.0)

@@ -13,16 +13,17 @@ import pytest
 import torch
 
 from tests.training.picture_store import small_store
-from training import checkpoint, losses
 from training.joint_orders import LSP_FROM_COCO
-from training.parallel import World
+from training.losses import mesh_losses
 from training.pictures import Composer
 from training.stages.backbone import BackboneConfig, BackboneStage
 from training.stages.classifier import lsp_of_coco
 from training.stages.mesh import MeshConfig, MeshModule, MeshStage, first_of
-from training.stages.pictured import normalised
+from training.stages.picture_stage import normalised
 from training.stages.tokenizer import TokenizerConfig, TokenizerStage, reconstruction_scores
 from training.train import main
+from training.trainer import checkpoint
+from training.trainer.parallel import World
 
 ALONE = World(0, 1, torch.device("cpu"))
 SIZE = 64
@@ -202,4 +203,4 @@ def test_facing_loss_counts_people_alone() -> None:
     })  # fmt: skip
     terms = module.dense_terms(module.net.read_pose(normalised(batch.image)), nobody)
     assert terms["facing"] == 0 and terms["joints"] == 0
-    assert losses.facing_bins(batch.facing, 16).max() < 16
+    assert mesh_losses.facing_bins(batch.facing, 16).max() < 16

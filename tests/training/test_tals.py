@@ -12,11 +12,12 @@ import torch
 from core.errors import MocapError
 from core.nets import project
 from tests.training.picture_store import small_store
-from training import tals, tals_thresholds
 from training.joint_orders import LSP_MIRROR
+from training.losses import tals
 from training.pictures import Composer
 from training.stages.mesh import MeshConfig, MeshModule
-from training.stages.pictured import normalised
+from training.stages.picture_stage import normalised
+from training.studies import tals_thresholds
 
 SHAPES: tuple[tals.Shape, ...] = ("hard", "ramp")
 POWERS: tuple[tals.Power, ...] = (1, 2)

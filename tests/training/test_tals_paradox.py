@@ -15,10 +15,10 @@ import pytest
 import torch
 
 from tests.training.picture_store import small_store
-from training import paradox
-from training.parallel import World
-from training.runlog import read_events
 from training.stages.mesh import MeshModule
+from training.studies import tals_paradox
+from training.trainer.parallel import World
+from training.trainer.run_log import read_events
 
 ALONE = World(0, 1, torch.device("cpu"))
 SAMPLES, BATCH, EVALUATIONS = 8, 2, 2
@@ -36,7 +36,7 @@ def arguments(output: Path) -> list[str]:
 @lru_cache(maxsize=1)
 def compared() -> Path:
     output = Path(mkdtemp(prefix="paradox-"))
-    assert paradox.main(arguments(output)) == 0
+    assert tals_paradox.main(arguments(output)) == 0
     return output
 
 
@@ -49,14 +49,14 @@ def test_both_arms_start_alike_and_are_scored_at_the_same_samples() -> None:
     assert [point["samples"] for point in curves["without"]] == [0, 4, 8]
     assert [point["samples"] for point in curves["with"]] == [0, 4, 8]
     drop = {"elapsed_s"}
-    first = [{key: value for key, value in curves[arm][0].items() if key not in drop} for arm in paradox.ARMS]
+    first = [{key: value for key, value in curves[arm][0].items() if key not in drop} for arm in tals_paradox.ARMS]
     assert first[0] == first[1]
-    assert {f"{test}_{key}" for test in ("clean", "hard") for key in paradox.SCORES} <= first[0].keys()
+    assert {f"{test}_{key}" for test in ("clean", "hard") for key in tals_paradox.SCORES} <= first[0].keys()
     assert all(np.isfinite(value) for value in first[0].values())
 
 
 def test_arms_differ_in_the_projection_loss_alone() -> None:
-    without, scaled = (steps(arm)[0] for arm in paradox.ARMS)
+    without, scaled = (steps(arm)[0] for arm in tals_paradox.ARMS)
     same = {"heatmap", "joints", "vertices", "token_joints", "regressed_joints", "edges", "tokens"}
     assert {name: without[name] for name in same} == {name: scaled[name] for name in same}
     assert scaled["projection"] < without["projection"]
@@ -64,21 +64,22 @@ def test_arms_differ_in_the_projection_loss_alone() -> None:
 
 def test_finished_comparison_resumes_to_the_same_scores() -> None:
     before = json.loads((compared() / "paradox.json").read_text())["curves"]["with"]
-    assert paradox.main([*arguments(compared()), "--resume"]) == 0
+    assert tals_paradox.main([*arguments(compared()), "--resume"]) == 0
     after = json.loads((compared() / "paradox.json").read_text())["curves"]["with"]
     for first, second in zip(before, after, strict=True):
         assert first["hard_pa_mpjpe"] == second["hard_pa_mpjpe"]
 
 
 def test_flat_rows_teach_no_3d() -> None:
-    config = paradox.ParadoxConfig(
+    config = tals_paradox.ParadoxConfig(
         output=Path("unused"), store=small_store().folder, size=64, batch=4, flat_share=0.5, difficulty_end=0.0
     )
-    stage = paradox.ParadoxStage(config, ALONE)
+    stage = tals_paradox.ParadoxStage(config, ALONE)
     batch = stage.batch(0, 0.0)
     assert bool(batch.has_person[0]) and bool(batch.has_person[2:].any())
     moved = {"lsp_3d": 3.0, "coarse_vertices": 3.0, "intermediate_vertices": 3.0, "facing": 1.5}
-    wrong = paradox.replace(batch, **{name: _first_rows_moved(getattr(batch, name), by) for name, by in moved.items()})
+    changed = {name: _first_rows_moved(getattr(batch, name), by) for name, by in moved.items()}
+    wrong = tals_paradox.replace(batch, **changed)
     stage.module.eval()
     torch.manual_seed(0)
     true_terms, wrong_terms = stage.module(batch), stage.module(wrong)
@@ -97,7 +98,7 @@ def _first_rows_moved(values: torch.Tensor, by: float) -> torch.Tensor:
     return values
 
 
-def _plain(module: paradox.ParadoxModule) -> MeshModule:
+def _plain(module: tals_paradox.ParadoxModule) -> MeshModule:
     plain = MeshModule(module.config)
     plain.load_state_dict(module.state_dict())
     return plain.eval()
@@ -105,10 +106,10 @@ def _plain(module: paradox.ParadoxModule) -> MeshModule:
 
 def test_perfect_mesh_scores_what_the_camera_allows(monkeypatch: pytest.MonkeyPatch) -> None:
     store = small_store().folder
-    config = paradox.ParadoxConfig(
+    config = tals_paradox.ParadoxConfig(
         output=Path("unused"), store=store, test_store=store, test_people=32, size=64, batch=2
     )
-    stage = paradox.ParadoxStage(config, ALONE)
+    stage = tals_paradox.ParadoxStage(config, ALONE)
     answers = {id(batch): (batch.lsp_3d, batch.lsp_2d[..., :2]) for batch in stage.tests["clean"]}
     monkeypatch.setattr(stage, "_mesh_joints", lambda batch: answers[id(batch)])
     scores = stage._scores(stage.tests["clean"])
@@ -128,7 +129,7 @@ def made_up(shift: float) -> list[dict[str, float]]:
 
 def test_picture_shows_every_arm(tmp_path: Path) -> None:
     def drawn(curves: Mapping[str, list[dict[str, float]]]) -> np.ndarray:
-        paradox.draw(curves, tmp_path / "p.png", "made up")
+        tals_paradox.draw(curves, tmp_path / "p.png", "made up")
         picture = cv2.imread(str(tmp_path / "p.png"))
         assert picture is not None and picture.shape[:2] == (800, 1100)
         return picture
@@ -153,6 +154,6 @@ def test_picture_shows_every_arm(tmp_path: Path) -> None:
 def test_refusal_is_one_sentence(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], given: list[str], said: str
 ) -> None:
-    assert paradox.main([*arguments(tmp_path), *given]) == 1
+    assert tals_paradox.main([*arguments(tmp_path), *given]) == 1
     error = capsys.readouterr().err.strip()
     assert said in error and len(error.splitlines()) == 1

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from training import throughput
-from training.throughput import Meter, Precision, measured_peak, precision_on
+from training.trainer import throughput
+from training.trainer.throughput import Meter, Precision, measured_peak, precision_on
 
 CPU = torch.device("cpu")
 

@@ -10,7 +10,7 @@ from core.errors import MocapError
 from tests.training.picture_store import small_store
 from tests.training.toy_stage import refuse, toy_config
 from training import train
-from training.parallel import launch
+from training.trainer.parallel import launch
 
 
 def sentence(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
@@ -33,7 +33,7 @@ def test_bad_tals_thresholds_are_one_sentence_that_names_the_file(
     if content is not None:
         file.write_text(content)
     said = sentence(mesh(tmp_path, "--tals", "hard", "--tals-thresholds", str(file)), capsys)
-    assert str(file) in said and "python -m training.tals_thresholds" in said
+    assert str(file) in said and "python -m training.studies.tals_thresholds" in said
     assert not (tmp_path / "run").exists()
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from training import worst
 from training.pictures.sheet import LEFT, RIGHT
+from training.studies import worst
 
 
 def test_tile_shows_the_answer_over_the_labels() -> None:
@@ -21,4 +21,4 @@ def test_tile_shows_the_answer_over_the_labels() -> None:
 def test_folder_without_photographs_ends_in_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert worst.main(["--lspet", str(tmp_path), "-o", str(tmp_path / "a.png")]) == 1
     said = capsys.readouterr().err
-    assert said.startswith("training.worst: ") and "images.tar" in said and said.count("\n") == 1
+    assert said.startswith("training.studies.worst: ") and "images.tar" in said and said.count("\n") == 1

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from core.errors import MocapError
-from training.loop import LoopConfig, Trainer
-from training.parallel import World
+from training.trainer.loop import LoopConfig, Trainer
+from training.trainer.parallel import World
 
 
 class ToyModule(nn.Module):

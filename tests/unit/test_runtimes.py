@@ -67,7 +67,8 @@ def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import torch
 
     from core.nets import network_for_body, preset
-    from training import bundle, export
+    from training.export import bundle
+    from training.export import network as export
 
     folder = tmp_path_factory.mktemp("tiny")
     torch.manual_seed(0)

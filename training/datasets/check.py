@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from training.datasets.catalogue import Entry, entry_of
-from training.datasets.pictures import decode
+from training.datasets.decoding import decode
 from training.datasets.sample import DatasetError, Reader, Sample
 
 SHOWN = 5

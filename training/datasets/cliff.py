@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from training.datasets.columns import read_npz
-from training.datasets.identity import image_id_of
+from training.datasets.same_person import image_id_of
 from training.datasets.sample import NO_JOINTS_3D, FilePicture, Float, Reader, Sample, checked
 
 SHAPES: dict[str, list[tuple[int, ...]]] = {

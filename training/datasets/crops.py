@@ -2,8 +2,8 @@
 
 The box factor is in `Sample.scale` already (`core.geometry.crops.BOX_FACTOR`); nothing here widens a box.
 
-METRO's way (`quirks`, training/metro.py): corners on whole pixels, no averaging when the picture shrinks, points cut
-off to whole pixels (up to one pixel to the left and up), points outside the crop kept. Ours:
+METRO's way (`quirks`, training/datasets/metro_operations.py): corners on whole pixels, no averaging when the picture
+shrinks, points cut off to whole pixels (up to one pixel to the left and up), points outside the crop kept. Ours:
 `core.geometry.crops.cut`, points as they are, points outside the crop marked unseen.
 """
 
@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from core.geometry.crops import crop_matrix, cut
-from training import metro
+from training.datasets import metro_operations
 from training.datasets.sample import Bytes, Float, Sample
 from training.pictures.crops import opencv_matrix
 
@@ -80,7 +80,7 @@ def crop_person(
     """
     scale, rotation = sample.scale * augmentation.zoom, augmentation.rotation_deg
     if quirks:
-        pixels = metro.crop(image, sample.center_px, scale, size, rotation)
+        pixels = metro_operations.crop(image, sample.center_px, scale, size, rotation)
     else:
         pixels = _cut(image, sample, scale, size, rotation).astype(np.float64)
     pixels = pixels[..., ::-1]
@@ -93,7 +93,7 @@ def crop_person(
     return Cropped(
         image=np.ascontiguousarray(pixels.transpose(2, 0, 1).astype(np.uint8)),
         joints_2d=points,
-        joints_3d=metro.flip_joints(joints_3d) if augmentation.is_flipped else joints_3d,
+        joints_3d=metro_operations.flip_joints(joints_3d) if augmentation.is_flipped else joints_3d,
         pose=_turned_pose(sample.pose, augmentation),
         augmentation=augmentation,
     )
@@ -102,16 +102,16 @@ def crop_person(
 def points_in_crop(sample: Sample, size: int, augmentation: Augmentation, quirks: bool) -> Float:
     """(24, 3) 2D joints in crop units with their confidence; without a picture, for whoever needs points alone."""
     scale, rotation = sample.scale * augmentation.zoom, augmentation.rotation_deg
-    matrix = metro.frame_to_crop(sample.center_px, scale, size, rotation)
+    matrix = metro_operations.frame_to_crop(sample.center_px, scale, size, rotation)
     points = sample.joints_2d.copy()
     if quirks:
-        points[:, :2] = metro.transform_points(points[:, :2] + 1, matrix)
+        points[:, :2] = metro_operations.transform_points(points[:, :2] + 1, matrix)
     else:
         points[:, :2] = points[:, :2] @ matrix[:2, :2].T + matrix[:2, 2]
     points[:, :2] = 2 * points[:, :2] / size - 1
     if not quirks:
         points[(np.abs(points[:, :2]) >= 1).any(1), 2] = 0
-    return metro.flip_joints(points) if augmentation.is_flipped else points
+    return metro_operations.flip_joints(points) if augmentation.is_flipped else points
 
 
 def turned(vectors: Float, augmentation: Augmentation) -> Float:
@@ -125,18 +125,18 @@ def _turned_pose(pose: Float | None, augmentation: Augmentation) -> Float | None
     if pose is None:
         return None
     found = pose.copy()
-    found[:3] = metro.rotate_global_orient(found[:3], augmentation.rotation_deg)
-    return metro.flip_pose(found) if augmentation.is_flipped else found
+    found[:3] = metro_operations.rotate_global_orient(found[:3], augmentation.rotation_deg)
+    return metro_operations.flip_pose(found) if augmentation.is_flipped else found
 
 
 def _cut(image: Bytes, sample: Sample, scale: float, size: int, rotation: float) -> Bytes:
     """(S, S, 3) crop through `core.geometry.crops.cut`, or turned; a picture that shrinks twofold is averaged down
     first."""
-    side = metro.PERSON_PX * scale
+    side = metro_operations.PERSON_PX * scale
     if rotation == 0:
         box = np.array([*(sample.center_px - side / 2), side, side])
         return np.asarray(cut(image, crop_matrix(box, size, box_factor=1.0), size))
-    frame_to_crop = metro.frame_to_crop(sample.center_px, scale, size, rotation)
+    frame_to_crop = metro_operations.frame_to_crop(sample.center_px, scale, size, rotation)
     shrink = max(1, int(side / size))
     if shrink >= 2:
         height, width = image.shape[:2]

@@ -15,7 +15,7 @@ from scipy.spatial.transform import Rotation
 
 from training.datasets.cliff import known
 from training.datasets.columns import read_json
-from training.datasets.identity import image_id_of
+from training.datasets.same_person import image_id_of
 from training.datasets.sample import (
     NO_JOINTS_2D,
     NO_JOINTS_3D,

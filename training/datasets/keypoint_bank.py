@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from training.datasets.metro_operations import PERSON_PX
 from training.datasets.sample import DatasetError, Float, Reader
 from training.joint_orders import COCO_FROM_SUPERSET, COCO_MIRROR
-from training.metro import PERSON_PX
 
 LEAST_JOINTS = 6
 """Labelled joints below which a person teaches no pose."""
@@ -21,7 +21,7 @@ SHIFT, SHIFT_SHARE = 0.16, 0.3
 
 @dataclass(frozen=True, slots=True, eq=False)
 class KeypointBank:
-    """Labelled people that are looked at with new crops at every draw, as `training.pose_bank.PoseBank`.
+    """Labelled people that are looked at with new crops at every draw, as `training.datasets.pose_bank.PoseBank`.
 
     Attributes:
         points: (N, 17, 3) COCO's joints in units of the crop, [-1, 1] over it, and 1 where labelled.

@@ -18,7 +18,7 @@ from scipy.io.matlab import MatReadError
 
 from core.geometry.crops import box_of_points
 from training.datasets.columns import read_json
-from training.datasets.identity import image_id_of
+from training.datasets.same_person import image_id_of
 from training.datasets.sample import (
     NO_JOINTS_3D,
     DatasetError,

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-from training.datasets.identity import image_id_of
+from training.datasets.same_person import image_id_of
 from training.datasets.sample import NO_JOINTS_2D, NO_JOINTS_3D, DatasetError, Float, Reader, Sample, checked, gender_of
 from training.datasets.tsv import AGAIN, Tsv, read_line_list
 

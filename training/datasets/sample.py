@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from core.errors import MocapError
 from core.geometry.crops import BOX_FACTOR
-from training.metro import PERSON_PX
+from training.datasets.metro_operations import PERSON_PX
 
 Float = npt.NDArray[np.floating[Any]]
 Bytes = npt.NDArray[np.uint8]

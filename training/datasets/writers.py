@@ -27,6 +27,7 @@ from scipy.spatial.transform import Rotation
 from core.body.model import Body, load_body
 from training.datasets.bodies import mid_hip
 from training.datasets.keypoint_sets import MPII_DOWN_PX, MPII_WIDER
+from training.datasets.metro_operations import PERSON_PX, flip_pose
 from training.datasets.sample import JOINTS, FilePicture, Float, Sample
 from training.joint_orders import (
     COCO_FROM_SUPERSET,
@@ -37,7 +38,6 @@ from training.joint_orders import (
     SUPERSET_FROM_OPENPOSE18,
     SUPERSET_FROM_SMPL45,
 )  # fmt: skip
-from training.metro import PERSON_PX, flip_pose
 from training.pictures import Composer, PictureStore
 
 PELVIS = 14

@@ -9,7 +9,7 @@ import numpy as np
 
 from core.errors import MocapError
 from training.motions.retarget import SourceMotion, match_names
-from training.motions.rotations import Float, to_matrix
+from training.motions.rotation_vectors import Float, to_matrix
 
 
 @dataclass(slots=True, eq=False)

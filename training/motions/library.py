@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from training.motions.chance import pick
-from training.motions.rotations import Float
+from training.motions.rotation_vectors import Float
+from training.motions.weighted_choice import pick
 
 TEST_SHARE = 0.25
 _TRIAL = re.compile(r"^(?P<source>[^/]+)/(?P<subject>[0-9]+)_(?P<trial>[0-9]+)$")

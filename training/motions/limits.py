@@ -11,8 +11,8 @@ import math
 
 import numpy as np
 
-from training.motions.chance import pick
-from training.motions.rotations import Float, mirror_pose, to_matrix, to_rotvec
+from training.motions.rotation_vectors import Float, mirror_pose, to_matrix, to_rotvec
+from training.motions.weighted_choice import pick
 
 LEFT = {"hip": 1, "knee": 4, "ankle": 7, "foot": 10, "collar": 13, "shoulder": 16, "elbow": 18, "wrist": 20}
 POSTURES = ("free", "stand", "sit", "squat", "kneel", "lie", "lunge")

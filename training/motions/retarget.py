@@ -14,7 +14,7 @@ import numpy as np
 
 from core.body.model import load_body
 from core.errors import MocapError
-from training.motions.rotations import PARENTS, SMPL_NAMES, Float, smallest_rotation, to_rotvec
+from training.motions.rotation_vectors import PARENTS, SMPL_NAMES, Float, smallest_rotation, to_rotvec
 
 FPS = 30
 # Which end of our bone gives its direction; the joints not named here take the source's rotation as it is.

@@ -8,7 +8,7 @@ import numpy as np
 
 from training.motions.library import MotionLibrary
 from training.motions.limits import sample_limits
-from training.motions.rotations import PARENTS, Float, global_rotations, mirror_pose, to_matrix, to_rotvec
+from training.motions.rotation_vectors import PARENTS, Float, global_rotations, mirror_pose, to_matrix, to_rotvec
 
 LIMITS_SHARE = 0.25
 RECOMBINED_SHARE = 0.2

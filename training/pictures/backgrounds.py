@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from training.motions.rotations import to_matrix
+from training.motions.rotation_vectors import to_matrix
 from training.pictures import raycast
 from training.pictures.environments import Environment, panorama_crop, to_srgb
 from training.pictures.palette import from_srgb

@@ -17,7 +17,7 @@ import torch
 
 from core.geometry.crops import BOX_MARGIN
 from training.motions import MotionClip, MotionLibrary
-from training.motions.rotations import Float, to_matrix, to_rotvec
+from training.motions.rotation_vectors import Float, to_matrix, to_rotvec
 from training.pictures import gbuffer, labels, photometry, scene
 from training.pictures.environments import (
     Environment,

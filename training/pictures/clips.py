@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from core.body.model import Body, load_body
 from training.motions import MotionClip, MotionLibrary
-from training.motions.rotations import Float, to_matrix
+from training.motions.rotation_vectors import Float, to_matrix
 from training.pictures.clip import MOTION_FPS, TRUTH, ClipSettings, write_clip
 
 SECONDS = 1.5

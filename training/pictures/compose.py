@@ -18,7 +18,7 @@ from torch import Tensor
 
 from core.body.model import load_body
 from training import joint_orders
-from training.motions.rotations import MIRROR
+from training.motions.rotation_vectors import MIRROR
 from training.pictures import photometry
 from training.pictures.crops import Placement, opencv_matrix, place_crop
 from training.pictures.labels import REST_RANGE, VERTEX_STEP

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.geometry.crops import BOX_FACTOR, BOX_MARGIN
-from training.motions.rotations import mirror_pose, to_matrix
+from training.motions.rotation_vectors import mirror_pose, to_matrix
 
 Float = npt.NDArray[np.floating[Any]]
 MAX_ROTATION = np.radians(30)

@@ -27,7 +27,7 @@ from training.pictures.environments import HELD_OUT, panorama_folder
 from training.pictures.gbuffer import Surface
 from training.pictures.render import RenderSettings, Studio
 from training.pictures.scene import Scene
-from training.workers import prepare_children
+from training.trainer.child_processes import prepare_children
 
 Float = npt.NDArray[np.floating[Any]]
 Int = npt.NDArray[np.int64]

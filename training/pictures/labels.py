@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.body.model import Body
-from training.motions.rotations import Float
+from training.motions.rotation_vectors import Float
 from training.pictures import raster
 from training.pictures.gbuffer import GBuffer
 from training.pictures.scene import Scene

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, fields
 
 import numpy as np
 
-from training.motions.chance import pick
+from training.motions.weighted_choice import pick
 from training.pictures import palette
 from training.pictures.landmarks import Landmarks
 from training.pictures.raster import Float

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from training.motions.rotations import to_matrix
+from training.motions.rotation_vectors import to_matrix
 from training.pictures import raycast
 from training.pictures.backgrounds import _green, _light, _material
 from training.pictures.environments import to_srgb

@@ -19,7 +19,7 @@ from training.pictures import gbuffer, labels, scene, shade, surface_colour
 from training.pictures.environments import Environment, load_environments
 from training.pictures.landmarks import Landmarks, find_landmarks
 from training.pictures.store import FORMAT, SHARD, shard_path, write_shard
-from training.workers import prepare_children
+from training.trainer.child_processes import prepare_children
 
 GENERATOR = "3"
 """Version of the look of the pictures; a seed means the same pictures only within one version."""

@@ -11,7 +11,7 @@ import torch
 from scipy.sparse import csr_matrix
 
 from core.body.model import Body
-from training.motions.rotations import PARENTS, Float, global_rotations, to_matrix, to_rotvec
+from training.motions.rotation_vectors import PARENTS, Float, global_rotations, to_matrix, to_rotvec
 from training.motions.sampler import PoseSampler
 from training.pictures import garments, noise
 from training.pictures.environments import Environment, Light, light_of, made_up_light

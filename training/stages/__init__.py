@@ -1,4 +1,4 @@
-"""What is trained, one module a stage; `training.loop` runs them all.
+"""What is trained, one module a stage; `training.trainer.loop` runs them all.
 
 backbone.py     where are the joints, which way does the person face: no tokens, no mesh
 tokenizer.py    the codebook of 2D poses, without pictures

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from training.pictures import PictureBatch
-from training.stages.pictured import PicturedConfig, PicturedModule, PicturedStage, normalised
+from training.stages.picture_stage import PicturedConfig, PicturedModule, PicturedStage, normalised
 
 
 @dataclass(frozen=True)

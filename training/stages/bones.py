@@ -1,8 +1,10 @@
 """The rotation head on top of a frozen network (TokenHMR, Sec. 3.3 and 3.4; our own losses and thresholds).
 
-What the frozen network says of the pictures was computed before (`training.bones.cache`), so that a step costs the head
+What the frozen network says of the pictures was computed before (`training.stages.bones_cache`), so that a step
+costs the head
 alone. The vocabulary is a run of the stage `rotations`. With `--labels pseudo` the labels are poses bent until a
-weak-perspective camera projects them onto the 2D joints (`training.bones.pseudo`), as photographs' labels are.
+weak-perspective camera projects them onto the 2D joints (`training.stages.bones_pseudo_truth`), as photographs'
+labels are.
 """
 
 from __future__ import annotations
@@ -26,11 +28,13 @@ from core.nets.rotation_head import BODY, Bones
 from core.nets.rotation_tokenizer import geodesic
 from core.types import Float
 from core.weights.bundle import find_weights
-from training import checkpoint, losses, metrics, tals
-from training.bones.cache import SETS, TRAIN, BoneCache, BoneRows
-from training.bones.pseudo import PSEUDO, load_rotation_thresholds
-from training.loop import LoopConfig
-from training.parallel import World
+from training.evaluate import metrics
+from training.losses import mesh_losses, tals
+from training.stages.bones_cache import SETS, TRAIN, BoneCache, BoneRows
+from training.stages.bones_pseudo_truth import PSEUDO, load_rotation_thresholds
+from training.trainer import checkpoint
+from training.trainer.loop import LoopConfig
+from training.trainer.parallel import World
 
 HEAD = "rotation_head."
 POSED = slice(0, 22)
@@ -45,7 +49,7 @@ class BonesConfig(LoopConfig):
     """The rotation head; everything else of the network is frozen."""
 
     cache: tuple[Path, ...] = ()
-    """Folders of `python -m training.bones.cache`; the first one's tests are scored."""
+    """Folders of `python -m training.stages.bones_cache`; the first one's tests are scored."""
     weights: Path = Path("assets/weights/open-tiny")
     """Bundle whose network the cache was made with."""
     vocabulary: Path | None = None
@@ -73,7 +77,7 @@ class BonesConfig(LoopConfig):
     token_weight: float = 0.02
     """On the cross-entropy against the tokenizer's own tokens of the labels."""
     labels: Literal["true", "pseudo"] = "true"
-    """"pseudo" learns from `training.bones.pseudo`'s labels."""
+    """"pseudo" learns from `training.stages.bones_pseudo_truth`'s labels."""
     tals: Literal["off", "hard", "ramp"] = "off"
     """Scales losses on rotations, joints and projections down below what a weak-perspective camera leaves open."""
     tals_below: float = 0.1
@@ -172,7 +176,7 @@ class BonesModule(nn.Module):
     def agreement_terms(self, said: tuple[Tensor, ...], rows: BoneRows) -> dict[str, Tensor]:
         """How far the posed body is from the network's own joints and vertices, both about their mid-hip."""
         vertices, lsp = said[1], said[2]
-        root = lsp[:, [losses.R_HIP, losses.L_HIP]].mean(1, keepdim=True)
+        root = lsp[:, [mesh_losses.R_HIP, mesh_losses.L_HIP]].mean(1, keepdim=True)
         own = torch.cat([lsp, vertices], 1) - root
         apart = (own - rows.evidence.points).abs()
         both = apart[:, : lsp.shape[1]].mean() + apart[:, lsp.shape[1] :].mean()
@@ -180,9 +184,9 @@ class BonesModule(nn.Module):
 
     def projection_term(self, bones: Bones, lsp: Tensor, rows: BoneRows) -> dict[str, Tensor]:
         """Joints through the head's camera against the 2D joints inside the crop."""
-        points, inside = project(losses.mid_hip_centred(lsp), bones.weak_camera), (rows.lsp_2d[..., 2] > 0).float()
+        points, inside = project(mesh_losses.mid_hip_centred(lsp), bones.weak_camera), (rows.lsp_2d[..., 2] > 0).float()
         if self.config.tals == "off":
-            loss = losses.masked_l1(points, rows.lsp_2d[..., :2], inside)
+            loss = mesh_losses.masked_l1(points, rows.lsp_2d[..., :2], inside)
         else:
             below = self.points_below.to(points)
             loss = tals.tals_loss(
@@ -203,7 +207,7 @@ class BonesModule(nn.Module):
         """L1 of the 24 joints; where TALS counts, of the 14 LSP joints, which it has thresholds for."""
         if not self._is_scaled():
             return (said[0] - true[0]).abs().mean()
-        own, theirs = (losses.mid_hip_centred(each[2]) for each in (said, true))
+        own, theirs = (mesh_losses.mid_hip_centred(each[2]) for each in (said, true))
         return self._scaled((own - theirs).norm(dim=-1), self.joints_below_m).mean()
 
     def _unless_scaled(self, said: Tensor, true: Tensor) -> Tensor:
@@ -217,7 +221,8 @@ class BonesStage:
     def __init__(self, config: BonesConfig, world: World) -> None:
         torch.manual_seed(config.seed)
         if not config.cache or config.vocabulary is None:
-            raise ValueError("expected --cache (python -m training.bones.cache) and --vocabulary, a run of rotations")
+            missing = "expected --cache (python -m training.stages.bones_cache) and --vocabulary, a run of rotations"
+            raise ValueError(missing)
         self.config, self.world = config, world
         self.module = BonesModule(config, load_body(config.body))
         start_from_vocabulary(self.module, config.vocabulary)
@@ -260,7 +265,7 @@ class BonesStage:
         rows = rows.to(self.world.device)
         bones = self.module.head(rows.evidence)
         lsp, true = (
-            losses.mid_hip_centred(self.module.pose(*each)[2])
+            mesh_losses.mid_hip_centred(self.module.pose(*each)[2])
             for each in ((bones.rotations, bones.betas), (rows.rotations, rows.betas))
         )
         apart = (project(lsp, bones.weak_camera) - rows.lsp_2d[..., :2]).norm(dim=-1)

@@ -10,10 +10,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from core.nets.network import PoseReading
-from training import losses
 from training.joint_orders import LSP_FROM_COCO
+from training.losses import mesh_losses
 from training.pictures import PictureBatch
-from training.stages.pictured import PicturedConfig, PicturedModule, PicturedStage, normalised
+from training.stages.picture_stage import PicturedConfig, PicturedModule, PicturedStage, normalised
 
 M = TypeVar("M", bound=PicturedModule)
 TOKEN_WEIGHT, KEYPOINT_WEIGHT = 0.3, 4.0
@@ -69,7 +69,7 @@ def token_terms(
     return {
         "tokens": TOKEN_WEIGHT * cross_entropy,
         "keypoints": KEYPOINT_WEIGHT
-        * losses.smooth_l1_2d(keypoints, batch.coco_2d[..., :2], (batch.coco_2d[..., 2] > 0).float()),
+        * mesh_losses.smooth_l1_2d(keypoints, batch.coco_2d[..., :2], (batch.coco_2d[..., 2] > 0).float()),
     }
 
 

@@ -16,15 +16,15 @@ from core.detection.onnx_graph import people
 from core.detection.open_detector import Detections
 from core.geometry.crops import xywh_to_xyxy
 from core.nets.detector import DeployedDetector, PersonDetector, boxes_of_sides, cell_middles
-from training import checkpoint
-from training.detection import detection_scores, letterboxed
-from training.loop import LoopConfig
-from training.lspet import load_validation
-from training.optimizers import OptimizerName
-from training.parallel import World
+from training.datasets.lspet import load_validation
+from training.evaluate.detection_scores import detection_scores, letterboxed
 from training.pictures import PictureStore
 from training.pictures.crowds import CrowdBatch, Crowds
-from training.stages.pictured import normalised
+from training.stages.picture_stage import normalised
+from training.trainer import checkpoint
+from training.trainer.loop import LoopConfig
+from training.trainer.optimizers import OptimizerName
+from training.trainer.parallel import World
 
 SPREAD = 0.1
 """Deviation of the target's peak against the box's sides."""

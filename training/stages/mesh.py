@@ -15,10 +15,10 @@ from core.body.model import load_body
 from core.nets import project
 from core.nets.heatmaps import HeatmapReading
 from core.nets.network import NetOutput, PoseReading
-from training import losses, tals
+from training.losses import mesh_losses, tals
 from training.pictures import PictureBatch
 from training.stages.classifier import freeze_tokenizer, lsp_of_coco, token_terms
-from training.stages.pictured import PicturedConfig, PicturedModule, PicturedStage, normalised
+from training.stages.picture_stage import PicturedConfig, PicturedModule, PicturedStage, normalised
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class MeshConfig(PicturedConfig):
     tals_below: float = 0.1
     """Weight below the threshold."""
     tals_thresholds: Path | None = None
-    """File of `python -m training.tals_thresholds`; the one that comes with the code where none is named."""
+    """File of `python -m training.studies.tals_thresholds`; the one that comes with the code where none is named."""
 
 
 Rows = TypeVar("Rows", PoseReading, HeatmapReading, PictureBatch)
@@ -103,8 +103,8 @@ class MeshModule(PicturedModule):
         known = batch.lsp_3d_weight * batch.has_person.float()[:, None]
         inside = (batch.lsp_2d[..., 2] > 0).float()
         regressed = self.regressed(out)
-        coarse = losses.vertex_loss(out.coarse_vertices, batch.coarse_vertices, person)
-        intermediate = losses.vertex_loss(out.intermediate_vertices, batch.intermediate_vertices, person)
+        coarse = mesh_losses.vertex_loss(out.coarse_vertices, batch.coarse_vertices, person)
+        intermediate = mesh_losses.vertex_loss(out.intermediate_vertices, batch.intermediate_vertices, person)
         flat = [
             self.projection_loss(project(joints, out.weak_camera), batch.lsp_2d[..., :2], inside)
             for joints in (out.joints, regressed)
@@ -112,16 +112,16 @@ class MeshModule(PicturedModule):
         edges = self.edge_loss(out.coarse_vertices[person], batch.coarse_vertices[person])
         return {
             "vertices": config.vertex_weight * (coarse + intermediate) / 2,
-            "token_joints": config.joint_weight * losses.masked_l1(out.joints, batch.lsp_3d, known),
+            "token_joints": config.joint_weight * mesh_losses.masked_l1(out.joints, batch.lsp_3d, known),
             "regressed_joints": config.joint_weight
-            * losses.joint_loss_3d(regressed, batch.lsp_3d, known, (known > 0).any(1)),
+            * mesh_losses.joint_loss_3d(regressed, batch.lsp_3d, known, (known > 0).any(1)),
             "projection": config.projection_weight * (flat[0] + flat[1]),
             "edges": config.edge_weight * edges,
         }
 
     def edge_loss(self, predicted: Tensor, true: Tensor) -> Tensor:
         """L1 between edge lengths of coarse meshes (B, 431, 3); 0 without rows."""
-        return losses.edge_length_loss(predicted, true, self.edges) if len(predicted) else predicted.sum() * 0.0
+        return mesh_losses.edge_length_loss(predicted, true, self.edges) if len(predicted) else predicted.sum() * 0.0
 
     def projection_loss(self, predicted: Tensor, true: Tensor, inside: Tensor) -> Tensor:
         """L1 of projected joints, or their distance scaled by joint.
@@ -133,7 +133,7 @@ class MeshModule(PicturedModule):
         """
         config = self.config
         if config.tals == "off":
-            return losses.masked_l1(predicted, true, inside)
+            return mesh_losses.masked_l1(predicted, true, inside)
         own = self.thresholds[: predicted.shape[1]]
         return tals.tals_loss(predicted, true, inside, own, config.tals, config.tals_power, config.tals_below)
 

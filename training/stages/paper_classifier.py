@@ -11,12 +11,12 @@ from torch.nn import functional
 
 from core.nets import joint_loss, preset
 from core.nets.pose_classifier import soft_tokens
-from training.datasets.mix import open_mix
-from training.datasets.mixed import MixSettings
-from training.schedule import Schedule
-from training.stages.paper import PaperBatch, PaperConfig, PaperStage
-from training.stages.pictured import normalised
+from training.datasets.mixture import MixSettings
+from training.datasets.mixture_file import open_mix
+from training.stages.paper_stage import PaperBatch, PaperConfig, PaperStage
+from training.stages.picture_stage import normalised
 from training.stages.tokenizer import reconstruction_scores
+from training.trainer.schedule import Schedule
 from training.upstream import PctParts
 
 TEST_BATCH = 32

@@ -14,13 +14,13 @@ from core.body.model import Body, load_body
 from core.nets import NetConfig, network_for_body, preset
 from core.nets.network import NetOutput, PoseReading
 from core.nets.precision import full_precision
-from training.ablation.arms import JointEmbedding
-from training.evaluation.paper import Truths, read_truths, scored
-from training.paper_losses import WEIGHTS, LossName, MeshLosses
-from training.parallel import World
-from training.protocols import H36M_TO_J14, load_regressor, regressor_of_body
-from training.stages.paper import PaperBatch, PaperConfig, PaperStage
-from training.stages.pictured import normalised
+from training.evaluate.paper import Truths, read_truths, scored
+from training.evaluate.protocols import H36M_TO_J14, load_regressor, regressor_of_body
+from training.losses.paper_losses import WEIGHTS, LossName, MeshLosses
+from training.stages.paper_stage import PaperBatch, PaperConfig, PaperStage
+from training.stages.picture_stage import normalised
+from training.studies.ablation.arms import JointEmbedding
+from training.trainer.parallel import World
 
 TokensName = Literal["both", "image", "pose", "true", "coordinates"]
 POSE_PARTS = ("pose_backbone", "classifier", "tokenizer")

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from training.datasets.keypoint_bank import KeypointBank
-from training.datasets.mix import open_readers, read_mix
-from training.parallel import World
-from training.stages.paper import RECORD, without_tests
+from training.datasets.mixture_file import open_readers, read_mix
+from training.stages.paper_stage import RECORD, without_tests
 from training.stages.tokenizer import TokenizerConfig, TokenizerStage
-from training.throughput import PrecisionChoice
+from training.trainer.parallel import World
+from training.trainer.throughput import PrecisionChoice
 
 
 @dataclass(frozen=True)

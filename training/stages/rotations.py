@@ -13,10 +13,10 @@ from torch import Tensor, nn
 from core.body.model import load_body
 from core.nets.posed_body import PosedBody
 from core.nets.rotation_tokenizer import BODY_JOINTS, ROTATION_PRESETS, RotationTokenizer, geodesic
-from training.loop import LoopConfig
 from training.motions import MotionLibrary, PoseSampler
-from training.motions.rotations import to_matrix
-from training.parallel import World
+from training.motions.rotation_vectors import to_matrix
+from training.trainer.loop import LoopConfig
+from training.trainer.parallel import World
 
 BODY = slice(1, 1 + BODY_JOINTS)
 STARTED_ON = 8_192

@@ -14,11 +14,11 @@ from core.geometry.crops import BOX_MARGIN
 from core.nets.config import preset
 from core.nets.pose_tokenizer import PoseTokenizer, joint_loss
 from training.datasets.keypoint_bank import KeypointBank
-from training.datasets.mix import open_readers, read_mix
-from training.loop import LoopConfig, in_samples
+from training.datasets.mixture_file import open_readers, read_mix
+from training.datasets.pose_bank import PoseBank, sample_poses
 from training.motions import MotionLibrary, PoseSampler
-from training.parallel import World
-from training.pose_bank import PoseBank, sample_poses
+from training.trainer.loop import LoopConfig, in_samples
+from training.trainer.parallel import World
 
 COMMITMENT_WEIGHT = 15.0  # PCT; it asks for a joint loss in pixels (network.md, C3)
 TEST_STEP = -1

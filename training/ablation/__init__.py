@@ -1,1 +1,0 @@
-"""The paper's ablations at our scale: settings, the frozen trunk's cache, arms, tables; see training/ablations.py."""
