@@ -27,32 +27,21 @@ import atexit
 import bpy
 from bpy.app.handlers import persistent
 
-from . import (
-    operators,
-    operators_cache,
-    operators_contacts,
-    operators_downloads,
-    operators_engine,
-    operators_export,
-    operators_footage,
-    operators_people,
-    operators_queue,
-    operators_readings,
-    operators_relink,
-    operators_takes,
-    panel,
-    panel_footage,
-    panel_people,
-    panel_queue,
-    panel_reconstruct,
-    panel_takes,
-    portraits,
-    preferences,
-    properties,
-    retarget_operator,
-    session,
-    strip,
-)
+from .choices import preferences, properties
+from .engine import session
+from .operators import alternatives, contacts, downloads, engine, export, mesh_cache, relink, retarget, timeline_strip
+from .operators import footage as operators_footage
+from .operators import people as operators_people
+from .operators import queue as operators_queue
+from .operators import reconstruct as operators
+from .operators import takes as operators_takes
+from .panels import footage as panel_footage
+from .panels import people as panel_people
+from .panels import portrait_icons
+from .panels import queue as panel_queue
+from .panels import reconstruct as panel_reconstruct
+from .panels import section as panel
+from .panels import takes as panel_takes
 
 SECTIONS = (
     panel.Status,
@@ -74,17 +63,17 @@ CLASSES = (
     *operators_footage.CLASSES,
     *operators_people.CLASSES,
     *operators_takes.CLASSES,
-    *operators_relink.CLASSES,
-    *operators_contacts.CLASSES,
-    *operators_readings.CLASSES,
-    *operators_cache.CLASSES,
-    *operators_export.CLASSES,
+    *relink.CLASSES,
+    *contacts.CLASSES,
+    *alternatives.CLASSES,
+    *mesh_cache.CLASSES,
+    *export.CLASSES,
     *operators_queue.CLASSES,
-    *operators_engine.CLASSES,
-    *operators_downloads.CLASSES,
-    retarget_operator.MOCAP_OT_choose_for_rig,
-    retarget_operator.MOCAP_OT_apply_to_rig,
-    retarget_operator.MOCAP_OT_save_bone_map,
+    *engine.CLASSES,
+    *downloads.CLASSES,
+    retarget.MOCAP_OT_choose_for_rig,
+    retarget.MOCAP_OT_apply_to_rig,
+    retarget.MOCAP_OT_save_bone_map,
     *(made for section in SECTIONS for made in panel.panels(section)),
 )
 
@@ -102,12 +91,12 @@ def register() -> None:
     bpy.types.Scene.mocap = bpy.props.PointerProperty(type=properties.MocapSettings)  # type: ignore[attr-defined]
     bpy.app.handlers.load_pre.append(_end_run_before_load)
     atexit.register(session.close)  # no engine outlives Blender
-    strip.add_strips()
+    timeline_strip.add_strips()
 
 
 def unregister() -> None:
     """Take the add-on out of Blender, and end what runs."""
-    strip.remove_strips()
+    timeline_strip.remove_strips()
     session.close()
     atexit.unregister(session.close)
     if _end_run_before_load in bpy.app.handlers.load_pre:
@@ -115,4 +104,4 @@ def unregister() -> None:
     del bpy.types.Scene.mocap  # type: ignore[attr-defined]
     for cls in reversed(CLASSES):
         bpy.utils.unregister_class(cls)
-    portraits.forget()
+    portrait_icons.forget()

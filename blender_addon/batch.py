@@ -43,7 +43,7 @@ def _run() -> None:
     os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")  # read when cv2 is first imported
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     arguments = sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else sys.argv[1:]
-    clips = importlib.import_module(f"{_package_name()}.clips")
+    clips = importlib.import_module(f"{_package_name()}.headless")
     exit_code = clips.main(arguments)
     sys.stdout.flush()
     sys.stderr.flush()

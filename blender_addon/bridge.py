@@ -18,17 +18,20 @@ if TYPE_CHECKING:
 
     __all__ = ["MocapError", "Motion", "PersonMotion"]
 
-_HERE = Path(__file__).resolve().parent
+FOLDER = Path(__file__).resolve().parent
+"""The add-on's own folder, with `batch.py`."""
+PACKAGE = __package__ or "blender_addon"
+"""The extension as Blender calls it: `bl_ext.<repository>.<id>`, or `blender_addon` in a checkout."""
 
 
 def is_bundled() -> bool:
     """Whether `core` came with the extension."""
-    return (_HERE / "core" / "__init__.py").is_file()
+    return (FOLDER / "core" / "__init__.py").is_file()
 
 
 def core_root() -> Path:
     """The folder that holds `core` (and `assets`)."""
-    return _HERE if is_bundled() else _HERE.parent
+    return FOLDER if is_bundled() else FOLDER.parent
 
 
 @cache

@@ -37,9 +37,9 @@ def scene() -> Any:
 def addon(scene: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """The add-on, registered, with takes in a temporary folder; a class left registered hangs bpy 4.5."""
     import blender_addon
-    from blender_addon import asked
+    from blender_addon.choices import to_request
 
-    monkeypatch.setattr(asked, "takes_folder", lambda: tmp_path / "takes")
+    monkeypatch.setattr(to_request, "takes_folder", lambda: tmp_path / "takes")
     blender_addon.register()
     yield blender_addon
     blender_addon.unregister()
@@ -48,7 +48,8 @@ def addon(scene: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
 @pytest.fixture
 def ready(addon: Any, scene: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Any]]:
     """Everything there but the engine: a function that installs one with a mode and returns the scene."""
-    from blender_addon import bridge, readiness, session
+    from blender_addon import bridge
+    from blender_addon.engine import readiness, session
     from tests.addon import fake_engine
     from tests.addon.truth import DEMO, true_motion
 

@@ -8,8 +8,8 @@ import numpy as np
 from mathutils import Matrix, Vector
 
 from blender_addon import axes
-from blender_addon.armature import BONES
-from blender_addon.scene import BuildSettings, build_take
+from blender_addon.scene.armature import BONES
+from blender_addon.scene.build import BuildSettings, build_take
 from core import Motion
 from core.body.model import load_body
 from tests.addon.truth import true_motion

@@ -7,7 +7,8 @@ from pathlib import Path
 import cv2
 import pytest
 
-from blender_addon import clips, sheet
+from blender_addon import headless
+from blender_addon.exports import contact_sheet
 from tests.graphs import write_clip
 
 ROOT = Path(__file__).parent.parent.parent
@@ -124,7 +125,7 @@ def test_camera_of_one_clip_is_not_given_to_two(tmp_path) -> None:
 
 def test_sheet_shows_the_body_over_the_footage(made) -> None:
     picture = cv2.imdecode(__import__("numpy").fromfile(made[0] / "läufer 1.png", "uint8"), cv2.IMREAD_COLOR)
-    assert picture.shape == (3 * (240 + sheet.LABEL_PX + sheet.GAP_PX) + 4, 4 * (320 + 4) + 4, 3)
+    assert picture.shape == (3 * (240 + contact_sheet.LABEL_PX + contact_sheet.GAP_PX) + 4, 4 * (320 + 4) + 4, 3)
     first_cell = picture[4:244, 4:324].astype(int)
     coloured = (first_cell.max(axis=2) - first_cell.min(axis=2)) > 40  # footage is grey, the body is not
     rows, columns = coloured.nonzero()
@@ -144,7 +145,7 @@ def test_output_folder_that_is_a_file_is_one_sentence(tmp_path) -> None:
 
 
 def test_clips_of_one_name_do_not_overwrite_each_other() -> None:
-    assert clips.clip_names([Path("a/x.mp4"), Path("b/x.mp4"), Path("y.mov")], None) == ["x", "x_2", "y"]
+    assert headless.clip_names([Path("a/x.mp4"), Path("b/x.mp4"), Path("y.mov")], None) == ["x", "x_2", "y"]
 
 
 def test_overlay_keeps_the_footage_where_there_is_no_body() -> None:
@@ -153,10 +154,10 @@ def test_overlay_keeps_the_footage_where_there_is_no_body() -> None:
     footage = np.full((2, 2, 3), 100, np.uint8)
     body = np.zeros((2, 2, 4), np.uint8)
     body[0, 0] = (0, 0, 200, 255)
-    mixed = sheet.overlaid(footage, body)
+    mixed = contact_sheet.overlaid(footage, body)
     assert mixed[1, 1].tolist() == [100, 100, 100] and mixed[0, 0].tolist() == [20, 20, 180]
 
 
 def test_portrait_cells_are_no_higher_than_landscape_ones_are_wide() -> None:
-    assert sheet.cell_size(1080, 1920) == (270, 480)
-    assert sheet.cell_size(320, 240) == (320, 240)
+    assert contact_sheet.cell_size(1080, 1920) == (270, 480)
+    assert contact_sheet.cell_size(320, 240) == (320, 240)

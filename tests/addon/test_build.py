@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import build_addon
-from blender_addon.bone_maps import ORDER
+from blender_addon.rigs.bone_maps import ORDER
 
 BLENDER_S = 240
 SYSTEMS = (

@@ -8,7 +8,10 @@ from types import SimpleNamespace
 import bpy
 import pytest
 
-from blender_addon import operators_downloads, panel_downloads, preferences, session
+from blender_addon.choices import preferences
+from blender_addon.engine import session
+from blender_addon.operators import downloads as operators_downloads
+from blender_addon.panels import downloads as panel_downloads
 from tests.addon.layouts import Layout
 from tests.addon.test_engine import CANCEL_S
 from tests.bundles import NAME, edit, large_bundle, whole

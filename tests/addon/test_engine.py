@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from blender_addon import bridge, engine
+from blender_addon import bridge
+from blender_addon.engine import process
 from tests.addon import fake_engine
 
 CANCEL_S = 2.0
@@ -15,7 +16,7 @@ CANCEL_S = 2.0
 GIVE_UP_S = 30
 
 
-def _run(job: engine.EngineJob, until=lambda job: job.state != "running") -> engine.EngineJob:
+def _run(job: process.EngineJob, until=lambda job: job.state != "running") -> process.EngineJob:
     """Poll as the timer does."""
     began = time.monotonic()
     while not until(job):
@@ -25,9 +26,10 @@ def _run(job: engine.EngineJob, until=lambda job: job.state != "running") -> eng
     return job
 
 
-def _job(tmp_path: Path, monkeypatch, mode: str, motion: Path | None = None) -> engine.EngineJob:
+def _job(tmp_path: Path, monkeypatch, mode: str, motion: Path | None = None) -> process.EngineJob:
     python = fake_engine.install(tmp_path, monkeypatch, mode, motion)
-    return engine.EngineJob(python, [["reconstruct", "a"], ["solve", "b", "-o", str(tmp_path / "m")]], dict(os.environ))
+    commands = [["reconstruct", "a"], ["solve", "b", "-o", str(tmp_path / "m")]]
+    return process.EngineJob(python, commands, dict(os.environ))
 
 
 def test_commands_run_one_after_the_other(tmp_path, monkeypatch) -> None:
@@ -86,9 +88,9 @@ def test_notices_are_the_engines_warnings(tmp_path, monkeypatch) -> None:
 
 
 def test_time_left_counts_from_where_a_resumed_run_began() -> None:
-    progress = engine.EngineProgress("estimate", done=600, total=1000, since=time.monotonic() - 10, first=500)
+    progress = process.EngineProgress("estimate", done=600, total=1000, since=time.monotonic() - 10, first=500)
     assert progress.seconds_left == pytest.approx(40, abs=0.5)
-    assert engine.EngineProgress("estimate", done=500, total=1000, first=500).seconds_left is None
+    assert process.EngineProgress("estimate", done=500, total=1000, first=500).seconds_left is None
 
 
 def test_silence_is_measured_from_the_last_line(tmp_path, monkeypatch) -> None:
@@ -115,7 +117,7 @@ time.sleep(60)
 
 def test_no_engine_is_left_when_blender_is_killed(tmp_path, monkeypatch) -> None:
     python = fake_engine.install(tmp_path, monkeypatch, "chatty")
-    command = [sys.executable, "-c", BLENDER_DIES, str(engine.__file__), str(python)]
+    command = [sys.executable, "-c", BLENDER_DIES, str(process.__file__), str(python)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as blender:
         pid = int(blender.stdout.readline())
         assert _is_alive(pid)
@@ -154,22 +156,22 @@ def test_crash_says_what_happened_with_the_last_lines(tmp_path, monkeypatch, mod
 
 
 def test_python_that_is_not_there_is_one_sentence(tmp_path) -> None:
-    job = engine.EngineJob(tmp_path / "python", [["doctor"]], {})
+    job = process.EngineJob(tmp_path / "python", [["doctor"]], {})
     assert job.poll() == "failed" and "choose another Python in the preferences" in job.error
 
 
 def test_own_python_is_the_one_that_runs() -> None:
     version = subprocess.run(
-        [engine.own_python(), "-c", "import sys; print(sys.version)"], check=False, capture_output=True, text=True
+        [process.own_python(), "-c", "import sys; print(sys.version)"], check=False, capture_output=True, text=True
     )
     assert version.stdout.strip() == sys.version
 
 
 def test_child_finds_core_and_its_packages(tmp_path) -> None:
     code = "import core.types, numpy, cv2, scipy, onnxruntime; print(core.__file__)"
-    environment = engine.child_environment(bridge.core_root(), is_own_python=True)
+    environment = process.child_environment(bridge.core_root(), is_own_python=True)
     done = subprocess.run(
-        [engine.own_python(), "-c", code],
+        [process.own_python(), "-c", code],
         env=environment,
         cwd=tmp_path,
         check=False,
@@ -181,7 +183,7 @@ def test_child_finds_core_and_its_packages(tmp_path) -> None:
 
 
 def test_foreign_python_brings_its_own_packages() -> None:
-    environment = engine.child_environment(Path("/somewhere"), is_own_python=False)
+    environment = process.child_environment(Path("/somewhere"), is_own_python=False)
     assert environment["PYTHONPATH"] == "/somewhere"
 
 

@@ -8,10 +8,11 @@ import bpy
 import numpy as np
 import pytest
 
-from blender_addon import axes, bridge, clips, exports
-from blender_addon.armature import BONES
-from blender_addon.export_presets import PRESETS, estimated_bytes, morphs_for
-from blender_addon.scene import BuildSettings, build_take
+from blender_addon import axes, bridge, headless
+from blender_addon.exports import export
+from blender_addon.exports.presets import PRESETS, estimated_bytes, morphs_for
+from blender_addon.scene.armature import BONES
+from blender_addon.scene.build import BuildSettings, build_take
 from tests.addon import motions, rigs
 from tests.addon.evaluated import stage_offset, world_vertices
 from tests.addon.test_exports import IMPORT_M, needs
@@ -30,9 +31,9 @@ def take(scene, outputs: tuple[str, ...], persons=1):
     return build_take(scene, motion, BuildSettings("take", outputs))
 
 
-def written(built, folder, key: str, morph_count: int = 0) -> exports.Exported:
+def written(built, folder, key: str, morph_count: int = 0) -> export.Exported:
     preset = PRESETS[key]
-    return exports.export_take(built, folder / f"take.{preset.kind}", preset, morph_count)
+    return export.export_take(built, folder / f"take.{preset.kind}", preset, morph_count)
 
 
 def heads(frame: int, names: list[str]) -> np.ndarray:
@@ -153,7 +154,7 @@ def test_failure_of_an_exporter_leaves_the_scene(scene, tmp_path, monkeypatch) -
     built = take(scene, BOTH)
     before = inventory()
     for key in ("unreal", "glb"):
-        monkeypatch.setitem(exports._WRITERS, PRESETS[key].kind, lambda *_: 1 / 0)
+        monkeypatch.setitem(export._WRITERS, PRESETS[key].kind, lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             written(built, tmp_path, key)
         assert inventory() == before
@@ -162,7 +163,7 @@ def test_failure_of_an_exporter_leaves_the_scene(scene, tmp_path, monkeypatch) -
 def test_preset_of_another_format_is_a_callers_mistake(scene, tmp_path) -> None:
     built = build_take(scene, motions.motion(), BuildSettings("take"))
     with pytest.raises(ValueError, match="expected one of fbx"):
-        exports.export_take(built, tmp_path / "take.glb", PRESETS["unreal"])
+        export.export_take(built, tmp_path / "take.glb", PRESETS["unreal"])
 
 
 def test_capsule_through_every_preset_that_holds_all(scene, tmp_path, reader) -> None:
@@ -180,7 +181,7 @@ def test_capsule_through_every_preset_that_holds_all(scene, tmp_path, reader) ->
 
 def test_batch_writes_presets_beside_the_plain_files(scene, tmp_path) -> None:
     built = take(scene, ("mesh",))
-    report = clips.ClipReport("clip.mp4", "clip")
-    clips._export(built, report, Namespace(export=("fbx", "unreal"), output_folder=tmp_path))
+    report = headless.ClipReport("clip.mp4", "clip")
+    headless._export(built, report, Namespace(export=("fbx", "unreal"), output_folder=tmp_path))
     assert report.files == {"fbx": str(tmp_path / "clip.fbx"), "unreal": str(tmp_path / "clip_unreal.fbx")}
     assert len(report.notes) == 1 and "mm on average" in report.notes[0]

@@ -4,8 +4,9 @@ import bpy
 import numpy as np
 import pytest
 
-from blender_addon import axes, bridge, exports
-from blender_addon.scene import BuildSettings, build_take
+from blender_addon import axes, bridge
+from blender_addon.exports import export
+from blender_addon.scene.build import BuildSettings, build_take
 from tests.addon import motions
 from tests.addon.evaluated import stage_offset, world_vertices
 from tests.addon.truth import true_motion
@@ -15,7 +16,7 @@ IMPORT_M = 5e-6
 
 
 def needs(kind: str) -> None:
-    if kind in exports.EXPORT_OPERATORS and exports.EXPORT_OPERATORS[kind] not in dir(bpy.ops.wm):
+    if kind in export.EXPORT_OPERATORS and export.EXPORT_OPERATORS[kind] not in dir(bpy.ops.wm):
         pytest.skip(f"this Blender was built without {kind}")
 
 
@@ -25,7 +26,7 @@ def test_mesh_comes_back_as_it_went(scene, tmp_path, reader, kind: str) -> None:
     motion = motions.motion([motions.person(), motions.person(frame_count=8, first=3, seed=1, name="b")])
     built = build_take(scene, motion, BuildSettings("take"))
     offset = stage_offset(built.stage)
-    (path,) = exports.export_take(built, tmp_path / f"take.{kind}").files
+    (path,) = export.export_take(built, tmp_path / f"take.{kind}").files
     reader(path)
     for person in motion.persons:
         names = [item.name for item in bpy.data.objects if item.type == "MESH" and person.person_id in item.name[4:7]]
@@ -51,7 +52,7 @@ def test_skeleton_comes_back_as_it_went(scene, tmp_path, reader, kind: str) -> N
     offset = 0 if kind == "bvh" else stage_offset(built.stage)  # BVH knows no parents of the skeleton
     expected = {frame: _heads(frame) - (stage_offset(built.stage) - offset) for frame in (1, 10, 20)}
     scene.frame_end = 20
-    (path,) = exports.export_take(built, tmp_path / f"take.{kind}").files
+    (path,) = export.export_take(built, tmp_path / f"take.{kind}").files
     reader(path)
     for frame, heads in expected.items():
         assert np.abs(_heads(frame) - heads).max() < 1e-4
@@ -69,7 +70,7 @@ def _heads(frame: int) -> np.ndarray:
 def test_export_leaves_the_scene_as_it_was(scene, tmp_path, kind: str) -> None:
     built = build_take(scene, motions.motion(), BuildSettings("take"))
     before = _inventory()
-    exports.export_take(built, tmp_path / f"take.{kind}")
+    export.export_take(built, tmp_path / f"take.{kind}")
     assert _inventory() == before
     keys = bpy.data.objects[built.people[0].body].data.shape_keys
     assert not keys.use_relative and keys.animation_data.action is not None
@@ -83,17 +84,17 @@ def _inventory() -> list[list[str]]:
 def test_bvh_without_a_skeleton_is_one_sentence(scene, tmp_path) -> None:
     built = build_take(scene, motions.motion(), BuildSettings("take"))
     with pytest.raises(bridge.MocapError, match="ask for the armature too"):
-        exports.export_take(built, tmp_path / "take.bvh")
+        export.export_take(built, tmp_path / "take.bvh")
 
 
 def test_format_that_is_missing_in_this_blender_is_one_sentence(scene, tmp_path, monkeypatch) -> None:
     built = build_take(scene, motions.motion(), BuildSettings("take"))
-    monkeypatch.setitem(exports.EXPORT_OPERATORS, "usd", "no_such_operator")
+    monkeypatch.setitem(export.EXPORT_OPERATORS, "usd", "no_such_operator")
     with pytest.raises(bridge.MocapError, match="built without usd"):
-        exports.export_take(built, tmp_path / "take.usd")
+        export.export_take(built, tmp_path / "take.usd")
 
 
 def test_unknown_format_is_a_callers_mistake(scene, tmp_path) -> None:
     built = build_take(scene, motions.motion(), BuildSettings("take"))
     with pytest.raises(ValueError, match="expected one of"):
-        exports.export_take(built, tmp_path / "take.obj")
+        export.export_take(built, tmp_path / "take.obj")

@@ -9,8 +9,10 @@ import bpy
 import numpy as np
 import pytest
 
-from blender_addon import asked, filling, modal, session, strip
-from blender_addon.filling import Filling
+from blender_addon.choices import to_request
+from blender_addon.engine import live_take, session
+from blender_addon.engine.live_take import Filling
+from blender_addon.operators import engine_steps, timeline_strip
 from core.body.model import load_body
 from core.take.header import TakeHeader
 from core.take.take import TakeWriter
@@ -50,7 +52,7 @@ def write(writer: TakeWriter, seen, person: str, frames) -> None:
 
 @pytest.fixture
 def growing(writer, monkeypatch) -> Filling:
-    monkeypatch.setattr(filling, "CHECK_S", 0.0)
+    monkeypatch.setattr(live_take, "CHECK_S", 0.0)
     return Filling(writer.path)
 
 
@@ -85,7 +87,7 @@ BROKEN = ["", "{", "[]", '{"people": [{"id": "1"}]}', '{"people": [{"id": 1, "ch
 
 @pytest.mark.parametrize("content", BROKEN)
 def test_take_that_is_not_there_yet_or_damaged_fills_nothing(tmp_path, monkeypatch, content: str) -> None:
-    monkeypatch.setattr(filling, "CHECK_S", 0.0)
+    monkeypatch.setattr(live_take, "CHECK_S", 0.0)
     growing = Filling(tmp_path)
     assert not growing.advance()
     (tmp_path / "take.json").write_text(content)
@@ -98,14 +100,15 @@ def test_take_that_is_not_there_yet_or_damaged_fills_nothing(tmp_path, monkeypat
 def test_strip_is_green_where_sure_and_red_where_not(writer, seen, growing) -> None:
     write(writer, seen, "1", [*range(8), *range(12, 20)])
     growing.advance()
-    runs = strip.runs_of(growing, "1", 25.0)
+    runs = timeline_strip.runs_of(growing, "1", 25.0)
     assert runs[0][0] == 0.5 and runs[-1][1] == pytest.approx(20.5), "scene frame 1 is the footage's first"
     assert [level for *_, level in runs] == sorted((level for *_, level in runs), reverse=True)
-    assert (runs[0][2], runs[-1][2]) == (strip.LEVELS - 1, 0)
+    assert (runs[0][2], runs[-1][2]) == (timeline_strip.LEVELS - 1, 0)
     gaps = [later[0] - earlier[1] for earlier, later in pairwise(runs)]
     assert sum(gap > 0.5 for gap in gaps) == 1, "frames 8 to 11 are not done"
-    assert strip.colour_of(strip.LEVELS - 1)[1] > 0.7 > 0.1 > strip.colour_of(strip.LEVELS - 1)[0]
-    assert strip.colour_of(0)[0] > 0.8 > 0.1 > strip.colour_of(0)[1]
+    sure = timeline_strip.colour_of(timeline_strip.LEVELS - 1)
+    assert sure[1] > 0.7 > 0.1 > sure[0]
+    assert timeline_strip.colour_of(0)[0] > 0.8 > 0.1 > timeline_strip.colour_of(0)[1]
 
 
 def test_everybody_has_a_row_at_the_frames_of_the_scene(writer, seen, growing) -> None:
@@ -113,8 +116,8 @@ def test_everybody_has_a_row_at_the_frames_of_the_scene(writer, seen, growing) -
     write(writer, seen, "2", range(10, 13))
     while growing.advance():
         pass
-    rows = [(strip.runs_of(growing, person, 50.0), strip.ROW_PX) for person in growing.people]
-    corners, colours, triangles = strip.rectangles(rows, lambda frame: 10 * frame, 20.0, 2.0)
+    rows = [(timeline_strip.runs_of(growing, person, 50.0), timeline_strip.ROW_PX) for person in growing.people]
+    corners, colours, triangles = timeline_strip.rectangles(rows, lambda frame: 10 * frame, 20.0, 2.0)
     assert len(corners) == len(colours) and max(max(three) for three in triangles) == len(corners) - 1
     low = sorted({y for _, y in corners})
     assert low == [40.0, 48.0, 50.0, 58.0], "rows of 4 px and gaps of 1, twice as large"
@@ -125,24 +128,24 @@ def test_everybody_has_a_row_at_the_frames_of_the_scene(writer, seen, growing) -
 def test_joints_of_the_shown_frame_are_drawn(writer, seen, growing) -> None:
     write(writer, seen, "1", range(3))
     growing.advance()
-    bones = strip.bones_at(growing, 2)
-    assert len(bones) == 15 and strip.bones_at(growing, 7) == []
+    bones = timeline_strip.bones_at(growing, 2)
+    assert len(bones) == 15 and timeline_strip.bones_at(growing, 7) == []
     np.testing.assert_allclose(bones[0], seen.joints_px[2, [0, 1]], atol=1e-3)
 
 
 def test_background_blender_draws_nothing(addon) -> None:
-    strip.add_strips()
-    assert strip._handlers == []
+    timeline_strip.add_strips()
+    assert timeline_strip._handlers == []
 
 
 def test_run_fills_its_strip_and_redraws_only_then(ready, writer, seen, monkeypatch) -> None:
-    monkeypatch.setattr(filling, "CHECK_S", 0.0)
+    monkeypatch.setattr(live_take, "CHECK_S", 0.0)
     scene = ready("hang")
-    running = session.start(asked.request_from(bpy.context))
+    running = session.start(to_request.request_from(bpy.context))
     running.filling = Filling(writer.path)
     drawn: list[int] = []
-    monkeypatch.setattr(modal, "redraw_strips", lambda _context: drawn.append(1))
-    operator = modal.StepsEngine()
+    monkeypatch.setattr(engine_steps, "redraw_strips", lambda _context: drawn.append(1))
+    operator = engine_steps.StepsEngine()
     write(writer, seen, "1", range(5))
     for _ in range(3):
         running.step(scene)
@@ -152,7 +155,7 @@ def test_run_fills_its_strip_and_redraws_only_then(ready, writer, seen, monkeypa
 
 
 def test_run_on_a_take_alone_has_no_strip(ready) -> None:
-    from blender_addon.request import Plan
+    from blender_addon.engine.request import Plan
 
     ready("hang")
     running = session.begin(Plan([["solve", "x.take"]], take=Path("x.take")))
@@ -164,11 +167,11 @@ def test_step_of_a_draft_is_as_wide_as_what_it_stands_for(tmp_path) -> None:
     growing.step = 3
     joints = np.zeros((14, 2))
     growing.people = {"1": {frame: (frame / 25, 0.9, joints) for frame in (0, 3, 6)}}
-    assert strip.runs_of(growing, "1", 25.0) == [(0.5, pytest.approx(9.5), strip.LEVELS - 1)]
+    assert timeline_strip.runs_of(growing, "1", 25.0) == [(0.5, pytest.approx(9.5), timeline_strip.LEVELS - 1)]
 
 
 def test_engines_own_take_file_is_understood(writer, seen) -> None:
     """The names that `filling` relies on are those that the engine writes."""
     write(writer, seen, "1", range(2))
-    held = json.loads((writer.path / filling.TAKE_FILE).read_text())
+    held = json.loads((writer.path / live_take.TAKE_FILE).read_text())
     assert held["settings"]["step"] == 1 and {"id", "number", "chunks"} <= set(held["people"][0])

@@ -9,9 +9,11 @@ from bpy_extras.object_utils import world_to_camera_view
 from mathutils import Matrix, Vector
 from scipy.spatial.transform import Rotation
 
-from blender_addon import asked, axes, bridge, takes
-from blender_addon.request import request_from_json, request_to_json
-from blender_addon.scene import BuildSettings, build_take
+from blender_addon import axes, bridge
+from blender_addon.choices import to_request
+from blender_addon.engine.request import request_from_json, request_to_json
+from blender_addon.scene import take_records
+from blender_addon.scene.build import BuildSettings, build_take
 from core import Motion
 from core.types import Floor
 from tests.addon import motions
@@ -72,11 +74,11 @@ def test_in_place_stays_on_a_leaning_floor(scene, motion) -> None:
 def test_take_that_was_turned_by_hand_is_turned_alike_after_another_solve(scene, tmp_path, floors) -> None:
     before, after = (replace(motions.motion(), floor=floor) for floor in floors)
     built = build_take(scene, before, BuildSettings("take"))
-    takes.mark(built, None, tmp_path / "walk.npz")
+    take_records.mark(built, None, tmp_path / "walk.npz")
     stage = bpy.data.objects[built.stage]
     by_hand = Matrix.Rotation(0.5, 3, "Z")
     stage.rotation_euler = (by_hand @ stage.rotation_euler.to_matrix()).to_euler()
-    with takes.replaced("take") as place:
+    with take_records.replaced("take") as place:
         again = build_take(scene, after, BuildSettings("take"))
         as_built = bpy.data.objects[again.stage].rotation_euler.to_matrix()
         place.give_to(again)
@@ -91,7 +93,7 @@ def test_take_that_was_turned_by_hand_is_turned_alike_after_another_solve(scene,
 def test_choice_reaches_the_engine_and_the_scene(ready, choice: str, words: list[str], is_grounded: bool) -> None:
     scene = ready("good")
     scene.mocap.floor = choice
-    request = asked.request_from(bpy.context)
+    request = to_request.request_from(bpy.context)
     command = request.plan().commands[1]
     at = command.index("--floor") if "--floor" in command else len(command)
     assert command[at : at + 2] == words and request.build.is_grounded == is_grounded

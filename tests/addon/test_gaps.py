@@ -6,9 +6,14 @@ import bpy
 import numpy as np
 import pytest
 
-from blender_addon import asked, axes, bridge, curves, exports, operators_takes, panel_takes
-from blender_addon.request import request_from_json, request_to_json
-from blender_addon.scene import BuildSettings, build_take
+from blender_addon import axes, bridge
+from blender_addon.choices import to_request
+from blender_addon.engine.request import request_from_json, request_to_json
+from blender_addon.exports import export
+from blender_addon.operators import takes as operators_takes
+from blender_addon.panels import takes as panel_takes
+from blender_addon.scene import curves
+from blender_addon.scene.build import BuildSettings, build_take
 from core import Motion
 from tests.addon import motions
 from tests.addon.evaluated import stage_offset, world_vertices
@@ -73,7 +78,7 @@ def test_exported_mesh_stands_still_in_the_gap(scene, tmp_path, reader, motion, 
     built = build_take(scene, motion, BuildSettings("take"))
     scene.frame_end = 12
     person, offset = motion.persons[0], stage_offset(built.stage)
-    (path,) = exports.export_take(built, tmp_path / f"take.{kind}").files
+    (path,) = export.export_take(built, tmp_path / f"take.{kind}").files
     reader(path)
     (name,) = [item.name for item in bpy.data.objects if item.type == "MESH"]
     for frame, row in ((2, 1), (4, 3), (6, 3), (8, 3), (9, 4), (12, 7)):
@@ -85,7 +90,7 @@ def test_exported_mesh_stands_still_in_the_gap(scene, tmp_path, reader, motion, 
 def test_choice_reaches_the_engine(ready, choice: str, words: list[str]) -> None:
     scene = ready("good")
     scene.mocap.gaps, scene.mocap.longest_gap_s = choice, 0.75
-    request = asked.request_from(bpy.context)
+    request = to_request.request_from(bpy.context)
     command = request.plan().commands[1]
     at = command.index("--gaps") if "--gaps" in command else len(command)
     assert command[at : at + 2] == words

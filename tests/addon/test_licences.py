@@ -3,8 +3,11 @@ import json
 import bpy
 import pytest
 
-from blender_addon import asked, clips, licences, operators_queue, readiness, session
+from blender_addon import headless
 from blender_addon.bridge import MocapError
+from blender_addon.choices import to_request
+from blender_addon.engine import licences, readiness, session
+from blender_addon.operators import queue
 from tests.addon.test_batch import run_batch
 
 
@@ -48,13 +51,13 @@ def test_detectors_are_refused_by_their_config(tmp_path) -> None:
 @pytest.fixture
 def preferred(monkeypatch):
     """Sets preferences, which a plain package has none of."""
-    from blender_addon import preferences
+    from blender_addon.choices import preferences
 
     def prefer(**chosen) -> None:
         def preference(name: str, default):
             return chosen.get(name, default)
 
-        for module in (asked, operators_queue, preferences):
+        for module in (to_request, queue, preferences):
             monkeypatch.setattr(module, "preference", preference)
 
     return prefer
@@ -62,11 +65,11 @@ def preferred(monkeypatch):
 
 def test_switch_disables_the_button_and_refuses_a_start(ready, preferred) -> None:
     ready("good")  # its weights don't say that they may be used commercially
-    assert asked.why_not(bpy.context) == ""
+    assert to_request.why_not(bpy.context) == ""
     preferred(is_commercial_only=True)
-    assert "may be used commercially" in asked.why_not(bpy.context)
+    assert "may be used commercially" in to_request.why_not(bpy.context)
     with pytest.raises(MocapError, match="may be used commercially"):
-        session.start(asked.request_from(bpy.context))
+        session.start(to_request.request_from(bpy.context))
     assert not session.is_running()
 
 
@@ -96,5 +99,5 @@ def test_batch_refuses_before_anything_is_written(tmp_path, blob_weights) -> Non
 def test_batch_refuses_detectors_too(tmp_path) -> None:
     (tmp_path / "bare.onnx").touch()
     with pytest.raises(MocapError, match="says nothing of its licence"):
-        clips.check_licences(None, str(tmp_path / "bare.onnx"))
-    clips.check_licences(None, None)
+        headless.check_licences(None, str(tmp_path / "bare.onnx"))
+    headless.check_licences(None, None)

@@ -8,9 +8,12 @@ import bpy
 import numpy as np
 import pytest
 
-from blender_addon import axes, bridge, cache_repair, curves, exports, mesh_cache, operators_export, takes
-from blender_addon.blend_size import blend_bytes
-from blender_addon.scene import BuildSettings, build_take
+from blender_addon import axes, bridge
+from blender_addon.exports import export as exports
+from blender_addon.operators import export as operators_export
+from blender_addon.panels.blend_size import blend_bytes
+from blender_addon.scene import cache_repair, curves, mesh_cache, take_records
+from blender_addon.scene.build import BuildSettings, build_take
 from tests.addon import motions
 from tests.addon.evaluated import stage_offset, world_vertices
 from tests.addon.layouts import draw_all
@@ -26,7 +29,7 @@ def built_of(scene, motion, folder: Path, settings: BuildSettings = CACHED):
     """A take built of a file, as after a run."""
     bridge.write_motion(motion, folder / "walk.npz")
     built = build_take(scene, bridge.open_motion(folder / "walk.npz"), settings, folder / "walk.npz")
-    takes.mark(built, None, folder / "walk.npz")
+    take_records.mark(built, None, folder / "walk.npz")
     return built
 
 

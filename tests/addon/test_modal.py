@@ -7,7 +7,9 @@ import bpy
 import pytest
 
 import blender_addon
-from blender_addon import asked, modal, session
+from blender_addon.choices import to_request
+from blender_addon.engine import session
+from blender_addon.operators import engine_steps
 from tests.addon.layouts import draw_all
 from tests.addon.test_engine import CANCEL_S
 
@@ -38,7 +40,7 @@ class Window:
         return True
 
 
-class Operator(modal.StepsEngine):
+class Operator(engine_steps.StepsEngine):
     """Reconstructs; keeps what it reports."""
 
     def __init__(self) -> None:
@@ -48,7 +50,7 @@ class Operator(modal.StepsEngine):
         self.said.append(text)
 
     def begin(self, context) -> session.Session:
-        return session.start(asked.request_from(bpy.context))
+        return session.start(to_request.request_from(bpy.context))
 
     def done(self, _context, _ended) -> set[str]:
         return {"FINISHED"}
@@ -57,7 +59,7 @@ class Operator(modal.StepsEngine):
 @pytest.fixture
 def loop(ready, monkeypatch):
     """Starts an operator as a click does, on an engine of a mode."""
-    monkeypatch.setattr(modal, "has_event_loop", lambda _context: True)
+    monkeypatch.setattr(engine_steps, "has_event_loop", lambda _context: True)
     window = Window()
 
     def start(mode: str):
@@ -129,13 +131,13 @@ def test_closed_file_or_window_leaves_no_timer_and_no_engine(loop, end: str) -> 
 def test_operator_leaves_another_run_alone(loop) -> None:
     operator, context, window = loop("hang")
     session.close()
-    other = session.start(asked.request_from(bpy.context))
+    other = session.start(to_request.request_from(bpy.context))
     assert operator.modal(context, TICK) == {"CANCELLED"}
     assert other.state == "running" and window.timers == []
 
 
 def test_start_that_is_refused_leaves_no_timer(ready, monkeypatch) -> None:
-    monkeypatch.setattr(modal, "has_event_loop", lambda _context: True)
+    monkeypatch.setattr(engine_steps, "has_event_loop", lambda _context: True)
     scene = ready("good")
     scene.mocap.footage = "/gone/clip.mp4"
     operator, window = Operator(), Window()
@@ -147,7 +149,7 @@ def test_start_that_is_refused_leaves_no_timer(ready, monkeypatch) -> None:
 @pytest.fixture
 def building(loop, monkeypatch):
     """An operator whose engine is done and which has begun to build, one step a tick."""
-    monkeypatch.setattr(modal, "SLICE_S", 0.0)
+    monkeypatch.setattr(engine_steps, "SLICE_S", 0.0)
 
     def start(storage: str):
         bpy.context.scene.mocap.storage = storage

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from blender_addon.morphs import few_morphs
+from blender_addon.exports.morphs import few_morphs
 
 
 def noise(seed: int, frame_count: int = 12, vertex_count: int = 30) -> np.ndarray:

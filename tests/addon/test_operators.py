@@ -4,7 +4,10 @@ import bpy
 import pytest
 
 import blender_addon
-from blender_addon import asked, bridge, panel, readiness, session
+from blender_addon import bridge
+from blender_addon.choices import to_request
+from blender_addon.engine import readiness, session
+from blender_addon.panels import section
 from tests.addon import motions
 from tests.addon.truth import DEMO
 
@@ -30,7 +33,7 @@ def test_button_takes_a_movie_clip(ready) -> None:
     scene.mocap.source = "CLIP"
     scene.mocap.clip = bpy.data.movieclips.load(str(DEMO / "clip.mp4"))
     scene.mocap.footage = ""
-    assert asked.request_from(bpy.context).footage == DEMO / "clip.mp4"
+    assert to_request.request_from(bpy.context).footage == DEMO / "clip.mp4"
 
 
 def test_both_outputs_come_from_one_click(ready) -> None:
@@ -55,7 +58,7 @@ def test_crash_is_reported_with_its_last_lines(ready) -> None:
 
 def test_cancel_stops_a_run_that_steps(ready, step_until) -> None:
     scene = ready("hang")
-    running = session.start(asked.request_from(bpy.context))
+    running = session.start(to_request.request_from(bpy.context))
     step_until(running, scene, lambda: running.job.progress.done == 4)
     assert bpy.ops.mocap.cancel() == {"FINISHED"}
     step_until(running, scene, lambda: running.state != "running")
@@ -64,7 +67,7 @@ def test_cancel_stops_a_run_that_steps(ready, step_until) -> None:
 
 def test_step_never_waits(ready) -> None:
     scene = ready("hang")
-    running = session.start(asked.request_from(bpy.context))
+    running = session.start(to_request.request_from(bpy.context))
     began = time.monotonic()
     for _ in range(100):
         running.step(scene)
@@ -73,15 +76,15 @@ def test_step_never_waits(ready) -> None:
 
 def test_second_run_is_refused(ready) -> None:
     ready("hang")
-    session.start(asked.request_from(bpy.context))
-    assert asked.why_not(bpy.context) == "A reconstruction is running"
+    session.start(to_request.request_from(bpy.context))
+    assert to_request.why_not(bpy.context) == "A reconstruction is running"
     with pytest.raises(bridge.MocapError, match="wait for it or cancel it"):
-        session.start(asked.request_from(bpy.context))
+        session.start(to_request.request_from(bpy.context))
 
 
 def test_switching_the_addon_off_ends_the_engine(ready) -> None:
     ready("deaf")
-    job = session.start(asked.request_from(bpy.context)).job
+    job = session.start(to_request.request_from(bpy.context)).job
     blender_addon.unregister()
     blender_addon.register()
     assert job.state == "cancelled" and session.current() is None
@@ -89,7 +92,7 @@ def test_switching_the_addon_off_ends_the_engine(ready) -> None:
 
 def test_loading_a_file_ends_the_engine(ready) -> None:
     ready("hang")
-    job = session.start(asked.request_from(bpy.context)).job
+    job = session.start(to_request.request_from(bpy.context)).job
     bpy.ops.wm.read_homefile(use_empty=True)
     assert job.state == "cancelled" and session.current() is None
 
@@ -103,7 +106,7 @@ def test_loading_a_file_ends_the_engine(ready) -> None:
 )
 def test_disabled_button_says_why(ready, change, said: str) -> None:
     change(ready("good").mocap)
-    assert asked.why_not(bpy.context).startswith(said)
+    assert to_request.why_not(bpy.context).startswith(said)
     assert not bpy.ops.mocap.reconstruct.poll()
 
 
@@ -120,11 +123,11 @@ def test_footage_that_is_gone_is_one_sentence(ready) -> None:
 
 def test_same_question_finds_the_same_take(ready) -> None:
     scene = ready("good")
-    first = asked.request_from(bpy.context)
+    first = to_request.request_from(bpy.context)
     scene.mocap.smooth = 0.9
-    assert asked.request_from(bpy.context).take == first.take
+    assert to_request.request_from(bpy.context).take == first.take
     scene.mocap.people = "all"
-    assert asked.request_from(bpy.context).take != first.take
+    assert to_request.request_from(bpy.context).take != first.take
 
 
 def test_motion_file_builds_without_the_network(addon, scene, tmp_path) -> None:
@@ -163,5 +166,5 @@ def test_long_sentences_wrap() -> None:
         def label(self, text: str, icon: str) -> None:
             labels.append((text, icon))
 
-    panel.draw_text(Layout(), "one two three four five six seven", 20, "ERROR")
+    section.draw_text(Layout(), "one two three four five six seven", 20, "ERROR")
     assert labels == [("one two three", "ERROR"), ("four five six", "BLANK1"), ("seven", "BLANK1")]

@@ -4,8 +4,10 @@ import bpy
 import pytest
 
 import blender_addon
-from blender_addon import asked, panel, preferences, session
-from blender_addon.engine import SILENCE_S
+from blender_addon.choices import preferences, to_request
+from blender_addon.engine import session
+from blender_addon.engine.process import SILENCE_S
+from blender_addon.panels import section as panel
 from tests.addon.layouts import Layout, draw_all
 from tests.addon.truth import DEMO
 
@@ -51,7 +53,7 @@ def test_every_section_draws_after_a_run(ready) -> None:
 
 def test_running_shows_progress_and_the_way_to_stop(ready, step_until) -> None:
     scene = ready("hang")
-    running = session.start(asked.request_from(bpy.context))
+    running = session.start(to_request.request_from(bpy.context))
     step_until(running, scene, lambda: running.job.progress.done == 4)
     layout = drawn()
     assert layout.texts("progress").startswith("Reading the footage 4 / 10, ")
@@ -60,7 +62,7 @@ def test_running_shows_progress_and_the_way_to_stop(ready, step_until) -> None:
 
 def test_silent_engine_is_named_with_its_last_line(ready, step_until, monkeypatch) -> None:
     scene = ready("hang")
-    running = session.start(asked.request_from(bpy.context))
+    running = session.start(to_request.request_from(bpy.context))
     step_until(running, scene, lambda: running.job.progress.done == 4)
     assert running.silence_text == ""
     monkeypatch.setattr(type(running.job), "silent_s", SILENCE_S + 1)
@@ -76,7 +78,7 @@ def test_failure_stays_in_the_panel(ready) -> None:
 
 def test_unfinished_take_turns_the_button_into_resume(ready) -> None:
     ready("good")
-    take = asked.request_from(bpy.context).take
+    take = to_request.request_from(bpy.context).take
     take.mkdir(parents=True)
     (take / "take.json").write_text('{"complete": false, "next_frame": 40}')
     assert "Resume from frame 41" in drawn().texts("operator")

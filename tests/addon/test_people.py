@@ -6,8 +6,12 @@ import bpy
 import numpy as np
 import pytest
 
-from blender_addon import asked, operators_people, panel_people, people, portraits, preferences, properties, session
-from blender_addon.request import QUICK_STEP
+from blender_addon.choices import people, preferences, properties, to_request
+from blender_addon.engine import session
+from blender_addon.engine.request import QUICK_STEP
+from blender_addon.operators import people as operators_people
+from blender_addon.panels import people as panel_people
+from blender_addon.panels import portrait_icons
 from core.types import Estimates, PersonTake
 from tests.addon.layouts import draw_all
 from tests.addon.truth import DEMO
@@ -59,7 +63,7 @@ def test_typed_box_reaches_the_engine(ready) -> None:
     bpy.ops.mocap.add_box()
     box = scene.mocap.boxes[0]
     box.corner, box.size = (10, 20), (30, 40)
-    request = asked.request_from(bpy.context)
+    request = to_request.request_from(bpy.context)
     assert scene.mocap.people == "picked" and request.people == "all"
     assert json.loads(request.boxes) == {"6": [{"id": "a", "box_xywh": [10, 20, 30, 40]}]}
     session.start(request).job.close()
@@ -71,10 +75,10 @@ def test_typed_box_reaches_the_engine(ready) -> None:
 def test_nobody_chosen_is_said(ready) -> None:
     scene = ready("good")
     scene.mocap.people = "picked"
-    assert asked.why_not(bpy.context).startswith("Tick somebody")
+    assert to_request.why_not(bpy.context).startswith("Tick somebody")
     bpy.ops.mocap.add_box()
     scene.mocap.frames, scene.mocap.first, scene.mocap.last = "CUSTOM", 50, 60
-    assert asked.why_not(bpy.context).startswith("Nobody chosen is in the chosen frames")
+    assert to_request.why_not(bpy.context).startswith("Nobody chosen is in the chosen frames")
     bpy.ops.mocap.remove_box(index=0)
     assert len(scene.mocap.boxes) == 0
 
@@ -116,7 +120,7 @@ def test_tracks_of_one_name_are_one_person(ready) -> None:
         _find(scene, name, frame)
     scene.mocap.found[1].person_id = "1"
     scene.mocap.found[2].is_wanted = False
-    assert [(name, len(anchors)) for name, anchors in asked.wanted_people(scene.mocap)] == [("1", 2)]
+    assert [(name, len(anchors)) for name, anchors in to_request.wanted_people(scene.mocap)] == [("1", 2)]
 
 
 def test_shown_person_is_on_the_frame(ready) -> None:
@@ -141,7 +145,7 @@ def test_found_people_are_forgotten_with_the_footage(ready) -> None:
     scene = ready("good")
     _find(scene, "1", 4)
     scene.mocap.footage = "other.mp4"
-    assert properties.found_people(scene.mocap) == [] and asked.wanted_people(scene.mocap) == []
+    assert properties.found_people(scene.mocap) == [] and to_request.wanted_people(scene.mocap) == []
 
 
 def test_box_counts_frames_from_the_clips_start(ready) -> None:
@@ -156,7 +160,7 @@ def test_box_counts_frames_from_the_clips_start(ready) -> None:
 
 def test_quick_pass_finds_people_and_the_ticked_one_is_built(addon, scene, tmp_path, monkeypatch, blob_weights) -> None:
     chosen = {"weights": str(blob_weights), "detector": "search"}
-    for module in (asked, preferences):
+    for module in (to_request, preferences):
         monkeypatch.setattr(module, "preference", chosen.get)
     write_clip(tmp_path / "blob.avi", 24)
     scene.mocap.footage = str(tmp_path / "blob.avi")
@@ -173,7 +177,7 @@ def test_quick_pass_finds_people_and_the_ticked_one_is_built(addon, scene, tmp_p
 def listed(addon, scene, tmp_path, monkeypatch, blob_weights):
     """The quick pass's list of a clip with one walking blob in 48 frames."""
     chosen = {"weights": str(blob_weights), "detector": "search"}
-    for module in (asked, preferences):
+    for module in (to_request, preferences):
         monkeypatch.setattr(module, "preference", chosen.get)
     write_clip(tmp_path / "blob.avi", 48)
     scene.mocap.footage = str(tmp_path / "blob.avi")
@@ -189,12 +193,12 @@ def _split(scene, frame: int) -> set[str]:
 def test_person_who_was_found_has_a_picture(listed) -> None:
     (found,) = properties.found_people(listed.mocap)
     file = people.portraits_of(Path(listed.mocap.found_take)) / found.picture
-    preview = portraits.preview_of(file)
-    assert preview == portraits.preview_of(file) and tuple(preview.image_size) == (128, 128)
-    assert portraits.icon_of(file) == 0  # without a window
+    preview = portrait_icons.preview_of(file)
+    assert preview == portrait_icons.preview_of(file) and tuple(preview.image_size) == (128, 128)
+    assert portrait_icons.icon_of(file) == 0  # without a window
     draw_all(panel_people.SECTIONS, bpy.context)
     file.unlink()
-    assert portraits.preview_of(file) is None and portraits.icon_of(file) == 0
+    assert portrait_icons.preview_of(file) is None and portrait_icons.icon_of(file) == 0
 
 
 def test_picture_stands_in_the_row(listed, monkeypatch) -> None:
@@ -205,9 +209,9 @@ def test_picture_stands_in_the_row(listed, monkeypatch) -> None:
 
 def test_pictures_are_given_back_with_the_addon(listed, addon) -> None:
     draw_all(panel_people.SECTIONS, bpy.context)
-    assert portraits._shown is not None and len(portraits._shown) == 1
+    assert portrait_icons._shown is not None and len(portrait_icons._shown) == 1
     addon.unregister()
-    assert portraits._shown is None
+    assert portrait_icons._shown is None
     addon.register()
 
 
@@ -223,7 +227,7 @@ def test_split_track_is_two_rows_with_frames_of_their_own(listed) -> None:
     one, two = properties.found_people(listed.mocap)
     assert [one.person_id, two.person_id, one.first, two.last] == ["1", "1b", 1, whole]
     assert one.last <= 21 < 22 <= two.first and one.picture and two.picture and one.picture != two.picture
-    boxes = json.loads(asked.request_from(bpy.context).boxes)
+    boxes = json.loads(to_request.request_from(bpy.context).boxes)
     entries = [(entry["id"], int(frame), entry["frames"]) for frame, held in boxes.items() for entry in held]
     assert all(frames == ([None, 20] if name == "1" else [21, None]) for name, _, frames in entries)
     assert ("1b", two.first - 1, [21, None]) in entries
@@ -243,7 +247,7 @@ def test_halves_are_split_again_and_joined_by_name(listed) -> None:
     rows = properties.found_people(listed.mocap)
     assert [(row.person_id, tuple(row.bounds)) for row in rows] == [("1", (-1, 8)), ("1c", (9, 20)), ("1b", (21, -1))]
     rows[2].person_id = "1"
-    wanted = dict(asked.wanted_people(listed.mocap))
+    wanted = dict(to_request.wanted_people(listed.mocap))
     assert {tuple(anchor.frames) for anchor in wanted["1"]} == {(None, 8), (21, None)}
 
 
@@ -252,11 +256,11 @@ def test_split_is_kept_in_the_blend_and_undone_in_one_step(listed, tmp_path) -> 
     _split(listed, 22)
     bpy.ops.ed.undo_push(message="split")
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "shot.blend"), copy=True)
-    before = asked.request_from(bpy.context).boxes
+    before = to_request.request_from(bpy.context).boxes
     bpy.ops.ed.undo()
     assert len(properties.found_people(bpy.context.scene.mocap)) == 1
     bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "shot.blend"))
-    assert asked.request_from(bpy.context).boxes == before
+    assert to_request.request_from(bpy.context).boxes == before
     rows = properties.found_people(bpy.context.scene.mocap)
     assert len(rows) == 2 and len({row.picture for row in rows}) == 2
 

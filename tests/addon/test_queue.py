@@ -3,7 +3,9 @@ import shutil
 import bpy
 import pytest
 
-from blender_addon import asked, operators_queue, session
+from blender_addon.choices import to_request
+from blender_addon.engine import session
+from blender_addon.operators import queue as operators_queue
 from tests.addon.truth import DEMO
 
 
@@ -67,5 +69,5 @@ def test_command_line_names_every_clip_and_the_settings(queue) -> None:
 
 def test_footage_can_be_queued_while_another_runs(ready) -> None:
     scene = ready("hang")
-    session.start(asked.request_from(bpy.context))
+    session.start(to_request.request_from(bpy.context))
     assert bpy.ops.mocap.queue_add() == {"FINISHED"} and len(scene.mocap.queue) == 1

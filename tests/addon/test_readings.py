@@ -8,20 +8,15 @@ import bpy
 import numpy as np
 import pytest
 
-from blender_addon import (
-    asked,
-    axes,
-    ghosts,
-    on_disk,
-    operators_readings,
-    operators_takes,
-    panel_takes,
-    session,
-    strip,
-    takes,
-)
-from blender_addon.readings import readings_file
-from blender_addon.scene import BuildSettings, build_take
+from blender_addon import axes
+from blender_addon.choices import ghosts, to_request
+from blender_addon.choices.alternatives import readings_file
+from blender_addon.engine import session, take_folder
+from blender_addon.operators import alternatives, timeline_strip
+from blender_addon.operators import takes as operators_takes
+from blender_addon.panels import takes as panel_takes
+from blender_addon.scene import take_records
+from blender_addon.scene.build import BuildSettings, build_take
 from core.body.model import load_body
 from core.geometry.rotations import matrices_of, quaternions_of
 from core.geometry.skinning import rotation_matrices
@@ -51,7 +46,7 @@ def other_poses() -> Readings:
     return Readings(np.array(ROWS), person.time_s[ROWS], poses.astype(np.float32), chance.astype(np.float32))
 
 
-def record() -> takes.TakeRecord:
+def record() -> take_records.TakeRecord:
     return operators_takes.active_record(bpy.context)
 
 
@@ -188,11 +183,11 @@ def test_solve_that_fails_forgets_the_choice(shown, monkeypatch) -> None:
 
 def test_readings_that_are_gone_or_damaged_are_said(shown) -> None:
     readings_file(record().take).write_bytes(b"PK")
-    assert "missing or damaged" in operators_readings.why_not_show_readings(bpy.context)
+    assert "missing or damaged" in alternatives.why_not_show_readings(bpy.context)
     with pytest.raises(RuntimeError, match="missing or damaged"):
         bpy.ops.mocap.choose_reading(ghost=shown[0].name)
     readings_file(record().take).unlink()
-    assert operators_readings.why_not_show_readings(bpy.context) == "Find other readings first"
+    assert alternatives.why_not_show_readings(bpy.context) == "Find other readings first"
     with pytest.raises(RuntimeError, match="have changed; look for them again"):
         bpy.ops.mocap.choose_reading(ghost=shown[0].name)
 
@@ -202,13 +197,13 @@ def test_person_seen_well_has_no_ghosts(built, tmp_path) -> None:
     write_readings({"1": none}, tmp_path / "other.npz")
     assert bpy.ops.mocap.find_readings() == {"FINISHED"}
     assert ghosts.ghosts_of(record()) == []
-    assert operators_readings.why_not_show_readings(bpy.context) == operators_readings.NONE_FOUND
+    assert alternatives.why_not_show_readings(bpy.context) == alternatives.NONE_FOUND
 
 
 def test_take_of_weights_without_bones_says_so_and_offers_no_ghosts(built) -> None:
     (record().take / "take.json").write_text('{"complete": true, "weights": {"name": "w", "digest": "d"}}')
     layout = draw_all(panel_takes.SECTIONS, bpy.context)
-    assert operators_readings.NO_BONES in layout.texts()
+    assert alternatives.NO_BONES in layout.texts()
     assert "Find other readings" not in layout.texts("operator")
     assert not bpy.ops.mocap.find_readings.poll()
 
@@ -226,30 +221,31 @@ def test_choice_of_bones_reaches_the_engine_where_there_are_any(built, chosen: s
 
 def test_new_take_asks_for_bones_only_of_weights_that_read_them(ready) -> None:
     ready("good").mocap.bones = "both"
-    assert asked.request_from(bpy.context).clean_up.bones == ""
-    known = replace(asked.readiness_now(), reads_bones=True)
+    assert to_request.request_from(bpy.context).clean_up.bones == ""
+    known = replace(to_request.readiness_now(), reads_bones=True)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(asked, "readiness_now", lambda: known)
-        assert asked.request_from(bpy.context).clean_up.bones == "both"
+        patch.setattr(to_request, "readiness_now", lambda: known)
+        assert to_request.request_from(bpy.context).clean_up.bones == "both"
 
 
 def test_plausibility_has_a_thin_row_above_the_run_s_own(built) -> None:
     frames = {"time_s": [0.0, 1 / 30, 2 / 30, 3 / 30], "mm": [4.0, 14.9, 30.0, 200.0]}
-    on_disk.report_of(record().motion).write_text(json.dumps({"plausibility": {"1": frames}}))
-    ((runs, height),) = strip.rows_of(bpy.context, None)
-    assert height == strip.THIN_PX < strip.ROW_PX
-    top = strip.LEVELS - 1
+    take_folder.report_of(record().motion).write_text(json.dumps({"plausibility": {"1": frames}}))
+    ((runs, height),) = timeline_strip.rows_of(bpy.context, None)
+    assert height == timeline_strip.THIN_PX < timeline_strip.ROW_PX
+    top = timeline_strip.LEVELS - 1
     assert [(pytest.approx(first), pytest.approx(last), level) for first, last, level in runs] == [
         (0.5, 2.5, top), (2.5, 3.5, 5), (3.5, 4.5, 0),
     ]  # fmt: skip
-    corners, _, _ = strip.rectangles([([(0.5, 4.5, 1)], strip.ROW_PX), (runs, height)], lambda x: x, 10.0, 1.0)
+    rows = [([(0.5, 4.5, 1)], timeline_strip.ROW_PX), (runs, height)]
+    corners, _, _ = timeline_strip.rectangles(rows, lambda x: x, 10.0, 1.0)
     assert sorted({y for _, y in corners}) == [10.0, 14.0, 15.0, 17.0]
 
 
 @pytest.mark.parametrize("held", ["", "[]", '{"plausibility": 3}', '{"plausibility": {"1": {"mm": [1]}}}'])
 def test_report_without_plausibility_draws_no_row(built, held: str) -> None:
-    on_disk.report_of(record().motion).write_text(held)
-    assert strip.rows_of(bpy.context, None) == []
+    take_folder.report_of(record().motion).write_text(held)
+    assert timeline_strip.rows_of(bpy.context, None) == []
 
 
 @pytest.mark.parametrize("bones", ["fit", "tokens", "both"])

@@ -6,9 +6,13 @@ import shutil
 import bpy
 import pytest
 
-from blender_addon import asked, footage_links, operators_relink, panel_takes, preferences, session, takes
-from blender_addon.on_disk import footage_of
-from blender_addon.operators_takes import active_record
+from blender_addon.choices import footage_links, preferences, to_request
+from blender_addon.engine import session
+from blender_addon.engine.take_folder import footage_of
+from blender_addon.operators import relink
+from blender_addon.operators.takes import active_record
+from blender_addon.panels import takes as panel_takes
+from blender_addon.scene import take_records
 from tests.addon.layouts import draw_all
 from tests.graphs import blob, write_clip
 
@@ -19,7 +23,7 @@ COUNT = 12
 def moved(addon, scene, tmp_path, monkeypatch, blob_weights):
     """A take of a blob whose clip was moved after the run: its new place."""
     chosen = {"weights": str(blob_weights), "detector": "search"}
-    for module in (asked, preferences, operators_relink):
+    for module in (to_request, preferences, relink):
         monkeypatch.setattr(module, "preference", lambda name, default=None: chosen.get(name, default))
     clip = write_clip(tmp_path / "blob.avi", COUNT)
     scene.mocap.footage = str(clip)
@@ -35,13 +39,13 @@ def drawn() -> str:
 def test_moved_footage_is_said_and_found_and_everything_uses_it(moved, scene, tmp_path) -> None:
     take = active_record(bpy.context).take
     assert "The footage blob.avi is not there" in drawn()
-    assert "is not there: choose the footage again" in asked.why_not(bpy.context)
+    assert "is not there: choose the footage again" in to_request.why_not(bpy.context)
     assert bpy.ops.mocap.find_footage(filepath=str(moved)) == {"FINISHED"}
     assert footage_of(take) == moved and scene.mocap.footage == str(moved)
     (clip,) = bpy.data.movieclips
     assert clip.filepath == str(moved) and clip.frame_duration == COUNT
     assert "is not there" not in drawn() and not footage_links.lost_footage(active_record(bpy.context))
-    assert asked.why_not(bpy.context) == "" and asked.request_from(bpy.context).take == take
+    assert to_request.why_not(bpy.context) == "" and to_request.request_from(bpy.context).take == take
     assert bpy.ops.mocap.clean_up() == {"FINISHED"} and len(bpy.data.movieclips) == 1
     assert active_record(bpy.context).built.has_footage
 
@@ -70,9 +74,9 @@ def test_other_computer_without_the_take_has_the_shape_compared(moved, scene, tm
 
 def test_button_is_grey_where_nothing_is_missing_or_something_runs(moved, tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(session, "what_runs", lambda: "Find people is running")
-    assert operators_relink.why_not_relink(bpy.context) == "Find people is running"
+    assert relink.why_not_relink(bpy.context) == "Find people is running"
     shutil.move(moved, tmp_path / "blob.avi")
-    assert operators_relink.why_not_relink(bpy.context) == "The footage is where the take says"
+    assert relink.why_not_relink(bpy.context) == "The footage is where the take says"
     assert not bpy.ops.mocap.find_footage.poll()
 
 
@@ -80,8 +84,8 @@ def test_footage_that_was_never_shown_gets_behind_the_camera(moved, scene) -> No
     record = active_record(bpy.context)
     camera = bpy.data.objects[record.built.camera]
     camera.data.background_images.clear()
-    bpy.data.collections[record.built.collection][takes.TAKE] = json.dumps(
-        {**json.loads(bpy.data.collections[record.built.collection][takes.TAKE]), "has_footage": False}
+    bpy.data.collections[record.built.collection][take_records.TAKE] = json.dumps(
+        {**json.loads(bpy.data.collections[record.built.collection][take_records.TAKE]), "has_footage": False}
     )
     assert bpy.ops.mocap.find_footage(filepath=str(moved)) == {"FINISHED"}
     assert camera.data.background_images[0].clip and active_record(bpy.context).built.has_footage
@@ -90,7 +94,7 @@ def test_footage_that_was_never_shown_gets_behind_the_camera(moved, scene) -> No
 def test_take_is_found_again_by_its_bytes_under_another_path(moved, scene, tmp_path) -> None:
     take = active_record(bpy.context).take
     scene.mocap.footage = str(moved)
-    assert asked.request_from(bpy.context).take == take
+    assert to_request.request_from(bpy.context).take == take
     with moved.open("r+b") as file:
         file.write(b"RIFX")
-    assert asked.request_from(bpy.context).take != take
+    assert to_request.request_from(bpy.context).take != take

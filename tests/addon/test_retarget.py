@@ -5,10 +5,11 @@ import bpy
 import numpy as np
 import pytest
 
-from blender_addon import bridge, curves
-from blender_addon.armature import BONES
-from blender_addon.bone_maps import FOLDER, ORDER, detect_map, read_map, shipped_maps, write_map
-from blender_addon.retarget import apply_to_rig
+from blender_addon import bridge
+from blender_addon.rigs.bone_maps import FOLDER, ORDER, detect_map, read_map, shipped_maps, write_map
+from blender_addon.rigs.retarget import apply_to_rig
+from blender_addon.scene import curves
+from blender_addon.scene.armature import BONES
 from tests.addon import rigs
 
 FRAMES = (1, 6, 12)
@@ -353,7 +354,7 @@ def test_failure_leaves_the_rigs_own_action(scene, monkeypatch) -> None:
     rig = rigs.make_rig(rigs.rest_joints(), RIGS["mixamo"])
     curves.curves_of(rig, "my own work")
     before = len(bpy.data.actions)
-    monkeypatch.setattr("blender_addon.retarget.RigPosing.pose", lambda *_: 1 / 0)
+    monkeypatch.setattr("blender_addon.rigs.retarget.RigPosing.pose", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         apply_to_rig(source, rig)
     assert rig.animation_data.action.name == "my own work"

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from blender_addon import bridge
-from blender_addon.retarget import apply_to_rig
+from blender_addon.rigs.retarget import apply_to_rig
 from tests.addon import rigs
 from tests.addon.test_retarget import FRAMES, RIGS, SAME_M, offsets
 

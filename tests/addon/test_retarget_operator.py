@@ -6,9 +6,10 @@ import bpy
 import numpy as np
 import pytest
 
-from blender_addon import panel_takes, retarget_operator
-from blender_addon.bone_maps import FOLDER, read_map
-from blender_addon.curves import existing_curves
+from blender_addon.operators import retarget
+from blender_addon.panels import takes
+from blender_addon.rigs.bone_maps import FOLDER, read_map
+from blender_addon.scene.curves import existing_curves
 from tests.addon import rigs
 from tests.addon.layouts import draw_all
 from tests.addon.test_modal import ESC, TICK
@@ -84,30 +85,30 @@ def test_skeleton_that_is_gone_is_one_sentence(rig) -> None:
 
 
 def test_disabled_button_says_why(addon, scene) -> None:
-    assert retarget_operator.why_not_retarget(bpy.context).startswith("Make a skeleton first")
+    assert retarget.why_not_retarget(bpy.context).startswith("Make a skeleton first")
     skeleton = rigs.take_skeleton(scene)
-    assert retarget_operator.why_not_retarget(bpy.context) == "Select your rig"
+    assert retarget.why_not_retarget(bpy.context) == "Select your rig"
     _activate(skeleton)
-    assert retarget_operator.why_not_retarget(bpy.context) == "Select your rig, not the take's skeleton"
+    assert retarget.why_not_retarget(bpy.context) == "Select your rig, not the take's skeleton"
     assert not bpy.ops.mocap.apply_to_rig.poll()
 
 
 def test_panel_names_the_map_that_fits(rig) -> None:
-    layout = draw_all([panel_takes.OutputSection], bpy.context)
+    layout = draw_all([takes.OutputSection], bpy.context)
     assert ("label", "Hero: Mixamo") in layout.drawn
 
 
 def test_panel_wraps_why_nothing_can_be_applied(addon, scene) -> None:
-    layout = draw_all([panel_takes.OutputSection], bpy.context)
+    layout = draw_all([takes.OutputSection], bpy.context)
     assert "Make a skeleton first: choose Skeleton as output" in layout.texts()
     assert ("label", "Make a skeleton first: choose Skeleton as output") not in layout.drawn
 
 
 def test_button_asks_first_and_leaves_the_work_to_the_undo_step(rig) -> None:
-    assert ("operator", "Apply to my rig") in draw_all([panel_takes.OutputSection], bpy.context).drawn
+    assert ("operator", "Apply to my rig") in draw_all([takes.OutputSection], bpy.context).drawn
     assert bpy.ops.mocap.choose_for_rig(place="RIG") == {"FINISHED"}
     assert rig.animation_data.action is not None
-    assert not hasattr(retarget_operator.MOCAP_OT_choose_for_rig, "bl_options")
+    assert not hasattr(retarget.MOCAP_OT_choose_for_rig, "bl_options")
 
 
 class Manager:
@@ -144,15 +145,15 @@ class Manager:
 @pytest.fixture
 def applying(rig, monkeypatch):
     """A started operator, what it sees of Blender, and the rig; each tick is one step."""
-    monkeypatch.setattr(retarget_operator, "has_event_loop", lambda _context: True)
-    monkeypatch.setattr(retarget_operator, "TICK_S", 0.0)
+    monkeypatch.setattr(retarget, "has_event_loop", lambda _context: True)
+    monkeypatch.setattr(retarget, "TICK_S", 0.0)
     manager = Manager()
     operator = SimpleNamespace(
-        source="", map_file="", bone_map=retarget_operator.DETECT, place="PERSON", said=[], _count=0, _timer=None
+        source="", map_file="", bone_map=retarget.DETECT, place="PERSON", said=[], _count=0, _timer=None
     )
     operator.report = lambda _kind, text: operator.said.append(text)
     for name in ("invoke", "modal", "execute", "cancel", "_begin", "_stop", "_refused", "_finished"):
-        method = getattr(retarget_operator.MOCAP_OT_apply_to_rig, name)
+        method = getattr(retarget.MOCAP_OT_apply_to_rig, name)
         setattr(operator, name, partial(method, operator))
     context = SimpleNamespace(
         scene=bpy.context.scene, object=rig, window_manager=manager, workspace=manager, window=object()

@@ -6,9 +6,10 @@ import pytest
 from bpy_extras.object_utils import world_to_camera_view
 from mathutils import Vector
 
-from blender_addon import axes, bridge, camera, curves
-from blender_addon.armature import BONES
-from blender_addon.scene import BuildSettings, build_take
+from blender_addon import axes, bridge
+from blender_addon.scene import camera, curves
+from blender_addon.scene.armature import BONES
+from blender_addon.scene.build import BuildSettings, build_take
 from core.body.model import load_body
 from tests.addon import motions
 from tests.addon.evaluated import stage_offset, world_vertices
@@ -125,7 +126,7 @@ def test_footage_that_is_gone_leaves_the_people(scene) -> None:
 
 
 def test_folder_of_pictures_starts_with_its_first_number(scene, tmp_path) -> None:
-    from blender_addon.camera import first_picture
+    from blender_addon.scene.camera import first_picture
 
     for name in ("shot10.png", "shot2.png", "notes.txt"):
         (tmp_path / name).touch()

@@ -5,7 +5,10 @@ from pathlib import Path
 import bpy
 import pytest
 
-from blender_addon import asked, bridge, modal, preferences, session
+from blender_addon import bridge
+from blender_addon.choices import preferences, to_request
+from blender_addon.engine import session
+from blender_addon.operators import engine_steps
 from tests.addon import fake_engine
 from tests.addon.test_engine import _is_alive
 from tests.addon.truth import DEMO
@@ -50,7 +53,7 @@ def test_undo_during_a_run_does_not_end_it(ready, step_until) -> None:
     bpy.data.objects.new("cube", None)
     scene.mocap.smooth = 0.1
     bpy.ops.ed.undo_push(message="cube")
-    running = session.start(asked.request_from(bpy.context))
+    running = session.start(to_request.request_from(bpy.context))
     bpy.ops.ed.undo()
     scene = bpy.context.scene  # undo has replaced everything that was known
     step_until(running, scene, lambda: running.state != "running")
@@ -60,7 +63,7 @@ def test_undo_during_a_run_does_not_end_it(ready, step_until) -> None:
 def test_deleted_objects_and_collections_during_a_run_do_not_matter(ready, step_until) -> None:
     scene = ready("good")
     bpy.ops.mocap.reconstruct()
-    running = session.start(asked.request_from(bpy.context))
+    running = session.start(to_request.request_from(bpy.context))
     for item in list(bpy.data.objects):
         bpy.data.objects.remove(item)
     bpy.data.collections.remove(bpy.data.collections["clip"])
@@ -70,9 +73,9 @@ def test_deleted_objects_and_collections_during_a_run_do_not_matter(ready, step_
 
 def test_result_goes_to_the_scene_where_the_run_was_started(ready, step_until) -> None:
     first = ready("good")
-    operator = modal.StepsEngine()
+    operator = engine_steps.StepsEngine()
     operator.report = lambda *_: None
-    operator.begin = lambda context: session.start(asked.request_from(context))
+    operator.begin = lambda context: session.start(to_request.request_from(context))
     operator.done = lambda _context, _ended: {"FINISHED"}
     assert operator._start(bpy.context)
     other = bpy.data.scenes.new("other")
@@ -85,18 +88,18 @@ def test_result_goes_to_the_scene_where_the_run_was_started(ready, step_until) -
 def test_one_run_at_a_time_and_each_button_says_so(ready, start: str) -> None:
     ready("hang")
     bpy.ops.mocap.queue_add()
-    session.start(asked.request_from(bpy.context))
+    session.start(to_request.request_from(bpy.context))
     operator = getattr(bpy.ops.mocap, start)
     assert not operator.poll()
     with pytest.raises(RuntimeError, match="A reconstruction is running"):
         operator()
     with pytest.raises(bridge.MocapError, match="wait for it or cancel it"):
-        session.start(asked.request_from(bpy.context))
+        session.start(to_request.request_from(bpy.context))
 
 
 def test_run_can_start_again_after_a_cancel(ready, step_until) -> None:
     scene = ready("hang")
-    running = session.start(asked.request_from(bpy.context))
+    running = session.start(to_request.request_from(bpy.context))
     running.job.cancel()
     step_until(running, scene, lambda: running.state != "running")
     ready("good")
@@ -120,21 +123,21 @@ def test_choices_are_kept_in_the_blend(ready, tmp_path) -> None:
     bpy.ops.mocap.add_box()
     settings.boxes[0].corner = (5, 6)
     bpy.ops.mocap.queue_add()
-    before = asked.request_from(bpy.context)
+    before = to_request.request_from(bpy.context)
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "shot.blend"))
     bpy.ops.wm.read_homefile(use_empty=True)
     bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "shot.blend"))
-    assert asked.request_from(bpy.context) == before
+    assert to_request.request_from(bpy.context) == before
     assert bpy.context.scene.mocap.queue[0].title == "clip draft"
 
 
 def test_engine_is_checked_by_its_doctor(ready) -> None:
     ready("good")
     assert bpy.ops.mocap.check_engine() == {"FINISHED"}
-    from blender_addon import operators_engine
+    from blender_addon.operators import engine
 
-    assert operators_engine.engine_line("network") == "onnx on CUDA, 2.1 ms a person"
-    report = operators_engine.bug_report()
+    assert engine.engine_line("network") == "onnx on CUDA, 2.1 ms a person"
+    report = engine.bug_report()
     assert f"Blender {bpy.app.version_string}" in report and "weights test (CC0-1.0); ready" in report
     preferences.engine_report.clear()
 
@@ -152,25 +155,25 @@ def test_report_for_a_bug_has_the_last_lines_of_a_crash(ready) -> None:
     with pytest.raises(RuntimeError):
         bpy.ops.mocap.reconstruct()
     assert bpy.ops.mocap.copy_report() == {"FINISHED"}
-    from blender_addon import operators_engine
+    from blender_addon.operators import engine
 
-    assert "loading the network" in operators_engine.bug_report()
+    assert "loading the network" in engine.bug_report()
 
 
 def test_engines_warning_is_in_the_panel(ready) -> None:
-    from blender_addon import panel_reconstruct
+    from blender_addon.panels import reconstruct
     from tests.addon.layouts import draw_all
 
     ready("warn")
     bpy.ops.mocap.reconstruct()
-    assert "CUDA did not load" in draw_all(panel_reconstruct.SECTIONS, bpy.context).texts()
+    assert "CUDA did not load" in draw_all(reconstruct.SECTIONS, bpy.context).texts()
 
 
 def test_waiting_buttons_say_what_really_runs(ready) -> None:
     ready("hang")
-    request = asked.quick_request(bpy.context)
+    request = to_request.quick_request(bpy.context)
     session.start(request, request.find_people_plan())
-    assert asked.why_not(bpy.context) == "Find people is running"
+    assert to_request.why_not(bpy.context) == "Find people is running"
     with pytest.raises(bridge.MocapError, match="Find people is running; wait for it or cancel it first"):
-        session.start(asked.request_from(bpy.context))
+        session.start(to_request.request_from(bpy.context))
     assert bpy.ops.mocap.queue_add.poll()

@@ -9,8 +9,11 @@ from bpy_extras.object_utils import world_to_camera_view
 from mathutils import Euler, Matrix, Vector
 
 import blender_addon
-from blender_addon import asked, axes, bridge, operators_takes, solved_camera, takes
-from blender_addon.scene import BuildSettings, build_take
+from blender_addon import axes, bridge
+from blender_addon.choices import solved_camera, to_request
+from blender_addon.operators import takes as operators_takes
+from blender_addon.scene import take_records
+from blender_addon.scene.build import BuildSettings, build_take
 from core.motion.moving_camera import read_camera, sampled, to_world
 from core.types import CameraPath
 from tests.addon import motions
@@ -153,13 +156,13 @@ def test_keys_of_the_scenes_camera_are_read(keyed, scene, tmp_path) -> None:
 
 
 def test_engine_gets_the_camera_only_where_it_moves(keyed, scene) -> None:
-    assert "--camera" not in asked.full_request(bpy.context).plan().commands[1]
+    assert "--camera" not in to_request.full_request(bpy.context).plan().commands[1]
     scene.mocap.camera = "SOLVED"
-    request = asked.full_request(bpy.context)
+    request = to_request.full_request(bpy.context)
     command = request.plan().commands[1]
     assert command[command.index("--camera") + 1] == str(request.camera_file) and request.camera_file.is_file()
     assert bpy.ops.mocap.queue_add() == {"FINISHED"}
-    from blender_addon.request import request_from_json
+    from blender_addon.engine.request import request_from_json
 
     assert request_from_json(scene.mocap.queue[0].request) == request
 
@@ -170,14 +173,14 @@ def test_panel_says_how_much_is_solved_or_why_nothing_is(clip, scene, keyed) -> 
     text = draw_all(blender_addon.SECTIONS, bpy.context).texts()
     assert "Camera: still" in text and "For a moving shot: No camera is solved" in " ".join(text.split())
     scene.mocap.camera = "SOLVED"
-    assert "No camera is solved: solve it in the Movie Clip Editor" in asked.why_not(bpy.context)
+    assert "No camera is solved: solve it in the Movie Clip Editor" in to_request.why_not(bpy.context)
     with pytest.raises(RuntimeError, match="No camera is solved"):
         bpy.ops.mocap.reconstruct()
     scene.collection.objects.link(keyed)
     assert "Camera: solved in Blender (40 frames, Hand held)" in draw_all(blender_addon.SECTIONS, bpy.context).texts()
-    assert asked.why_not(bpy.context) == ""
+    assert to_request.why_not(bpy.context) == ""
     scene.mocap.frames, scene.mocap.first, scene.mocap.last = "CUSTOM", 60, 80
-    assert asked.why_not(bpy.context) == "The camera is solved in frames 1 to 40, none of the chosen ones"
+    assert to_request.why_not(bpy.context) == "The camera is solved in frames 1 to 40, none of the chosen ones"
 
 
 def test_panel_counts_the_clips_solve_and_says_what_it_leaves_out(solved, scene) -> None:
@@ -232,7 +235,7 @@ def test_take_of_a_moving_shot_is_cleaned_up_with_its_camera(keyed, scene, tmp_p
     bridge.write_motion(moving_motion(true_motion()), motion)
     scene.mocap.camera = "SOLVED"
     assert bpy.ops.mocap.reconstruct() == {"FINISHED"}
-    record = takes.record_of(takes.active_take(bpy.context))
+    record = take_records.record_of(take_records.active_take(bpy.context))
     assert record.is_moving and scene.camera.name == record.built.camera
     assert solved_camera.find_camera(scene).holder == keyed, "the take's own camera is none to read"
     command = operators_takes.clean_up_plan(bpy.context).commands[0]

@@ -4,8 +4,14 @@ from pathlib import Path
 import bpy
 import pytest
 
-from blender_addon import asked, bridge, curves, on_disk, operators_export, operators_takes, panel_takes, session, takes
-from blender_addon.scene import BuildSettings, build_take
+from blender_addon import bridge
+from blender_addon.choices import to_request
+from blender_addon.engine import session, take_folder
+from blender_addon.operators import export
+from blender_addon.operators import takes as operators_takes
+from blender_addon.panels import takes as panel_takes
+from blender_addon.scene import curves, take_records
+from blender_addon.scene.build import BuildSettings, build_take
 from tests.addon import motions
 from tests.addon.layouts import draw_all
 
@@ -18,7 +24,7 @@ def built(ready):
     return session.current().built
 
 
-def record() -> takes.TakeRecord:
+def record() -> take_records.TakeRecord:
     return operators_takes.active_record(bpy.context)
 
 
@@ -37,7 +43,7 @@ def test_take_is_known_after_saving_and_renaming(built, tmp_path) -> None:
 
 
 def test_blend_holds_the_takes_path_and_none_of_its_data(built) -> None:
-    held = bpy.data.collections[built.collection][takes.TAKE]
+    held = bpy.data.collections[built.collection][take_records.TAKE]
     assert str(record().take) in held and len(held) < 1000
     assert not bpy.data.texts and not bpy.context.scene.mocap.found
 
@@ -113,7 +119,7 @@ def test_motion_file_can_not_be_solved_again(addon, scene, tmp_path) -> None:
 def test_active_object_chooses_the_take(built) -> None:
     scene = bpy.context.scene
     other = build_take(scene, motions.motion(), BuildSettings("other", matches_scene=False))
-    takes.mark(other, None, record().motion)
+    take_records.mark(other, None, record().motion)
     assert record().built.collection == "other"
     assert bpy.ops.mocap.select_take(name=built.collection) == {"FINISHED"}
     assert record().built.collection == built.collection
@@ -144,7 +150,7 @@ def test_export_of_a_skeleton_that_is_not_there_says_so(ready) -> None:
     scene = ready("good")
     bpy.ops.mocap.reconstruct()
     scene.mocap.export_preset = "bvh"
-    assert operators_export.why_not_export(bpy.context) == "BVH holds skeletons: make the skeleton too"
+    assert export.why_not_export(bpy.context) == "BVH holds skeletons: make the skeleton too"
 
 
 def test_size_is_told_before_the_export(built) -> None:
@@ -153,9 +159,9 @@ def test_size_is_told_before_the_export(built) -> None:
 
 
 def test_buttons_of_takes_say_that_there_is_none(addon, scene) -> None:
-    for why_not in (operators_takes.why_not_clean_up, operators_export.why_not_export):
+    for why_not in (operators_takes.why_not_clean_up, export.why_not_export):
         assert why_not(bpy.context) == operators_takes.NO_TAKE
-    assert asked.why_not(bpy.context) == "Choose the footage first"
+    assert to_request.why_not(bpy.context) == "Choose the footage first"
 
 
 def test_self_check_is_shown_with_the_result(built) -> None:
@@ -199,5 +205,5 @@ def test_contact_that_ends_before_it_begins_is_named(built) -> None:
 
 @pytest.mark.parametrize("held", ["", "[]", '{"people": 3, "contacts": 3}', '{"people": [{}]}'])
 def test_damaged_report_is_no_report(tmp_path, held: str) -> None:
-    on_disk.report_of(tmp_path / "walk.npz").write_text(held)
-    assert on_disk.self_check(tmp_path / "walk.npz") == on_disk.contacts(tmp_path / "walk.npz") == []
+    take_folder.report_of(tmp_path / "walk.npz").write_text(held)
+    assert take_folder.self_check(tmp_path / "walk.npz") == take_folder.contacts(tmp_path / "walk.npz") == []

@@ -12,7 +12,7 @@ from typing import Any
 
 import bpy
 
-from blender_addon.scene import BuildSettings, build_take
+from blender_addon.scene.build import BuildSettings, build_take
 from core.motion.motion_file import open_motion
 
 PLAYED = 30

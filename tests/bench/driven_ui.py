@@ -18,7 +18,10 @@ from typing import Any
 import bpy
 
 import blender_addon
-from blender_addon import cache_repair, mesh_cache, modal, operators, operators_cache, session, takes
+from blender_addon.engine import session
+from blender_addon.operators import engine_steps, reconstruct
+from blender_addon.operators import mesh_cache as operators_cache
+from blender_addon.scene import cache_repair, mesh_cache, take_records
 from tests.addon.layouts import draw_all
 
 TICK = SimpleNamespace(type="TIMER", value="NOTHING")
@@ -46,7 +49,7 @@ def driven(operator: Any, **properties: Any) -> Any:
     """An operator of the add-on without Blender's base class, which only Blender can make an instance of."""
     held = {"begin": operator.begin, "report": lambda self, kind, text: print(kind, text, file=sys.stderr)}
     done = {"done": lambda self, context, ended: {"FINISHED"}}
-    return type("Driven", (modal.StepsEngine,), {**held, **done, **properties})()
+    return type("Driven", (engine_steps.StepsEngine,), {**held, **done, **properties})()
 
 
 def timed(what: str, call: Callable[[], Any]) -> Any:
@@ -84,21 +87,21 @@ def main() -> None:
     path, storage = Path(sys.argv[1]), sys.argv[2]
     bpy.ops.wm.read_factory_settings(use_empty=True)
     blender_addon.register()
-    modal.has_event_loop = lambda _context: True
+    engine_steps.has_event_loop = lambda _context: True
     scene: Any = bpy.context.scene
     settings = scene.mocap
     settings.outputs, settings.storage = {"mesh", "armature"}, storage
     context = SimpleNamespace(scene=scene, window_manager=Window(), window=object(), view_layer=bpy.context.view_layer)
     draw_each("first, in an empty scene")
-    run("build", driven(operators.MOCAP_OT_build_motion, filepath=str(path)), context)
+    run("build", driven(reconstruct.MOCAP_OT_build_motion, filepath=str(path)), context)
     assert session.current() is not None
     for _ in range(DRAWN):
         draw_each("with the take")
     timed("Mark unsure frames", bpy.ops.mocap.mark_unsure)
-    (collection,) = takes.takes_in(scene)
+    (collection,) = take_records.takes_in(scene)
     timed("Choose the take", lambda: bpy.ops.mocap.select_take(name=collection.name))
     if storage == "CACHE":
-        record: Any = takes.record_of(collection)
+        record: Any = take_records.record_of(collection)
         mesh_cache.file_of(cache_repair.cached_bodies(record.built)[0][1]).unlink()
         run("repair", driven(operators_cache.MOCAP_OT_repair_cache), bpy_context(context))
     blender_addon.unregister()

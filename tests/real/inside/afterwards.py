@@ -19,11 +19,11 @@ def queue_runs_two(story):
     yield from story.until(done, "the queue ends", 2 * BUSY_S)
     assert [item.status for item in story.settings.queue] == ["DONE", "DONE"], [i.message for i in story.settings.queue]
     yield 1.0
-    before, last = len(list(story.part("takes").takes_in(story.window.scene))), story.run()
+    before, last = len(list(story.part("scene.take_records").takes_in(story.window.scene))), story.run()
     yield from story.press("mocap.queue_build", at=0.8)
     yield from story.until(lambda: story.run() is not last, "the engine starts")
     yield from story.until_ended()
-    assert len(list(story.part("takes").takes_in(story.window.scene))) == before + 1
+    assert len(list(story.part("scene.take_records").takes_in(story.window.scene))) == before + 1
 
 
 def open_queue(story):
@@ -84,7 +84,7 @@ def file_keeps_the_choices(story):
     yield 0.5
     story.settings.draft_step, story.settings.quality = 5, "DRAFT"
     yield from story.press("mocap.reconstruct")
-    yield from story.until(lambda: story.part("session").is_running(), "the run starts")
+    yield from story.until(lambda: story.part("engine.session").is_running(), "the run starts")
     yield from story.until(lambda: story.run().job.progress.done > 0 or story.run().state != "running", "it runs", 120)
     child = story.run().job.pid
     assert story.run().state == "running", story.run().error
@@ -92,4 +92,4 @@ def file_keeps_the_choices(story):
     yield 2.0
     assert story.run() is None and not Path(f"/proc/{child}").exists(), "the engine outlives its file"
     assert story.settings.feet == "lock" and story.settings.outputs == {"mesh", "armature"}
-    assert list(story.part("takes").takes_in(story.window.scene))
+    assert list(story.part("scene.take_records").takes_in(story.window.scene))

@@ -26,9 +26,9 @@ print(json.dumps([module.__file__ for module in (numpy, onnxruntime, cv2, scipy)
 def engine_is_the_extensions_own(story):
     """Enabled by the installer; numpy is Blender's, all else the extension's."""
     assert NAME in bpy.context.preferences.addons, "the extension is not enabled"
-    status = story.part("preferences").readiness_now()
+    status = story.part("choices.preferences").readiness_now()
     assert not status.problem, status.problem
-    engine, bridge = story.part("engine"), story.part("bridge")
+    engine, bridge = story.part("engine.process"), story.part("bridge")
     environment = engine.child_environment(bridge.core_root(), is_own_python=True)
     python = engine.own_python()
     said = subprocess.run(
@@ -70,9 +70,9 @@ def footage_is_opened(story):
     yield from story.press("mocap.open_clip")
     yield from story.until(lambda: story.settings.source == "CLIP" and story.settings.clip, "the clip is open")
     clip = story.settings.clip
-    if story.part("operators_footage").fps_warning(story.window.scene):
+    if story.part("operators.footage").fps_warning(story.window.scene):
         yield from story.press("mocap.match_fps")
-    is_same = lambda: not story.part("operators_footage").fps_warning(story.window.scene)  # noqa: E731
+    is_same = lambda: not story.part("operators.footage").fps_warning(story.window.scene)  # noqa: E731
     yield from story.until(is_same, "the scene has the clip's rate")
     story.measured["clip"] = f"{clip.size[0]}x{clip.size[1]}, {clip.frame_duration} frames, {clip.fps:g} fps"
 
@@ -131,7 +131,7 @@ def escape_cancels_in_time(story):
     """Esc, in the middle of the run: it has one thread, and waits for the mouse, or a short clip were over by then."""
     bpy.context.preferences.addons[NAME].preferences.threads = 1
     yield from story.press("mocap.reconstruct")
-    yield from story.until(lambda: story.part("session").is_running(), "the run starts")
+    yield from story.until(lambda: story.part("engine.session").is_running(), "the run starts")
     running = story.run()
     os.kill(running.job.pid, signal.SIGSTOP)
     yield from story.over_view()
@@ -157,15 +157,15 @@ def escape_cancels_in_time(story):
     story.measured["cancel_s"], story.measured["longest_stall_s"] = round(took, 2), round(stall, 2)
     assert took - stall < CANCEL_S, f"cancelled after {took:.1f} s, of which Blender stood still for {stall:.1f} s"
     assert not Path(f"/proc/{child}").exists(), "the engine's process is still there"
-    request = story.part("asked").request_from(bpy.context)
-    story.measured["kept_frames"] = story.part("on_disk").frames_done(request.take)
+    request = story.part("choices.to_request").request_from(bpy.context)
+    story.measured["kept_frames"] = story.part("engine.take_folder").frames_done(request.take)
     assert story.measured["kept_frames"] > 0
 
 
 def same_button_resumes(story):
     """From where it was, and the people come into the scene."""
     yield from story.press("mocap.reconstruct")
-    yield from story.until(lambda: story.part("session").is_running(), "the run starts")
+    yield from story.until(lambda: story.part("engine.session").is_running(), "the run starts")
     running, firsts = story.run(), []
     began, gaps, last = time.monotonic(), [], time.monotonic()
     while running.state == "running":

@@ -9,7 +9,7 @@ from story import BUSY_S, OUT
 
 def assert_take_stands(story):
     """Mesh, skeleton, camera and footage of the active take are there."""
-    record = story.part("operators_takes").active_record(bpy.context)
+    record = story.part("operators.takes").active_record(bpy.context)
     assert record is not None and set(record.outputs) == {"mesh", "armature"}
     scene = story.window.scene
     body = bpy.data.objects[record.built.people[0].body]
@@ -64,14 +64,14 @@ def overlap(a, b):
 
 def undo_takes_it_away_and_redo_brings_it_back(story):
     """One step each way."""
-    names = {c.name for c in story.part("takes").takes_in(story.window.scene)}
+    names = {c.name for c in story.part("scene.take_records").takes_in(story.window.scene)}
     assert names
     yield from story.over_view()
     yield from story.hands.key(story.window, "Z", ctrl=True)
-    is_gone = lambda: not list(story.part("takes").takes_in(story.window.scene))  # noqa: E731
+    is_gone = lambda: not list(story.part("scene.take_records").takes_in(story.window.scene))  # noqa: E731
     yield from story.until(is_gone, "the take is gone")
     yield from story.hands.key(story.window, "Z", ctrl=True, shift=True)
-    is_back = lambda: {c.name for c in story.part("takes").takes_in(story.window.scene)} == names  # noqa: E731
+    is_back = lambda: {c.name for c in story.part("scene.take_records").takes_in(story.window.scene)} == names  # noqa: E731
     yield from story.until(is_back, "the take is back")
     yield 1.0
     assert_take_stands(story)
@@ -96,15 +96,15 @@ def floor_is_solid(story):
 
 def clean_up(story):
     """Solve the take again as the panel says; returns the lines of its self-check."""
-    before = {c.name for c in story.part("takes").takes_in(story.window.scene)}
+    before = {c.name for c in story.part("scene.take_records").takes_in(story.window.scene)}
     last = story.run()
     yield from story.press("mocap.clean_up")
     yield from story.until(lambda: story.run() is not last, "it is solved again")
     yield from story.until_ended()
     assert "reconstruct" not in [command[0] for command in story.run().plan.commands]
-    assert {c.name for c in story.part("takes").takes_in(story.window.scene)} == before
+    assert {c.name for c in story.part("scene.take_records").takes_in(story.window.scene)} == before
     record = assert_take_stands(story)
-    checks = [check.text for check in story.part("on_disk").self_check(record.motion)]
+    checks = [check.text for check in story.part("engine.take_folder").self_check(record.motion)]
     assert checks
     return checks
 
@@ -140,7 +140,7 @@ def motion_goes_on_my_rig(story):
 
 def exports_are_written(story):
     """GLB and BVH, through the file browser."""
-    for key, preset in story.part("export_presets").PRESETS.items():
+    for key, preset in story.part("exports.presets").PRESETS.items():
         if preset.kind in {"glb", "bvh"} and preset.kind not in story.measured.get("exports", {}):
             yield from export_one(story, key, preset.kind)
     assert set(story.measured["exports"]) == {"glb", "bvh"}

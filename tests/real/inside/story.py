@@ -50,7 +50,7 @@ class Story:
 
     def run(self):
         """The engine's run, or None."""
-        return self.part("session").current()
+        return self.part("engine.session").current()
 
     def middle(self):
         """The middle of the 3D view."""
