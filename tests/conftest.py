@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.graphs import write_bundle
-from tests.hub import Hub, serving
+from tests.fixtures.graphs import write_bundle
+from tests.fixtures.hub import Hub, serving
 
 
 @pytest.fixture(scope="session")

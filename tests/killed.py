@@ -26,7 +26,7 @@ from core.pipeline import reconstruct
 from core.settings import ReconstructSettings
 from core.take import background_writer
 from core.take.take import COMMIT_ROWS, Take
-from tests.graphs import walking_blob, write_bundle, write_clip
+from tests.fixtures.graphs import walking_blob, write_bundle, write_clip
 
 FRAMES = 300
 OPERATIONS = {"open", "os.rename", "os.remove", "os.mkdir"}

@@ -15,7 +15,7 @@ READERS = {"glb": "io_scene_gltf2", "fbx": "io_scene_fbx", "bvh": "io_anim_bvh"}
 if HAS_BPY:
     import bpy  # before any test: it is what puts Blender's own modules, such as addon_utils, in place
 else:
-    collect_ignore_glob = ["test_*.py"]
+    collect_ignore_glob = ["test_*.py", "*/test_*.py"]
 
 
 def pytest_report_header() -> str:
@@ -50,8 +50,8 @@ def ready(addon: Any, scene: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     """Everything there but the engine: a function that installs one with a mode and returns the scene."""
     from blender_addon import bridge
     from blender_addon.engine import readiness, session
-    from tests.addon import fake_engine
-    from tests.addon.truth import DEMO, true_motion
+    from tests.fixtures import fake_engine
+    from tests.fixtures.truth import DEMO, true_motion
 
     weights = tmp_path / "weights"
     weights.mkdir()

@@ -9,7 +9,7 @@ import pytest
 
 from blender_addon import headless
 from blender_addon.exports import contact_sheet
-from tests.graphs import write_clip
+from tests.fixtures.graphs import write_clip
 
 ROOT = Path(__file__).parent.parent.parent
 BLENDER_S = 400

@@ -18,7 +18,7 @@ import torch
 
 from core.nets import fold, preset
 from core.types import Float
-from tests.nets.small_networks import build
+from tests.fixtures.small_networks import build
 from training.export.network import probe_crops
 from training.export.quantise import halve
 

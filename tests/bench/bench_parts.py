@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from core.nets import Network, fold, preset
-from tests.nets.small_networks import build
+from tests.fixtures.small_networks import build
 
 from . import Row
 from .bench_yardstick import Works

@@ -19,7 +19,7 @@ import numpy as np
 
 from core import Motion, PersonMotion
 from core.motion.motion_file import write_motion
-from tests.addon.truth import true_motion
+from tests.fixtures.truth import true_motion
 
 from . import Row
 

@@ -15,7 +15,7 @@ from functools import partial
 import torch
 
 from core.nets import fold, preset
-from tests.nets.small_networks import build
+from tests.fixtures.small_networks import build
 
 from . import Row
 from .bench_yardstick import GOALS, Works, rows_of_times

@@ -22,7 +22,7 @@ from blender_addon.engine import session
 from blender_addon.operators import engine_steps, reconstruct
 from blender_addon.operators import mesh_cache as operators_cache
 from blender_addon.scene import cache_repair, mesh_cache, take_records
-from tests.addon.layouts import draw_all
+from tests.fixtures.layouts import draw_all
 
 TICK = SimpleNamespace(type="TIMER", value="NOTHING")
 DRAWN = 20

@@ -15,7 +15,7 @@ from core.footage.reader import open_footage
 from core.take.background_writer import WriteBehind
 from core.take.take import Take, TakeWriter
 from core.types import FootageReport, Image
-from tests.graphs import write_clip
+from tests.fixtures.graphs import write_clip
 
 DEMO = Path(__file__).parents[2] / "assets" / "demo" / "clip.mp4"
 WIDTH, HEIGHT = 1920, 1080

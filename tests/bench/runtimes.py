@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from core.nets import NetConfig, fold
-from tests.nets.small_networks import build
+from tests.fixtures.small_networks import build
 
 from . import Row
 from .graphs import WholeMesh, export_whole, graphs_folder, int8, open_session, random_image

@@ -33,10 +33,10 @@ from core.settings import ReconstructSettings
 from core.take.take import Take
 from core.tracking.drawn_boxes import boxes_by_frame
 from core.weights.bundle import find_weights
-from tests import clips
-from tests.detector_graphs import folder_of, own_graph
+from tests.fixtures import clips
+from tests.fixtures.detector_graphs import folder_of, own_graph
+from tests.fixtures.graphs import walking_blob, write_bundle, write_clip
 from tests.fuzz.damage import damaged, damaged_arrays, damaged_json, damaged_lines
-from tests.graphs import walking_blob, write_bundle, write_clip
 
 Damage = Callable[[bytes, random.Random], bytes]
 MOST_FRAMES = 40

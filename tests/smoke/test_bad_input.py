@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests import clips
-from tests.graphs import blob, write_bundle, write_clip
-from tests.smoke.commands import assert_one_sentence, run_core
+from tests.fixtures import clips
+from tests.fixtures.commands import assert_one_sentence, run_core
+from tests.fixtures.graphs import blob, write_bundle, write_clip
 
 BYTES_OF_A_FULL_DISK = 40_000  # less than a chunk of the take
 

@@ -8,9 +8,9 @@ import pytest
 
 from core.motion.motion_file import read_motion
 from core.take.take import Take
-from tests.bone_graphs import SIZES
-from tests.graphs import write_clip
-from tests.smoke.commands import assert_one_sentence, run_core
+from tests.fixtures.bone_graphs import SIZES
+from tests.fixtures.commands import assert_one_sentence, run_core
+from tests.fixtures.graphs import write_clip
 
 FRAMES = 30
 

@@ -14,8 +14,8 @@ import pytest
 
 from core.motion.motion_file import read_motion
 from core.take.take import Take
-from tests.graphs import walking_blob, write_clip
-from tests.smoke.commands import ROOT, arguments, assert_one_sentence, environment, run_core
+from tests.fixtures.commands import ROOT, arguments, assert_one_sentence, environment, run_core
+from tests.fixtures.graphs import walking_blob, write_clip
 
 FRAMES = 1200
 STOP_AFTER = 200

@@ -9,9 +9,9 @@ import pytest
 from core.pipeline import reconstruct
 from core.settings import ReconstructSettings
 from core.take.take import Take
-from tests.detector_graphs import folder_of, own_graph
-from tests.graphs import blob, walking_blob, write_clip
-from tests.smoke.commands import assert_one_sentence, run_core
+from tests.fixtures.commands import assert_one_sentence, run_core
+from tests.fixtures.detector_graphs import folder_of, own_graph
+from tests.fixtures.graphs import blob, walking_blob, write_clip
 
 AT_FIRST = np.array([[60.0, 55, 120, 195]])
 """About the blob of the first frames, xyxy; the clip is 320 x 240, and the detector sees it as it is."""

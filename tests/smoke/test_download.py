@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.bundles import LARGE, NAME, assert_downloaded, large_bundle, whole
-from tests.hub import Hub
-from tests.smoke.commands import ROOT, arguments, assert_one_sentence, environment, run_core
+from tests.fixtures.bundles import LARGE, NAME, assert_downloaded, large_bundle, whole
+from tests.fixtures.commands import ROOT, arguments, assert_one_sentence, environment, run_core
+from tests.fixtures.hub import Hub
 
 CANCEL_S = 2.0
 GIVE_UP_S = 60

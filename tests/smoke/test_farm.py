@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from core.take.take import Take
-from tests.graphs import walking_blob, write_clip
-from tests.smoke.commands import ROOT, environment, run_core
+from tests.fixtures.commands import ROOT, environment, run_core
+from tests.fixtures.graphs import walking_blob, write_clip
 
 FRAMES = 24
 

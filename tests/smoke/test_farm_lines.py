@@ -16,7 +16,7 @@ import pytest
 
 from core.take.take import Take
 from core.weights.bundle import DEFAULT_WEIGHTS, WEIGHTS_FOLDER
-from tests.smoke.commands import ROOT, environment
+from tests.fixtures.commands import ROOT, environment
 
 PAGE = (ROOT / "docs" / "farm.md").read_text(encoding="utf-8")
 JOB_TYPE = ROOT / "docs" / "farm" / "footage-mocap.js"

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tests.smoke.commands import ROOT, environment
+from tests.fixtures.commands import ROOT, environment
 
 KILLS = 50
 

@@ -21,7 +21,7 @@ from core.take import background_writer
 from core.take import take as take_module
 from core.take.background_writer import WriteBehind
 from core.take.take import Take
-from tests.graphs import blob, walking_blob, write_bundle, write_clip
+from tests.fixtures.graphs import blob, walking_blob, write_bundle, write_clip
 
 FOLLOWED_PX = 12.0
 """The blob's centre of light against its true centre; the clip is MPEG-4 and the crop 64 px."""

@@ -15,8 +15,8 @@ import pytest
 from core.commands.ray import connected
 from core.errors import MocapError
 from core.take.take import COMMIT_ROWS, Take
-from tests.graphs import blob, write_clip
-from tests.smoke.commands import ROOT, arguments, environment
+from tests.fixtures.commands import ROOT, arguments, environment
+from tests.fixtures.graphs import blob, write_clip
 
 pytest.importorskip("ray", reason="ray is not installed: pip install -e '.[ray]'")
 from ray.cluster_utils import Cluster

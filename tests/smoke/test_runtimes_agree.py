@@ -7,7 +7,7 @@ import pytest
 
 from core.take.take import Take
 from core.weights.bundle import DEFAULT_WEIGHTS, WEIGHTS_FOLDER
-from tests.smoke.commands import ROOT, run_core
+from tests.fixtures.commands import ROOT, run_core
 
 TOLERANCE = 1e-3  # metres and pixels
 LAST_FRAME = 24

@@ -14,8 +14,8 @@ import pytest
 
 from core.take.take import Take
 from core.types import PersonTake
-from tests.graphs import write_clip
-from tests.smoke.commands import run_core
+from tests.fixtures.commands import run_core
+from tests.fixtures.graphs import write_clip
 
 FRAMES = 30
 ADDRESS_BYTES = 2 * 2**30

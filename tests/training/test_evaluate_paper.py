@@ -14,7 +14,7 @@ import tyro
 from torch import Tensor
 
 from core.body.model import load_body
-from tests.training.paper_sets import mix, runs
+from tests.fixtures.paper_sets import mix, runs
 from training import evaluate_paper
 from training.datasets.mixture_file import read_mix
 from training.evaluate.paper import Truths, read_truths, scored

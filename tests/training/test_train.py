@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from core.errors import MocapError
-from tests.training.picture_store import small_store
-from tests.training.toy_stage import refuse, toy_config
+from tests.fixtures.picture_store import small_store
+from tests.fixtures.toy_stage import refuse, toy_config
 from training import train
 from training.trainer.parallel import launch
 

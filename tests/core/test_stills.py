@@ -1,0 +1,96 @@
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from core.errors import BoxesError, Cancelled, FootageError
+from core.inference.estimator import Estimator
+from core.inference.runtime import open_runtime
+from core.stills import Stills, estimate_stills, write_stills
+from core.types import Progress
+from core.weights.bundle import find_weights
+from tests.fixtures.graphs import blob
+
+
+@pytest.fixture(scope="module")
+def estimator(blob_weights: Path) -> Estimator:
+    bundle = find_weights(blob_weights)
+    return Estimator(open_runtime(bundle, threads=1), bundle)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    cv2.imwrite(str(tmp_path / "left.png"), blob([(100, 120)]))
+    cv2.imwrite(str(tmp_path / "right.png"), blob([(220, 120)]))
+    whole = [0, 0, 320, 240]
+    boxes = {
+        "right.png": [{"id": "r", "box_xywh": whole}],
+        "left.png": [{"id": "l1", "box_xywh": whole}, {"id": "l2", "box_xywh": [60, 40, 80, 160]}],
+    }
+    (tmp_path / "boxes.json").write_text(json.dumps(boxes))
+    return tmp_path
+
+
+def _estimate(folder: Path, estimator: Estimator) -> Stills:
+    return estimate_stills(folder, folder / "boxes.json", estimator)
+
+
+def test_stills_are_in_the_order_of_the_boxes(folder: Path, estimator: Estimator) -> None:
+    stills = _estimate(folder, estimator)
+    assert stills.ids == ["r", "l1", "l2"]
+    np.testing.assert_allclose(stills.joints_px[:, :, 0].mean(axis=1), [220, 100, 100], atol=3)
+
+
+def test_stills_file_has_the_arrays_that_scripts_rely_on(folder: Path, estimator: Estimator) -> None:
+    write_stills(_estimate(folder, estimator), folder / "out.npz")
+    with np.load(folder / "out.npz") as arrays:
+        shapes = {name: arrays[name].shape for name in arrays.files}
+    assert shapes == {
+        "ids": (3,),
+        "keypoints_px": (3, 17, 2),
+        "joints_px": (3, 14, 2),
+        "joints": (3, 14, 3),
+        "vertices": (3, 6890, 3),
+        "confidence": (3, 14),
+    }
+
+
+def test_stills_tell_their_progress(folder: Path, estimator: Estimator) -> None:
+    told: list[Progress] = []
+    estimate_stills(folder, folder / "boxes.json", estimator, told.append)
+    assert (told[-1].stage, told[-1].done, told[-1].total) == ("stills", 3, 3)
+
+
+def test_stills_stop_when_asked(folder: Path, estimator: Estimator) -> None:
+    with pytest.raises(Cancelled):
+        estimate_stills(folder, folder / "boxes.json", estimator, is_cancelled=lambda: True)
+
+
+def test_box_of_a_picture_that_is_not_there_is_an_error(folder: Path, estimator: Estimator) -> None:
+    (folder / "left.png").unlink()
+    with pytest.raises(BoxesError, match=r"names 'left\.png'"):
+        _estimate(folder, estimator)
+
+
+def test_picture_that_cannot_be_decoded_is_an_error(folder: Path, estimator: Estimator) -> None:
+    (folder / "left.png").write_bytes(b"")
+    with pytest.raises(FootageError, match=r"left\.png: can't be decoded"):
+        _estimate(folder, estimator)
+
+
+def test_folder_that_is_not_there_is_an_error(folder: Path, estimator: Estimator) -> None:
+    with pytest.raises(FootageError, match="no such folder"):
+        estimate_stills(folder / "none", folder / "boxes.json", estimator)
+
+
+@pytest.mark.parametrize("name", ["../other.png", "sub/../../other.png", "{parent}/other.png"])
+def test_picture_outside_of_the_folder_is_refused(folder: Path, estimator: Estimator, name: str) -> None:
+    inside = folder / "inside"
+    (inside / "sub").mkdir(parents=True)
+    cv2.imwrite(str(folder / "other.png"), blob([(100, 120)]))
+    named = name.format(parent=folder)
+    (inside / "boxes.json").write_text(json.dumps({named: [{"id": "r", "box_xywh": [0, 0, 320, 240]}]}))
+    with pytest.raises(BoxesError, match=r"outside of .*inside; give names of pictures in it"):
+        _estimate(inside, estimator)
