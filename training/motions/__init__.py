@@ -2,7 +2,11 @@
 
     library.py     a motion file (npz) -> clips, split by whole subjects; frames sampled by activity
     limits.py      poses from the ranges of the joints: needs no file
-    rotations.py   rotation vectors, matrices, left-right mirror
+    made.py        poses of deeds that captured motion lacks: hands led to targets, on captured and made bases
+    deeds.py       which deeds, and where each leads the hands
+    bases.py       legs and trunk that sit, kneel, crouch, bend, lie, stride, run, kick, serve
+    reach.py       an arm led to a target within its limits; figure.py says where places on the skin are
+    rotation_vectors.py   rotation vectors, matrices, left-right mirror
     retarget.py    another skeleton's motion -> 24 SMPL-order joints
     bvh.py         BVH files            asf_amc.py   CMU's ASF/AMC files
     __main__.py    python -m training.motions FILES -o my.npz
@@ -10,6 +14,7 @@
 
 from training.motions.library import MotionClip, MotionLibrary
 from training.motions.limits import sample_limits
-from training.motions.sampler import PoseSampler
+from training.motions.made import sample_made
+from training.motions.sampler import MADE_SHARE, PoseSampler
 
-__all__ = ["MotionClip", "MotionLibrary", "PoseSampler", "sample_limits"]
+__all__ = ["MADE_SHARE", "MotionClip", "MotionLibrary", "PoseSampler", "sample_limits", "sample_made"]

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 
-from core.body.model import load_body
 from core.errors import MocapError
+from training.motions.figure import rest_joints
 from training.motions.rotation_vectors import PARENTS, SMPL_NAMES, Float, smallest_rotation, to_rotvec
 
 FPS = 30
@@ -97,12 +96,6 @@ def match_names(names: list[str]) -> dict[str, str]:
     return found
 
 
-@lru_cache(maxsize=1)
-def _rest_joints() -> Float:
-    body = load_body()
-    return np.asarray(body.joint_regressor @ body.v_template, np.float32)
-
-
 def retarget(source: SourceMotion) -> tuple[Float, Float]:
     """The motion on our skeleton at 30 frames a second.
 
@@ -113,7 +106,7 @@ def retarget(source: SourceMotion) -> tuple[Float, Float]:
         MocapError: the skeleton lacks what is needed.
     """
     names = match_names(list(source.rotations))
-    rest = _rest_joints()
+    rest = rest_joints()
     count = len(source.root)
     frames = np.round(np.arange(0, count - 1e-6, source.fps / FPS)).astype(int)
     frames = frames[frames < count]

@@ -1,4 +1,4 @@
-"""Poses to render: captured, mirrored, recombined from several frames, or drawn from joint limits."""
+"""Poses to render: captured, mirrored, recombined from several frames, drawn from joint limits, or made."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ import numpy as np
 
 from training.motions.library import MotionLibrary
 from training.motions.limits import sample_limits
+from training.motions.made import sample_made
 from training.motions.rotation_vectors import PARENTS, Float, global_rotations, mirror_pose, to_matrix, to_rotvec
 
 LIMITS_SHARE = 0.25
 RECOMBINED_SHARE = 0.2
 TURNED_SHARE = 0.06
+MADE_SHARE = 0.35
+"""Made poses among those to train on: enough of what is rare in captured motion, most stay captured."""
 NOISE_RAD = 0.06
 
 LEFT_ARM, RIGHT_ARM = [13, 16, 18, 20, 22], [14, 17, 19, 21, 23]
@@ -61,16 +64,20 @@ class PoseSampler:
 
     Attributes:
         library: captured motion, of one split.
-        limits_share: poses drawn from joint limits, of all.
+        limits_share: poses drawn from joint limits, of those that are not made.
         is_mixed: captured poses are also recombined, jittered and turned upside down; False leaves them as they are.
+        made_share: made poses (made.py), of all.
     """
 
     library: MotionLibrary | None
     limits_share: float = LIMITS_SHARE
     is_mixed: bool = True
+    made_share: float = 0.0
 
     def sample(self, rng: np.random.Generator) -> Float:
         """One pose (24, 3), the pelvis' orientation in a y-up world with any yaw left to the caller."""
+        if self.made_share > 0 and rng.random() < self.made_share:
+            return sample_made(rng, self.library).pose
         for _ in range(8):
             pose = self._candidate(rng)
             if not runs_through_itself(pose):

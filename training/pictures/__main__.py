@@ -23,6 +23,10 @@ def _parser() -> argparse.ArgumentParser:
         help="mixed: also joint limits, recombined and turned poses (to train on); captured: the motions as they are, "
         "all activities alike; filmed: long recordings more often",
     )  # fmt: skip
+    render.add_argument(
+        "--made", type=float, help="share of made poses (hands at faces, folded arms, kneeling, serves ...) in mixed; "
+        "without it 0.35 to train on and 0 to test on",
+    )  # fmt: skip
     render.add_argument("--device", default="cpu", help="where shading runs: cpu or cuda")
     render.add_argument("-o", "--out", type=Path, required=True, help="folder of the store")
     sheet = commands.add_parser("sheet", help="a contact sheet of finished pictures with their labels")
@@ -74,7 +78,7 @@ def main(arguments: list[str] | None = None) -> int:
             motions = str(options.motions) if options.motions else None
             settings = RenderSettings(
                 options.count, options.split, options.seed, options.size, motions, options.device,
-                options.poses,
+                options.poses, options.made,
             )  # fmt: skip
             render(settings, options.out, options.workers)
         elif options.command == "cycles":

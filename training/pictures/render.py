@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from core.body.model import Body, load_body
-from training.motions import MotionLibrary, PoseSampler
+from training.motions import MADE_SHARE, MotionLibrary, PoseSampler
 from training.pictures import gbuffer, labels, scene, shade, surface_colour
 from training.pictures.environments import Environment, load_environments
 from training.pictures.landmarks import Landmarks, find_landmarks
@@ -42,6 +42,8 @@ class RenderSettings:
         device: where shading runs.
         poses: "mixed" with joint limits, recombined and turned; "captured" takes the motion file's as they are,
             all activities alike; "filmed" too, long recordings more often.
+        made: share of made poses in "mixed"; None takes `MADE_SHARE` to train on and none to test on, so that test
+            stores stay the pictures that they were.
     """
 
     count: int
@@ -51,6 +53,14 @@ class RenderSettings:
     motions: str | None = None
     device: str = "cpu"
     poses: str = "mixed"
+    made: float | None = None
+
+    @property
+    def made_share(self) -> float:
+        """Share of made poses."""
+        if self.poses != "mixed":
+            return 0.0
+        return (MADE_SHARE if self.split == "train" else 0.0) if self.made is None else self.made
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,7 +87,11 @@ class Studio:
         body = load_body()
         library = MotionLibrary.load(Path(settings.motions), settings.split) if settings.motions else None
         library = library.filmed() if library is not None and settings.poses == "filmed" else library
-        poses = PoseSampler(library) if settings.poses == "mixed" else PoseSampler(library, 0.0, is_mixed=False)
+        if not 0 <= settings.made_share <= 1:
+            raise ValueError(f"expected a share of made poses from 0 to 1, got {settings.made}")
+        poses = PoseSampler(library, 0.0, is_mixed=False)
+        if settings.poses == "mixed":
+            poses = PoseSampler(library, made_share=settings.made_share)
         return cls(settings, body, find_landmarks(body), poses, load_environments(settings.split))
 
     def sample(self, number: int) -> scene.Scene:
@@ -162,6 +176,7 @@ def render(settings: RenderSettings, folder: Path, workers: int) -> None:
         "environments": [environment.name for environment in studio.environments],
         **{k: v for k, v in asdict(settings).items() if k in ("split", "seed", "size")},
         **({} if settings.poses == "mixed" else {"poses": settings.poses}),
+        **({"made": settings.made_share} if settings.made_share else {}),
     }  # fmt: skip
     meta = folder / "store.json"
     if meta.exists() and json.loads(meta.read_text()) != wanted:

@@ -11,6 +11,7 @@ import torch
 from scipy.sparse import csr_matrix
 
 from core.body.model import Body
+from training.motions.figure import Figure
 from training.motions.rotation_vectors import PARENTS, Float, global_rotations, to_matrix, to_rotvec
 from training.motions.sampler import PoseSampler
 from training.pictures import garments, noise
@@ -20,6 +21,8 @@ from training.pictures.landmarks import Landmarks
 from training.pictures.looks import Look, sample_look
 
 CANVAS_MARGIN = 1.03
+LONG_STRIDE, STRIDES_ALONG = 0.55, 0.4
+"""Metres between the ankles over the floor from which a stride is long; share of such that run along the sight."""
 # Camera axes (x right, y down, z forward) in a y-up world, for a camera that looks along +z.
 LOOKS_ALONG_Z = np.diag([-1.0, -1.0, 1.0]).astype(np.float32)
 
@@ -116,6 +119,25 @@ def sample_camera(rng: np.random.Generator) -> tuple[Float, float]:
     angle = np.radians(rng.uniform(55, 85) if wide else rng.uniform(10, 55))
     # A positive turn about the world's x tips a camera that looks along +z downwards.
     return (turn[0] @ turn[1] @ LOOKS_ALONG_Z @ turn[2]).astype(np.float32), float(angle)
+
+
+def along_the_sight(pose: Float, camera_to_world: Float, yaw: float, rng: np.random.Generator) -> float:
+    """The yaw to show a pose at: some long strides are turned to run along the line of sight.
+
+    Args:
+        pose: (24, 3), y up.
+        camera_to_world: (3, 3).
+        yaw: radians, kept for all other poses.
+        rng: random numbers.
+    """
+    is_turned, off = rng.random() < STRIDES_ALONG, rng.normal(0, np.radians(12))
+    ankles = Figure.of(pose).joints[[7, 8]] @ to_matrix(pose[0]).T
+    stride = ankles[0] - ankles[1]
+    if not is_turned or float(np.hypot(stride[0], stride[2])) < LONG_STRIDE:
+        return yaw
+    sight = camera_to_world[:, 2]
+    turned = float(np.arctan2(sight[0], sight[2]) - np.arctan2(stride[0], stride[2]) + off)
+    return turned + (np.pi if rng.random() < 0.5 else 0.0)
 
 
 def place(points: Float, angle: float) -> tuple[Float, float]:
@@ -243,7 +265,10 @@ def sample_scene(
     look = sample_look(rng, marks, split, looks_feminine(body, marks, betas, rng))
     pose = poses.sample(rng)
     camera_to_world, angle = sample_camera(rng)
-    yaw = to_matrix(np.array([0, rng.uniform(-np.pi, np.pi), 0], np.float32))
+    angle_of_yaw = rng.uniform(-np.pi, np.pi)
+    if poses.made_share > 0:
+        angle_of_yaw = along_the_sight(pose, camera_to_world, angle_of_yaw, rng)
+    yaw = to_matrix(np.array([0, angle_of_yaw, 0], np.float32))
     root = camera_to_world.T @ yaw @ to_matrix(pose[0])
     pose = pose.copy()
     pose[0] = to_rotvec(root)

@@ -16,7 +16,7 @@ from core.nets.pose_tokenizer import PoseTokenizer, joint_loss
 from training.datasets.keypoint_bank import KeypointBank
 from training.datasets.mixture_file import open_readers, read_mix
 from training.datasets.pose_bank import PoseBank, sample_poses
-from training.motions import MotionLibrary, PoseSampler
+from training.motions import MADE_SHARE, MotionLibrary, PoseSampler
 from training.trainer.loop import LoopConfig, in_samples
 from training.trainer.parallel import World
 
@@ -75,7 +75,8 @@ class TokenizerStage:
 
         def bank(split: str, count: int, seed: int) -> PoseBank:
             library = MotionLibrary.load(config.motions, split) if config.motions else None
-            return PoseBank(sample_poses(body, PoseSampler(library), count, seed), seed)
+            sampler = PoseSampler(library, made_share=MADE_SHARE if split == "train" else 0.0)
+            return PoseBank(sample_poses(body, sampler, count, seed), seed)
 
         self.bank: PoseBank | KeypointBank
         self.bank = _labelled(config) if config.keypoints else bank("train", config.bank, config.seed)

@@ -11,10 +11,14 @@ import pytest
 import torch
 
 from tests.fixtures.picture_store import SETTINGS, small_store
+from training.motions.bases import sample_base
+from training.motions.figure import Figure
+from training.motions.rotation_vectors import to_matrix
 from training.pictures import Composer, PictureStore, noise, palette, raster
 from training.pictures.__main__ import main
 from training.pictures.environments import HELD_OUT, load_environments, quadratic_light
 from training.pictures.render import RenderSettings, Studio, render
+from training.pictures.scene import along_the_sight, sample_camera
 from training.pictures.store import FIELDS
 
 
@@ -182,6 +186,34 @@ def test_sheet_is_written(tmp_path: Path) -> None:
 def test_render_without_pictures_is_refused() -> None:
     with pytest.raises(ValueError, match="size divisible"):
         Studio.build(RenderSettings(1, "nowhere", 0))
+
+
+def test_made_poses_are_in_stores_to_train_on_and_in_others_when_asked() -> None:
+    assert RenderSettings(1, "train", 0).made_share > 0
+    assert RenderSettings(1, "test", 0).made_share == 0
+    assert RenderSettings(1, "test", 0, made=0.5).made_share == 0.5
+    assert RenderSettings(1, "train", 0, motions="m.npz", poses="captured").made_share == 0
+
+
+def test_share_of_made_poses_beyond_one_is_refused() -> None:
+    with pytest.raises(ValueError, match="share of made poses"):
+        Studio.build(RenderSettings(1, "train", 0, made=1.5))
+
+
+def test_some_long_strides_run_along_the_sight_and_other_poses_keep_their_yaw() -> None:
+    rng = np.random.default_rng(0)
+    stride = sample_base(np.random.default_rng(1), "stride")
+    along = []
+    for _ in range(60):
+        camera_to_world, _ = sample_camera(rng)
+        before = rng.uniform(-np.pi, np.pi)
+        yaw = along_the_sight(stride, camera_to_world, before, rng)
+        assert along_the_sight(np.zeros((24, 3), np.float32), camera_to_world, before, rng) == before
+        turn = to_matrix(np.array([0, yaw, 0], np.float32)) @ to_matrix(stride[0])
+        ankles = Figure.of(stride).joints[[7, 8]] @ turn.T
+        way, sight = (ankles[0] - ankles[1])[[0, 2]], camera_to_world[[0, 2], 2]
+        along.append(abs(way @ sight) / np.linalg.norm(way) / np.linalg.norm(sight))
+    assert 0.4 < np.mean(np.array(along) > 0.85) < 0.8  # by chance alone a third would
 
 
 def test_naked_body_of_a_picture_is_the_body_model_posed(studio: Studio) -> None:
