@@ -1,7 +1,7 @@
 """The command line: reconstruct, solve, stills, portraits, readings, relink, doctor, weights.
 
 Exit codes: 0 done, 1 one sentence about what is wrong, 2 wrong usage, 130 cancelled (the take stays and can
-be resumed).
+be resumed). What nobody foresaw is one sentence too, which names a log file with the traceback.
 """
 
 from __future__ import annotations
@@ -11,15 +11,16 @@ import io
 import logging
 import os
 import sys
+import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from .commands.console import Bar, StopRequest, progress_printer
 from .commands.takes import add_take_commands
 from .commands.weights import add_weights_command
-from .errors import Cancelled, MocapError, sentence_of
+from .errors import Cancelled, MocapError
 from .settings import ReconstructSettings, SolveSettings, longest_gap
-from .types import ProgressFunction
+from .types import Motion, ProgressFunction
 
 DONE, FAILED, USAGE, CANCELLED = 0, 1, 2, 130
 BOXES_FORM = 'boxes.json: {"file.jpg": [{"id": "a", "box_xywh": [x, y, width, height]}]}, frame pixels'
@@ -39,6 +40,7 @@ GAPS_HELP = "the longest gap, in which nobody saw the person, that is filled; lo
 CAMERA_HELP = "a camera that moves: frame_index, camera_to_world (N, 4, 4), focal_px; see core/motion/moving_camera.py"
 BONES_HELP = "from the mesh, from the network's rotation tokens, or the fit led by them; default: the take's best"
 READINGS_HELP = 'poses chosen for single frames: {"1": [{"frame": 47, "rotations": [[w, x, y, z], ... 21 joints]}]}'
+KEEP_GOING_HELP = "exit code 0 as long as anybody could be solved; the others are warnings, and listed in the report"
 
 Command = Callable[[argparse.Namespace, ProgressFunction | None, StopRequest], None]
 
@@ -66,9 +68,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         command(options, printer, stop)
     except (Cancelled, KeyboardInterrupt) as error:
         return _ended(printer, f"cancelled: {error or 'by Ctrl-C'}", CANCELLED)
-    except (MocapError, OSError, MemoryError) as error:
-        return _ended(printer, f"error: {sentence_of(error)}", FAILED)
+    except Exception as error:  # a fault of the program is one sentence too, its traceback in a log
+        return _ended(printer, f"error: {_told(error, options)}", FAILED)
     return DONE
+
+
+def _told(error: Exception, options: argparse.Namespace) -> str:
+    """One sentence, and a log beside what was to be written where the error was not foreseen."""
+    from .files.fault_log import log_beside, told
+
+    place = getattr(options, "output", None) or getattr(options, "manifest", None)
+    what = getattr(options, "take", None) or getattr(options, "footage", None) or place or "the command"
+    return told(error, str(what), log_beside(Path(place) if place else Path(tempfile.gettempdir(), "footage-mocap")))
 
 
 def _ended(printer: ProgressFunction | None, sentence: str, code: int) -> int:
@@ -136,7 +147,9 @@ def _reconstruct(options: argparse.Namespace, printer: ProgressFunction | None, 
         from .motion.report import table
         from .motion.solver import solve
 
-        print("\n".join(table(solve(take).self_check)))
+        motion = solve(take)
+        print("\n".join(table(motion.self_check)))
+        _raise_missing(_faults_told(motion, options), len(motion.persons))
 
 
 def _solve(options: argparse.Namespace, printer: ProgressFunction | None, _stop: StopRequest) -> None:
@@ -168,8 +181,9 @@ def _solve(options: argparse.Namespace, printer: ProgressFunction | None, _stop:
     )
     motion = solve_rows(take, settings)
     write_motion(motion, options.output)
+    faults = _faults_told(motion, options)
     if options.report is not None:
-        write_report(motion, options.report)
+        write_report(motion, options.report, faults)
     if printer is not None:
         printer(Progress("solve", 1, 1, take.path.name))
     if isinstance(printer, Bar):
@@ -180,6 +194,23 @@ def _solve(options: argparse.Namespace, printer: ProgressFunction | None, _stop:
         camera = motion.camera
         print(f"camera: {len(camera.frame_index)} frames, a unit of {options.camera} is {camera.scale:.3g} m")
     print("\n".join(table(motion.self_check)))
+    if options.keep_going:
+        for sentence in faults.values():
+            logging.warning(sentence)
+    else:
+        _raise_missing(faults, len(motion.persons))
+
+
+def _faults_told(motion: Motion, options: argparse.Namespace) -> dict[str, str]:
+    """The sentence of each person who could not be solved."""
+    return {person_id: _told(error, options) for person_id, error in motion.faults}
+
+
+def _raise_missing(faults: dict[str, str], solved: int) -> None:
+    """Raises a MocapError where people are missing; the others are written by then."""
+    if faults:
+        count = f"{len(faults)} of {len(faults) + solved} people could not be solved, the others are done"
+        raise MocapError(f"{count}: {'; '.join(faults.values())}")
 
 
 def _stills(options: argparse.Namespace, printer: ProgressFunction | None, stop: StopRequest) -> None:
@@ -284,7 +315,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--report", type=Path, metavar="report.json", help="the self-check and the contacts")
     command.add_argument("--fps", type=_positive_float, metavar="N", help="resample to that rate")
     command.add_argument("--body", type=Path, help="body file in SMPL's format; the open body by default")
-    _add_progress(command)
+    _add_progress(command).add_argument("--keep-going", action="store_true", help=KEEP_GOING_HELP)
     command.set_defaults(command=_solve, is_stopped_between_frames=False)
 
     command = commands.add_parser("stills", help="pictures with boxes to arrays", epilog=BOXES_FORM)
@@ -314,10 +345,11 @@ def _add_network_options(command: argparse.ArgumentParser) -> None:
     _add_progress(command)
 
 
-def _add_progress(command: argparse.ArgumentParser) -> None:
+def _add_progress(command: argparse.ArgumentParser) -> argparse.ArgumentParser:
     command.add_argument(
         "--progress", choices=["auto", "json", "none"], default="auto", help="auto: a bar on a terminal"
     )
+    return command
 
 
 def _device(text: str) -> str:

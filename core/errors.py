@@ -11,6 +11,7 @@
     |- ManifestError      a manifest of clips: unreadable, an unknown option, two clips with one take
     |- TakeError          the take on disk: other settings, unknown version
     |  `- TakeBusyError   another run is writing it
+    |- ProgramFault       none of these: a fault of the program itself; its cause has the traceback
     |- OutputError        the place to write to: full, read-only
     `- Cancelled          the person said stop; the take stays and can be resumed
 
@@ -62,6 +63,10 @@ class TakeBusyError(TakeError):
 
 class ManifestError(MocapError):
     """The manifest can't be read, or clips of it failed."""
+
+
+class ProgramFault(MocapError):  # noqa: N818 no error of the world's, but of ours
+    """The program failed where nobody foresaw it; the error that it is raised from has the traceback."""
 
 
 class OutputError(MocapError):

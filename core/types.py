@@ -1,7 +1,6 @@
 """What crosses a module border: frozen records of numpy arrays.
 
 Frames of reference, units and joint orders, said once:
-
 - frame pixels: x right, y down, measured from the picture's left and top EDGE, so that the centre of
   the first pixel is (0.5, 0.5). Boxes are (x, y, width, height) in these pixels.
 - crop units: [-1, 1] over the square crop, edge to edge.
@@ -9,7 +8,6 @@ Frames of reference, units and joint orders, said once:
   the middle of the two hips of the LSP set; `transl` is where that root is.
 - LSP, 14 joints: R_Ankle R_Knee R_Hip L_Hip L_Knee L_Ankle R_Wrist R_Elbow R_Shoulder L_Shoulder L_Elbow
   L_Wrist Neck Head. COCO, 17. SMPL, 24. R and L are the person's own.
-
 Letters in shapes: B batch, T time, P people, V vertices, J joints, H, W, C.
 """
 
@@ -381,6 +379,7 @@ class Motion:
         self_check: one for each person; () where none was made.
         camera: of a moving shot; `transl` and the bodies are in its frame's axes. None for a camera that stands.
         floor: that everybody was set on; None where people are as high as they were seen.
+        faults: ids of people who could not be solved, each with its sentence as a MocapError.
     """
 
     persons: list[PersonMotion]
@@ -393,6 +392,7 @@ class Motion:
     self_check: tuple[PersonCheck, ...] = ()
     camera: CameraPath | None = None
     floor: Floor | None = None
+    faults: tuple[tuple[str, Exception], ...] = ()
 
     @property
     def names(self) -> list[str]:

@@ -17,11 +17,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..errors import Cancelled, MocapError
+from ..errors import Cancelled, MocapError, ProgramFault
 from ..take.take import TAKE_FILE
 from ..types import CancelFunction, Progress, ProgressFunction
 from .manifest import Clip, Shard
-from .shard import ClipResult, run_clip, waiting, write_report
+from .shard import ClipResult, failed, run_clip, waiting, write_report
 
 RETRIES = 3
 """How often a clip is taken over whose worker died: one that kills its worker each time ends too."""
@@ -96,7 +96,13 @@ def run_on_ray(
     """
     results = [waiting(clip) for clip in clips]
     write_report(report, shard, results)
-    rows = {_submitted(ray, clip): row for row, clip in enumerate(clips)}
+    rows: dict[Any, int] = {}
+    for row, clip in enumerate(clips):
+        try:
+            rows[_submitted(ray, clip)] = row
+        except Exception as error:  # of this clip alone
+            results[row] = failed(clip, error, time.monotonic())
+    write_report(report, shard, results)
     left = list(rows)
     while left:
         ended, left = ray.wait(left, num_returns=1, timeout=POLL_S)
@@ -156,7 +162,11 @@ def _result(ray: Any, task: Any, clip: Clip) -> ClipResult:
     except ray.exceptions.RayError as error:
         why = type(error).__name__
         sentence = f"{clip.footage}: its worker was lost {RETRIES + 1} times or failed ({why}); look at Ray's logs"
-        return replace(waiting(clip), state="failed", sentence=sentence)
+        lost = ProgramFault(sentence)
+        lost.__cause__ = error
+        return failed(clip, lost, time.monotonic())
+    except Exception as error:  # such as an answer that can't be read: it must not cost the other clips
+        return failed(clip, error, time.monotonic())
     return replace(result, footage=str(clip.footage), take=str(clip.take))
 
 

@@ -15,7 +15,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from ..errors import Cancelled, ManifestError, MocapError, TakeBusyError, sentence_of
+from ..errors import Cancelled, ManifestError, MocapError, TakeBusyError
+from ..files.fault_log import log_beside, told
 from ..files.written_whole import make_folder, written_whole
 from ..take.take import Take
 from ..types import CancelFunction, Progress, ProgressFunction
@@ -83,8 +84,8 @@ def run_clip(
         raise
     except TakeBusyError as error:
         return _result(clip, "busy", start, sentence=str(error))
-    except (MocapError, OSError, MemoryError) as error:
-        return _result(clip, "failed", start, sentence=sentence_of(error))
+    except Exception as error:  # whatever it is, the other clips get their turn
+        return failed(clip, error, start)
     return _result(clip, "done" if frames else "was done", start, people=people)
 
 
@@ -146,6 +147,11 @@ def raise_failures(results: Sequence[ClipResult]) -> None:
 def waiting(clip: Clip) -> ClipResult:
     """The result of a clip that nothing has been done about yet."""
     return _result(clip, "waiting", time.monotonic())
+
+
+def failed(clip: Clip, error: Exception, start_s: float) -> ClipResult:
+    """The result of a clip that failed: one sentence, with a log beside the take where nobody foresaw the error."""
+    return _result(clip, "failed", start_s, sentence=told(error, str(clip.footage), log_beside(clip.take)))
 
 
 def _result(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -82,8 +82,13 @@ def _plausibility(person: PersonMotion) -> dict[str, list[float]]:
     }
 
 
-def write_report(motion: Motion, path: Path) -> None:
+def write_report(motion: Motion, path: Path, faults: Mapping[str, str] | None = None) -> None:
     """The checks, contacts in the form that `contacts.read_contacts` reads back, gaps, flips, plausibility of frames.
+
+    Args:
+        motion: solved.
+        path: of the JSON file.
+        faults: by id, the sentence of each person who could not be solved.
 
     Raises:
         OutputError: the place can't be written to; the file is there whole or not at all.
@@ -97,6 +102,7 @@ def write_report(motion: Motion, path: Path) -> None:
         "gaps": {person.person_id: gaps_of(person) for person in motion.persons},
         "flips": {person.person_id: person.flips.tolist() for person in motion.persons if len(person.flips)},
         "plausibility": {p.person_id: _plausibility(p) for p in motion.persons if len(p.plausibility_mm)},
+        "faults": dict(faults or {}),
     }
     with written_whole(Path(path)) as file:
         file.write((json.dumps(document, indent=1, ensure_ascii=False) + "\n").encode())

@@ -1,9 +1,11 @@
 """The fast step, from take to Motion: one body a person, steady, without gaps, on its feet.
 
-    coarse vertices -> fine ones -> one shape and 24 rotations a frame (`bones`) the body is locked
+    sightings that tell nothing of anybody are left out (`sightings`)            nobody was seen there
+    -> coarse vertices -> fine ones -> one shape and 24 rotations a frame (`bones`) the body is locked
     -> half turns and back in a moment are not believed (`flips`)
     -> every frame, gaps between their ends                                      `is_filled` marks them
     -> the frame's camera, depth steadier than the image's axes                  the network's scale is noisy
+    -> sightings without a depth are left out too (`sightings`)                  one misread frame spoils no other
     -> bones turned to the joints in the picture (`refine`)                      they are nearer to the pixel
     -> smoothing -> poses that somebody has chosen (`chosen`)                    nothing but the feet moves these
     -> feet -> one floor for everybody, where it is asked for (`grounded`)
@@ -23,8 +25,8 @@ from typing import Literal, cast
 
 import numpy as np
 
-from ..body.model import load_body
-from ..errors import BodyError, TakeError
+from ..body.model import Body, load_body
+from ..errors import BodyError, MocapError, TakeError
 from ..geometry.camera import Size, project, translation_to_pixels, weak_project
 from ..geometry.crops import BOX_FACTOR
 from ..geometry.rotations import at_times, continuous, matrices_of
@@ -52,10 +54,12 @@ from .moving_camera import (
     turned_to_camera,
     turned_to_world,
 )
+from .one_by_one import OneByOne
 from .picture_fit import Seen, refine
 from .plausibility import plausibility_mm
 from .pose_vocabulary import PoseVocabulary, vocabulary_of
 from .self_check import check_person
+from .sightings import has_depth, sightings_at, usable
 from .smoothing import smoothed_pose, smoothed_root
 from .solid_floor import common_floor, on_floor
 from .trajectory import LockedBody, Posed, Trajectory, every_frame, interpolated, posed, resampled, root_between
@@ -102,43 +106,71 @@ def solve_rows(take: Take | Path, settings: SolveSettings | None = None) -> Moti
             f"{take.path}: made for the body {header.body_name!r} ({header.body_digest[:8]}), not for "
             f"{body.name!r} ({body.digest[:8]}); give that body's file with --body"
         )
-    clip = header.footage
-    step = int(header.settings.get("step", 1))
-    given = read_contacts(settings.contacts, take.people, clip.fps) if settings.contacts else {}
+    given = read_contacts(settings.contacts, take.people, header.footage.fps) if settings.contacts else {}
     chosen = read_chosen(settings.readings, take.people) if settings.readings else {}
-    bones, people = bones_of(take, settings.bones), take.persons()
-    locked = [locked_bones(person, body, header.learned_sampler, bones) for person in people]
-    people, locked = _without_flips(people, locked)
-    view = _view_of(take, people, locked, settings, step)
-    paths = [
-        _with_readings(_as_seen(person, shape, rotations, view, step, settings), person, chosen, settings)
-        for person, (shape, rotations) in zip(people, locked, strict=True)
-    ]
-    shapes = [shape for shape, _ in locked]
-    view = _in_metres(view, paths, shapes)
-    paths = [
-        _on_its_feet(_steady_root(path, settings, view), shape, settings, given.get(person.person_id, {}), view)
-        for person, path, shape in zip(people, paths, shapes, strict=True)
-    ]
-    floor = common_floor(paths, shapes) if settings.floor == "solid" else None
+    people = OneByOne(take.path)
+    locked = people.each({name: name for name in take.people}, lambda name: _locked(take, name, body, settings))
+    step = int(header.settings.get("step", 1))
+    view = _view_of(take, list(locked.values()), settings, step)
+    walking = people.each(locked, lambda one: _with_readings(_as_seen(one, view, step, settings), chosen, settings))
+    view = _in_metres(view, list(walking.values()))
+    walking = people.each(walking, lambda one: _on_its_feet(_steady_root(one, settings, view), settings, given, view))
+    floor = _floor(list(walking.values())) if settings.floor == "solid" else None
     vocabulary = vocabulary_of(header)
-    solved = [
-        _solve_person(person, path, shape, view, settings, floor, vocabulary)
-        for person, path, shape in zip(people, paths, shapes, strict=True)
-    ]
-    persons, checks = [person for person, _ in solved], tuple(check for _, check in solved)
-    camera = view.camera if view.camera is None or settings.fps is None else at_rate(view.camera, settings.fps)
-    fps, focal_px = settings.fps or clip.fps, view.focal_px
-    return Motion(persons, body.faces, fps, focal_px, clip.width, clip.height, clip.path, checks, camera, floor)
+    solved = people.each(walking, lambda one: _solve_person(one, view, settings, floor, vocabulary))
+    return _motion_of(take, body, view, settings, list(solved.values()), floor, people.faults)
 
 
-def _without_flips(
-    people: list[PersonTake], locked: list[tuple[LockedBody, Float]]
-) -> tuple[list[PersonTake], list[tuple[LockedBody, Float]]]:
-    """All people, with another pose where they were read the wrong way round."""
-    read = [without_flips(person, rotations) for person, (_, rotations) in zip(people, locked, strict=True)]
-    bodies = [(shape, rotations) for (shape, _), (_, rotations) in zip(locked, read, strict=True)]
-    return [person for person, _ in read], bodies
+@dataclass(frozen=True, slots=True, eq=False)
+class _Locked:
+    """A person's sightings that are believed, their local rotations (T, 24, 4), and the one body of all."""
+
+    person: PersonTake
+    rotations: Float
+    shape: LockedBody
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Walking:
+    """A person's sightings that are believed, their body, and its path."""
+
+    person: PersonTake
+    shape: LockedBody
+    path: Trajectory
+
+
+def _locked(take: Take, person_id: str, body: Body, settings: SolveSettings) -> _Locked:
+    """The person's body and poses, another pose where they were read the wrong way round."""
+    seen = usable(take.person(person_id), take.header, take.next_frame)
+    shape, rotations = locked_bones(seen, body, take.header.learned_sampler, bones_of(take, settings.bones))
+    return _Locked(*without_flips(seen, rotations), shape)
+
+
+def _motion_of(
+    take: Take,
+    body: Body,
+    view: _View,
+    settings: SolveSettings,
+    solved: list[tuple[PersonMotion, PersonCheck]],
+    floor: Floor | None,
+    faults: list[tuple[str, MocapError]],
+) -> Motion:
+    clip, camera = take.header.footage, view.camera
+    if camera is not None and settings.fps is not None:
+        camera = at_rate(camera, settings.fps)
+    return Motion(
+        persons=[person for person, _ in solved],
+        faces=body.faces,
+        fps=settings.fps or clip.fps,
+        focal_px=view.focal_px,
+        width=clip.width,
+        height=clip.height,
+        footage=clip.path,
+        self_check=tuple(check for _, check in solved),
+        camera=camera,
+        floor=floor,
+        faults=tuple(faults),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,26 +194,21 @@ class _View:
         return sampled(self.camera, time_s).camera_to_world
 
 
-def _view_of(
-    take: Take,
-    people: list[PersonTake],
-    locked: list[tuple[LockedBody, Float]],
-    settings: SolveSettings,
-    step: int,
-) -> _View:
+def _view_of(take: Take, people: list[_Locked], settings: SolveSettings, step: int) -> _View:
     """The camera, in its file's unit, upright."""
     clip = take.header.footage
     if settings.camera is None:
         return _View(take.header.focal_px, (clip.width, clip.height))
     camera = read_camera(settings.camera, (clip.width, clip.height), clip.fps)
-    stamps = {int(frame): time for p in people for frame, time in zip(p.frame_index, p.time_s, strict=True)}
+    seen = [one.person for one in people]
+    stamps = {int(frame): time for p in seen for frame, time in zip(p.frame_index, p.time_s, strict=True)}
     frames = np.array(sorted(stamps))
     camera, note = covering(camera, frames, np.array([stamps[frame] for frame in frames]), step)
     if note:
         logger.warning("%s: %s", settings.camera, note)
     upright = [
-        _upright(turned_to_world(rotations, sampled(camera, person.time_s).camera_to_world), shape)
-        for person, (shape, rotations) in zip(people, locked, strict=True)
+        _upright(turned_to_world(one.rotations, sampled(camera, one.person.time_s).camera_to_world), one.shape)
+        for one in people
     ]
     centre = (2 * float(camera.centre_px[0]), 2 * float(camera.centre_px[1]))
     return _View(float(np.median(camera.focal_px)), centre, level(camera, upright))
@@ -193,31 +220,40 @@ def _upright(rotations: Float, shape: LockedBody) -> Float:
     return np.asarray(bones[:, HEAD] - bones[:, list(ANKLES)].mean(1))
 
 
-def _as_seen(
-    person: PersonTake, shape: LockedBody, rotations: Float, view: _View, step: int, settings: SolveSettings
-) -> Trajectory:
-    """The path as the picture shows it: turned in the world, its root in the frame's camera."""
-    if view.camera is not None:
-        rotations = turned_to_world(rotations, view.at(person.time_s))
-    path = smoothed_pose(every_frame(person, rotations, step), settings)
-    path = _refined(_placed(path, person, shape, view), person, shape, view)
-    return smoothed_pose(path, settings)
+def _as_seen(one: _Locked, view: _View, step: int, settings: SolveSettings) -> _Walking:
+    """The path as the picture shows it: turned in the world, its root in the frame's camera.
+
+    Sightings that turn out to have no depth are left out, and the path is made again from the others.
+    """
+    while True:
+        person, rotations = one.person, one.rotations
+        if view.camera is not None:
+            rotations = turned_to_world(rotations, view.at(person.time_s))
+        path = smoothed_pose(every_frame(person, rotations, step), settings)
+        root = _seen_root(path, person, one.shape, view)
+        is_there = has_depth(root, person.estimates, view.focal_at(person.time_s))
+        if is_there.all():
+            path = replace(path, root=root_between(root, path.time_s[~path.is_filled], path.time_s))
+            path, pelvis = _refined(path, person, one.shape, view)
+            is_there = has_depth(pelvis, person.estimates, view.focal_at(person.time_s))
+        if is_there.all():
+            return _Walking(person, one.shape, smoothed_pose(path, settings))
+        one = replace(one, person=sightings_at(person, is_there), rotations=one.rotations[is_there])
 
 
-def _with_readings(
-    path: Trajectory, person: PersonTake, chosen: dict[str, list[ChosenPose]], settings: SolveSettings
-) -> Trajectory:
+def _with_readings(one: _Walking, chosen: dict[str, list[ChosenPose]], settings: SolveSettings) -> _Walking:
     """The path with the poses that somebody has chosen: nothing but the feet's grip on the floor moves them after."""
-    poses = chosen.get(person.person_id, [])
-    return with_chosen(path, poses, f"{settings.readings}: person {person.person_id!r}")
+    person_id = one.person.person_id
+    poses = chosen.get(person_id, [])
+    return replace(one, path=with_chosen(one.path, poses, f"{settings.readings}: person {person_id!r}"))
 
 
-def _in_metres(view: _View, paths: list[Trajectory], shapes: list[LockedBody]) -> _View:
+def _in_metres(view: _View, people: list[_Walking]) -> _View:
     """The camera with its way in metres, as standing feet tell them."""
     if view.camera is None:
         return view
     seen = []
-    for path, shape in zip(paths, shapes, strict=True):
+    for path, shape in ((one.path, one.shape) for one in people):
         matrices = view.at(path.time_s)
         turns, centre = matrices[:, :3, :3], matrices[:, :3, 3]
         root = (turns @ path.root[..., None])[..., 0]
@@ -230,15 +266,9 @@ def _in_metres(view: _View, paths: list[Trajectory], shapes: list[LockedBody]) -
 
 
 def _solve_person(
-    person: PersonTake,
-    path: Trajectory,
-    shape: LockedBody,
-    view: _View,
-    settings: SolveSettings,
-    floor: Floor | None,
-    vocabulary: PoseVocabulary | None,
+    one: _Walking, view: _View, settings: SolveSettings, floor: Floor | None, vocabulary: PoseVocabulary | None
 ) -> tuple[PersonMotion, PersonCheck]:
-    is_moving = view.camera is not None
+    person, path, shape, is_moving = one.person, one.path, one.shape, view.camera is not None
     gaps = long_gaps(path, settings.gaps)
     if floor is not None:
         path = on_floor(path, shape, floor, bends_legs=settings.feet != "off")
@@ -261,28 +291,28 @@ def _solve_person(
     return solved, check_person(walked, bones, person, shape, focal_px, view.size_px, solved, stood_on)
 
 
-def _steady_root(path: Trajectory, settings: SolveSettings, view: _View) -> Trajectory:
+def _steady_root(one: _Walking, settings: SolveSettings, view: _View) -> _Walking:
     """The path with a steady root; of a moving shot in the world, and straight there through gaps."""
+    path = one.path
     if view.camera is None:
-        return smoothed_root(path, settings)
+        return replace(one, path=smoothed_root(path, settings))
     camera, is_seen = sampled(view.camera, path.time_s), ~path.is_filled
     walked = to_world(path.root, camera.camera_to_world)
     walked = interpolated(walked[is_seen], path.time_s[is_seen], path.time_s)
     path = smoothed_root(replace(path, root=to_camera(walked, camera.camera_to_world)), settings, camera)
-    return replace(path, root=to_world(path.root, camera.camera_to_world))
+    return replace(one, path=replace(path, root=to_world(path.root, camera.camera_to_world)))
 
 
-def _placed(path: Trajectory, person: PersonTake, shape: LockedBody, view: _View) -> Trajectory:
-    """The path with the root where the network saw the person; straight through gaps, as the picture shows it."""
+def _seen_root(path: Trajectory, person: PersonTake, shape: LockedBody, view: _View) -> Float:
+    """(sightings, 3) the root where the network saw the person, in the frame's camera."""
     is_seen = ~path.is_filled
     rotations = _before_camera(path.rotations[is_seen], path.time_s[is_seen], view)
     focal_px = view.focal_at(path.time_s[is_seen])
-    root = _root(posed(rotations, shape).joints, person.estimates, focal_px, view.size_px)
-    return replace(path, root=root_between(root, path.time_s[is_seen], path.time_s))
+    return _root(posed(rotations, shape).joints, person.estimates, focal_px, view.size_px)
 
 
-def _refined(path: Trajectory, person: PersonTake, shape: LockedBody, view: _View) -> Trajectory:
-    """The path with bones and root turned to the joints in the picture, where the person was seen."""
+def _refined(path: Trajectory, person: PersonTake, shape: LockedBody, view: _View) -> tuple[Trajectory, Float]:
+    """The path with bones and root turned to the joints in the picture, and its roots (sightings, 3) there."""
     is_seen, seen = ~path.is_filled, person.estimates
     seen_s, time_s = path.time_s[is_seen], path.time_s
     rotations = _before_camera(path.rotations[is_seen], seen_s, view)
@@ -301,10 +331,12 @@ def _refined(path: Trajectory, person: PersonTake, shape: LockedBody, view: _Vie
     )
     refined = continuous_quaternions(matrices).astype(np.float64)
     root = pelvis - posed(refined, shape).bones[:, 0]
+    if not (root[:, 2] > 0).all():
+        return path, root
     between = root_between(root, seen_s, time_s)
     if view.camera is not None:
         refined = turned_to_world(refined, view.at(seen_s))
-    return replace(path, rotations=at_times(refined, seen_s, time_s), root=between)
+    return replace(path, rotations=at_times(refined, seen_s, time_s), root=between), root
 
 
 def _before_camera(rotations: Float, time_s: Float, view: _View) -> Float:
@@ -333,18 +365,21 @@ def _root(joints: Float, seen: Estimates, focal_px: float | Float, size_px: Size
     return root
 
 
-def _on_its_feet(
-    path: Trajectory, shape: LockedBody, settings: SolveSettings, given: ContactRanges, view: _View
-) -> Trajectory:
+def _on_its_feet(one: _Walking, settings: SolveSettings, given: dict[str, ContactRanges], view: _View) -> _Walking:
     """The path with its contacts, none in gaps that stay empty, and with legs that hold the standing feet."""
+    path, shape = one.path, one.shape
     bones = posed(path.rotations, shape).bones + path.root[:, None]
     eye = AT_ORIGIN if view.camera is None else view.at(path.time_s)[:, :3, 3]
-    contacts = with_given(find_contacts(bones, path.time_s, eye), path.frame_index, given)
+    contacts = with_given(find_contacts(bones, path.time_s, eye), path.frame_index, given.get(one.person.person_id, {}))
     contacts &= ~is_inside(path.time_s, long_gaps(path, settings.gaps))[:, None]
     path = replace(path, contacts=contacts)
-    if settings.feet == "off" or not contacts.any():
-        return path
-    return planted(path, shape, MOST_M[settings.feet])
+    if settings.feet != "off" and contacts.any():
+        path = planted(path, shape, MOST_M[settings.feet])
+    return replace(one, path=path)
+
+
+def _floor(people: list[_Walking]) -> Floor | None:
+    return common_floor([one.path for one in people], [one.shape for one in people])
 
 
 def _finished(person_id: str, path: Trajectory, shape: LockedBody, whole: Posed) -> PersonMotion:

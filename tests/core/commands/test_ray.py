@@ -75,7 +75,35 @@ def test_clip_whose_worker_is_lost_for_good_fails_and_the_others_are_done(clips:
     results = run_on_ray(Ray("done", LostError(), "was done"), clips, Shard(), report, told.append)
     assert [result.state for result in results] == states(report) == ["done", "failed", "was done"]
     assert results[1].sentence.startswith("b.mp4: its worker was lost 4 times or failed (LostError)")
+    assert "b.log" in results[1].sentence and "LostError" in (tmp_path / "b.log").read_text()
     assert [(one.done, one.total, one.message) for one in told][-1] == (3, 3, "c.mp4: was done")
+
+
+def test_answer_that_cannot_be_read_is_one_clips_sentence_with_a_log(clips: list[Clip], tmp_path: Path) -> None:
+    report = tmp_path / "report.json"
+    results = run_on_ray(Ray("done", ValueError("no such class"), "done"), clips, Shard(), report)
+    assert [result.state for result in results] == states(report) == ["done", "failed", "done"]
+    assert "ValueError" in results[1].sentence and "Traceback" in (tmp_path / "b.log").read_text()
+
+
+def test_clip_that_cannot_be_submitted_leaves_the_others(clips: list[Clip], tmp_path: Path, monkeypatch) -> None:
+    whole = farm_ray._submitted
+
+    def submitted(cluster: Any, clip: Clip) -> Any:
+        if clip.footage.stem == "b":
+            raise RuntimeError("too large to send")
+        return whole(cluster, clip)
+
+    monkeypatch.setattr(farm_ray, "_submitted", submitted)
+    report = tmp_path / "report.json"
+    results = run_on_ray(Ray("done", "done"), clips, Shard(), report)
+    assert [result.state for result in results] == states(report) == ["done", "failed", "done"]
+    assert "too large to send" in results[1].sentence and (tmp_path / "b.log").is_file()
+
+
+def test_worker_tells_a_fault_of_the_program_as_its_clips_sentence(clips: list[Clip], tmp_path: Path) -> None:
+    result = farm_ray._do(replace(clips[0], settings=replace(clips[0].settings, device=None)))  # type: ignore[arg-type]
+    assert result.state == "failed" and "\n" not in result.sentence
 
 
 def test_worker_gets_whole_paths_and_the_report_those_of_the_manifest(clips: list[Clip], tmp_path: Path) -> None:

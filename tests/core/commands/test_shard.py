@@ -7,6 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from core.commands.manifest import Clip, Shard
@@ -40,6 +41,7 @@ class Network:
             "busy": TakeBusyError("busy.take: another run"),
             "full": OSError(28, "No space left on device"),
             "huge": MemoryError(),
+            "odd": np.linalg.LinAlgError("SVD did not converge"),
             "stop": Cancelled("stop.take: stopped before frame 3"),
         }
         if clip.footage.stem in errors:
@@ -65,6 +67,17 @@ def test_clip_that_fails_does_not_stop_the_others(tmp_path: Path) -> None:
     assert "memory" in document["clips"][4]["sentence"]
     assert summary(results) == "6 clips: 3 failed, 2 done, 1 busy"
     with pytest.raises(ManifestError, match=r"4 of 6 clips are not done, the first since: bad\.mp4: is no video"):
+        raise_failures(results)
+
+
+def test_fault_of_the_program_is_one_clips_sentence_with_a_log(tmp_path: Path) -> None:
+    network, report = Network(), tmp_path / "report.json"
+    results = run_shard(clips(tmp_path, "a", "odd", "b"), Shard(), report, None, None, network)
+    assert states(report) == ["done", "failed", "done"]
+    assert "\n" not in results[1].sentence and str(tmp_path / "odd.log") in results[1].sentence
+    log = (tmp_path / "odd.log").read_text()
+    assert "Traceback" in log and "LinAlgError: SVD did not converge" in log
+    with pytest.raises(ManifestError, match=r"1 of 3 clips are not done"):
         raise_failures(results)
 
 
