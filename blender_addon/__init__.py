@@ -16,6 +16,7 @@ retarget > bone_maps, rest_pose, rig_posing   a take's motion on the animator's 
 axes                         all turns between core's axes and Blender's
 curves                       F-curves from Blender 4.2 to 5.x
 clips, sheet, exports        what batch.py runs: many clips, pictures, files
+faults                       what nobody foresaw, as one sentence and a log
 readiness, licences          whether a run could start, and whether its result may be sold
 bridge                       the one door to `core`
 """
@@ -29,7 +30,18 @@ from bpy.app.handlers import persistent
 
 from .choices import preferences, properties
 from .engine import session
-from .operators import alternatives, contacts, downloads, engine, export, mesh_cache, relink, retarget, timeline_strip
+from .operators import (
+    alternatives,
+    contacts,
+    downloads,
+    engine,
+    export,
+    faults,
+    mesh_cache,
+    relink,
+    retarget,
+    timeline_strip,
+)
 from .operators import footage as operators_footage
 from .operators import people as operators_people
 from .operators import queue as operators_queue
@@ -76,6 +88,7 @@ CLASSES = (
     retarget.MOCAP_OT_save_bone_map,
     *(made for section in SECTIONS for made in panel.panels(section)),
 )
+faults.guard(CLASSES)
 
 
 @persistent  # type: ignore[untyped-decorator]

@@ -5,8 +5,9 @@
         [--storage keys|cache]
     python blender_addon/batch.py -- CLIP... -o OUT/          with bpy from PyPI
 
-A bad clip gets one sentence and the others go on; the exit code is 1 if any clip failed, 2 for wrong usage,
-130 after Ctrl-C. A rerun resumes: takes are kept beside the results, the network never runs twice.
+A bad clip gets one sentence and the others go on, and so does a person, an export or a sheet; what nobody foresaw has
+its traceback in OUT/NAME.log. The exit code is 1 if anything failed, 2 for wrong usage, 130 after Ctrl-C.
+A rerun resumes: takes are kept beside the results, the network never runs twice.
 """
 
 from __future__ import annotations

@@ -7,7 +7,8 @@ import json
 import logging
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,12 +29,17 @@ logger = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class ClipReport:
-    """What became of one clip; this is what the report file holds."""
+    """What became of one clip; this is what the report file holds.
+
+    `status` is "done", "incomplete" where a person, an export or the sheet is missing, "failed" or "cancelled"; `error`
+    the first sentence of `failures`, which has one for each thing that failed.
+    """
 
     footage: str
     name: str
     status: str = "failed"
     error: str | None = None
+    failures: list[dict[str, str]] = field(default_factory=list)
     files: dict[str, str] = field(default_factory=dict)
     people: list[dict[str, Any]] = field(default_factory=list)
     footage_facts: dict[str, Any] = field(default_factory=dict)
@@ -99,14 +105,33 @@ def run_clip(clip: Path, name: str, options: argparse.Namespace, stop: Any) -> C
         _make_clip(clip, report, options, stop)
     except bridge.core_module("errors").Cancelled as error:
         report.status, report.error = "cancelled", str(error)
-    except (bridge.MocapError, OSError, MemoryError, RuntimeError) as error:
-        report.error = bridge.core_module("errors").sentence_of(error)
-        _said(f"error: {report.error}", FAILED)
+    except Exception as error:  # whatever it is, the other clips get their turn
+        _note_failure(report, str(clip), error, options)
     else:
-        report.status = "done"
+        report.status = "incomplete" if report.failures else "done"
         frames = ", ".join(f"{person['id']}: {person['frames']} frames" for person in report.people)
         print(f"{report.files['blend']}: {counted_people(len(report.people))} ({frames})", flush=True)
     return report
+
+
+@contextmanager
+def _kept_going(report: ClipReport, what: str, options: argparse.Namespace) -> Iterator[None]:
+    """A part of a clip: what goes wrong with it is noted, and the other parts are made."""
+    try:
+        yield
+    except bridge.core_module("errors").Cancelled:
+        raise
+    except Exception as error:  # of this part alone
+        _note_failure(report, what, error, options)
+
+
+def _note_failure(report: ClipReport, what: str, error: Exception, options: argparse.Namespace) -> None:
+    """Note and say one sentence; the traceback of what nobody foresaw goes to a log beside the results."""
+    log = options.output_folder / f"{report.name}.log"
+    sentence = bridge.core_module("files.fault_log").told(error, what, log)
+    report.failures.append({"what": what, "sentence": sentence})
+    report.error = report.failures[0]["sentence"]
+    _said(f"error: {sentence}", FAILED)
 
 
 def write_report(reports: list[ClipReport], path: Path) -> None:
@@ -140,6 +165,8 @@ def _make_clip(clip: Path, report: ClipReport, options: argparse.Namespace, stop
         )
         motion = bridge.solve(take, settings)
         bridge.write_motion(motion, folder / f"{name}.npz")
+    for person_id, fault in motion.faults:
+        _note_failure(report, f"{clip}: person {person_id}", fault, options)
     _describe(report, motion, take)
     with _timed(report, "build"):
         bpy.ops.wm.read_factory_settings(use_empty=True)
@@ -150,9 +177,9 @@ def _make_clip(clip: Path, report: ClipReport, options: argparse.Namespace, stop
     report.files |= {"take": str(take.path), "motion": f"{folder / name}.npz", "blend": f"{folder / name}.blend"}
     with _timed(report, "export"):
         _export(built, report, options)
-    with _timed(report, "sheet"):
+    with _timed(report, "sheet"), _kept_going(report, f"{clip}: contact sheet", options):
         write_sheet(_scene(), built, motion, folder / f"{name}.png")
-    report.files["sheet"] = f"{folder / name}.png"
+        report.files["sheet"] = f"{folder / name}.png"
 
 
 def _reconstruct(clip: Path, take: Path, options: argparse.Namespace, stop: Any) -> Any:
@@ -225,12 +252,13 @@ def _save(path: Path) -> None:
 
 def _export(built: BuiltTake, report: ClipReport, options: argparse.Namespace) -> None:
     for key in options.export:
-        preset = PRESETS[key]
-        name = f"{report.name}_{key}" if preset.for_engine else report.name
-        exported = export_take(built, options.output_folder / f"{name}.{preset.kind}", preset)
-        is_one = len(exported.files) == 1
-        report.files |= {key if is_one else f"{key} {file.stem}": str(file) for file in exported.files}
-        report.notes += exported.notes
+        with _kept_going(report, f"{report.footage}: export {key}", options):
+            preset = PRESETS[key]
+            name = f"{report.name}_{key}" if preset.for_engine else report.name
+            exported = export_take(built, options.output_folder / f"{name}.{preset.kind}", preset)
+            is_one = len(exported.files) == 1
+            report.files |= {key if is_one else f"{key} {file.stem}": str(file) for file in exported.files}
+            report.notes += exported.notes
 
 
 def _scene() -> bpy.types.Scene:

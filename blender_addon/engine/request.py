@@ -53,7 +53,7 @@ class CleanUp:
         given = {f"--smooth-{name}": value for name, value in parts.items() if value is not None}
         strengths = [word for name, value in given.items() for word in (name, f"{value:g}")]
         command = ["solve", str(take), "-o", str(motion), "--smooth", f"{self.smooth:g}", "--feet", self.feet]
-        command += ["--report", str(report_of(motion)), *PROGRESS]
+        command += ["--report", str(report_of(motion)), "--keep-going", *PROGRESS]
         files = {"--contacts": self.contacts, "--camera": self.camera, "--readings": self.readings}
         given_files = [word for name, file in files.items() if file for word in (name, str(file))]
         bones = ["--bones", self.bones] if self.bones else []

@@ -6,6 +6,7 @@ the person may undo, delete or load a file meanwhile.
 
 from __future__ import annotations
 
+import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -48,16 +49,24 @@ class Session:
     building: Stepped[BuiltTake] | None = field(default=None)
 
     def step(self, scene: bpy.types.Scene, slice_s: float = SLICE_S) -> State:
-        """Move on without waiting; once the engine is done, builds the objects for that long."""
+        """Move on without waiting; once the engine is done, builds the objects for that long.
+
+        Whatever goes wrong ends the run with one sentence: it never seems to go on for ever, and a queue goes on.
+        """
         if self.state != "running":
             return self.state
-        state = self.job.poll()
-        if self.filling is not None:
-            self.filling.advance()
-        if state == "done":
-            self._build(scene, slice_s)
-        else:
-            self.state, self.error = state, self.job.error
+        try:
+            state = self.job.poll()
+            if self.filling is not None:
+                self.filling.advance()
+            if state == "done":
+                self._build(scene, slice_s)
+            else:
+                self.state, self.error = state, self.job.error
+        except Exception as error:  # a bug: its traceback is in the log that the sentence names
+            self.job.close()
+            what = "The people could not be built" if self.building else f"{self.plan.title} failed"
+            self.state, self.error = "failed", _told(error, what, self.plan)
         return self.state
 
     def cancel(self) -> None:
@@ -75,19 +84,12 @@ class Session:
 
     def _build(self, scene: bpy.types.Scene, slice_s: float) -> None:
         plan = self.plan
-        try:
-            if plan.motion is not None and (plan.build is not None or plan.lost):
-                self.building = self.building or Stepped(_build_steps(scene, plan, plan.motion))
-                if not self.building.step(slice_s):
-                    return
-                self.built = self.building.result
-        except bridge.MocapError as error:
-            self.state, self.error = "failed", str(error)
-        except BaseException as error:  # a bug: told, and never a run that seems to go on for ever
-            self.state, self.error = "failed", f"The people could not be built ({error}): copy the report for a bug"
-            raise
-        else:
-            self.state = "done"
+        if plan.motion is not None and (plan.build is not None or plan.lost):
+            self.building = self.building or Stepped(_build_steps(scene, plan, plan.motion))
+            if not self.building.step(slice_s):
+                return
+            self.built = self.building.result
+        self.state = "done"
 
     def is_of(self, footage: str) -> bool:
         """Whether the run reads this file, or the folder that it lies in."""
@@ -121,6 +123,14 @@ class Session:
             return ""
         said = f" Its last line: {self.job.last_lines[-1]}" if self.job.last_lines else ""
         return f"No word from the engine for {silent_s:.0f} s. Cancel keeps what is done, and the button resumes.{said}"
+
+
+def _told(error: Exception, what: str, plan: Plan) -> str:
+    """One sentence; the traceback of what nobody foresaw goes to a log beside the take."""
+    fault_log = bridge.core_module("files.fault_log")
+    place = plan.motion or plan.take or Path(tempfile.gettempdir(), "footage-mocap")
+    said: str = fault_log.told(error, what, fault_log.log_beside(place))
+    return said
 
 
 def _build_steps(scene: bpy.types.Scene, plan: Plan, file: Path) -> Steps[BuiltTake]:

@@ -17,6 +17,7 @@ from ..choices.preferences import preference
 from ..choices.properties import settings_of
 from ..engine import session
 from ..engine.request import Request, request_from_json, request_to_json
+from . import faults
 from .engine_steps import UNDOABLE, StepsEngine, allowed
 from .reconstruct import look_through_camera
 
@@ -106,12 +107,12 @@ class MOCAP_OT_queue_run(StepsEngine, bpy.types.Operator):  # noqa: N801
     def _begin_next(self, queue: Any) -> session.Session:
         while (item := next((item for item in queue if item.status == "WAITING"), None)) is not None:
             self._text = item.request
-            request = _with_todays_preferences(request_from_json(item.request))
             try:
+                request = _with_todays_preferences(request_from_json(item.request))
                 plan = replace(request.plan(), title=f"Queue: {item.title}", runs="The queue", build=None)
                 return session.start(request, plan)
-            except bridge.MocapError as error:
-                self._note(queue, "FAILED", str(error))
+            except Exception as error:  # whatever it is, the other clips get their turn
+                self._note(queue, "FAILED", faults.sentence(error, item.title))
         raise bridge.MocapError("nothing in the queue can be started; each clip says why")
 
     def _note(self, queue: Any, status: str, message: str) -> None:

@@ -2,12 +2,14 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 
-from blender_addon import headless
+from blender_addon import bridge, headless
 from blender_addon.exports import contact_sheet
 from tests.fixtures.graphs import write_clip
 
@@ -161,3 +163,69 @@ def test_overlay_keeps_the_footage_where_there_is_no_body() -> None:
 def test_portrait_cells_are_no_higher_than_landscape_ones_are_wide() -> None:
     assert contact_sheet.cell_size(1080, 1920) == (270, 480)
     assert contact_sheet.cell_size(320, 240) == (320, 240)
+
+
+@pytest.fixture
+def batch(tmp_path, blob_weights: Path, monkeypatch: pytest.MonkeyPatch):
+    """Runs the batch over two clips in this process; returns the exit code, the report and the output folder."""
+    for name in ("a", "b"):
+        write_clip(tmp_path / f"{name}.mp4", 12)
+
+    def run(*more: str):
+        out = tmp_path / "out"
+        monkeypatch.setattr(bridge.core_module("commands.console").StopRequest, "listen", lambda _self: None)
+        code = headless.main(
+            [str(tmp_path / "a.mp4"), str(tmp_path / "b.mp4"), "-o", str(out), "--weights", str(blob_weights),
+             "--detector", "search", "--progress", "none", *more]
+        )  # fmt: skip
+        return code, json.loads((out / "report.json").read_text(encoding="utf-8"))["clips"], out
+
+    return run
+
+
+def failing_for(clip: str, function, error: Exception):
+    """The function, which raises where it is given a file of that name."""
+
+    def fails(*arguments, **named):
+        if any(isinstance(argument, Path) and argument.name == clip for argument in arguments):
+            raise error
+        return function(*arguments, **named)
+
+    return fails
+
+
+def test_fault_of_the_program_in_one_clip_leaves_the_others_and_the_report(batch, monkeypatch, capsys) -> None:
+    odd = np.linalg.LinAlgError("SVD did not converge")
+    monkeypatch.setattr(headless, "_reconstruct", failing_for("a.mp4", headless._reconstruct, odd))
+    code, clips, out = batch()
+    assert code == 1 and [clip["status"] for clip in clips] == ["failed", "done"]
+    assert "LinAlgError" in clips[0]["error"] and str(out / "a.log") in clips[0]["error"]
+    assert "Traceback" in (out / "a.log").read_text() and not (out / "b.log").exists()
+    errors = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error:")]
+    assert errors == [f"error: {clips[0]['error']}"]
+
+
+def test_sheet_and_export_that_fail_leave_the_rest_of_their_clip(batch, monkeypatch) -> None:
+    monkeypatch.setattr(headless, "write_sheet", failing_for("a.png", headless.write_sheet, KeyError("gone")))
+    monkeypatch.setattr(headless, "export_take", failing_for("a.bvh", headless.export_take, ZeroDivisionError("odd")))
+    code, clips, out = batch("--output", "mesh,armature", "--export", "bvh,glb")
+    assert code == 1 and [clip["status"] for clip in clips] == ["incomplete", "done"]
+    assert [failure["what"].rpartition(": ")[2] for failure in clips[0]["failures"]] == ["export bvh", "contact sheet"]
+    assert clips[0]["error"] == clips[0]["failures"][0]["sentence"] and clips[1]["failures"] == []
+    assert {"a.blend", "a.glb", "b.blend", "b.bvh", "b.png"} <= {path.name for path in out.iterdir()}
+    log = (out / "a.log").read_text()
+    assert "ZeroDivisionError" in log and "KeyError" in log
+
+
+def test_person_who_cannot_be_solved_leaves_the_others_of_the_clip(batch, monkeypatch) -> None:
+    whole = bridge.solve
+    lost = bridge.core_module("errors").ProgramFault("person '7' could not be solved (odd)")
+
+    def solve(take, settings):
+        motion = whole(take, settings)
+        return replace(motion, faults=(("7", lost),)) if "a.take" in str(take.path) else motion
+
+    monkeypatch.setattr(headless.bridge, "solve", solve, raising=False)
+    code, clips, out = batch()
+    assert code == 1 and [clip["status"] for clip in clips] == ["incomplete", "done"]
+    assert "person '7'" in clips[0]["error"] and (out / "a.blend").is_file() and len(clips[0]["people"]) == 1

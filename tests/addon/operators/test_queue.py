@@ -26,6 +26,28 @@ def test_queue_runs_all_and_a_failure_stops_none(queue) -> None:
     assert "nobody in it" in queue[1].message and len(bpy.data.objects) == 0
 
 
+def test_fault_of_the_program_in_one_clip_of_the_queue_stops_none(queue, monkeypatch) -> None:
+    whole = session.EngineJob.poll
+
+    def poll(job):
+        if session.current().plan.title == "Queue: three":
+            raise RuntimeError("a bug")
+        return whole(job)
+
+    monkeypatch.setattr(session.EngineJob, "poll", poll)
+    bpy.ops.mocap.queue_run()
+    assert [item.status for item in queue] == ["DONE", "FAILED", "FAILED"]
+    assert "a bug" in queue[2].message and "\n" not in queue[2].message and ".log" in queue[2].message
+    assert not session.is_running()
+
+
+def test_clip_whose_request_is_damaged_fails_and_stops_none(queue) -> None:
+    queue[0].request = '{"build": 3}'
+    bpy.ops.mocap.queue_run()
+    assert [item.status for item in queue] == ["FAILED", "FAILED", "DONE"]
+    assert "\n" not in queue[0].message and ".log" in queue[0].message
+
+
 def test_clip_of_the_queue_is_built_with_the_settings_of_its_time(queue) -> None:
     bpy.ops.mocap.queue_run()
     bpy.context.scene.mocap.outputs = {"armature"}
