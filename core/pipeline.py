@@ -20,6 +20,7 @@ from .files.untrusted import MALFORMED, shortened
 from .footage.decode_ahead import frames_ahead
 from .footage.glances import glanced_at
 from .footage.reader import Footage, open_footage
+from .footage.shots import with_cuts
 from .geometry.camera import default_focal_px
 from .inference.estimator import Estimator
 from .inference.runtime import open_runtime
@@ -169,7 +170,8 @@ class _Run:
             raise self._damaged(error) from error
         end, step = self._settings.end, self._settings.step
         with closing(frames_ahead(self._clip, first, end, step, prepared=glanced_at)) as decoded:
-            for frame in self._after(state, resume_at, decoded) if state else decoded:
+            frames = with_cuts(decoded, self._settings.track.cut_threshold)
+            for frame in self._after(state, resume_at, frames) if state else frames:
                 self._look_at(frame)
         for sighting in self._tracker.finish():
             self._written.add(sighting)

@@ -102,13 +102,15 @@ class Frame:
         frame_index: position in the footage, from 0; frames that could not be decoded keep their number.
         time_s: the container's time stamp.
         image: (H, W, 3) uint8, BGR as OpenCV decodes it.
-        glance: what `shots.glance_of` sees of it, where somebody has looked already.
+        glance: what `glances.glance_of` sees of it, where somebody has looked already.
+        is_cut: whether it is the first of another shot (`footage.shots`).
     """
 
     frame_index: int
     time_s: float
     image: Image
     glance: Glance | None = None
+    is_cut: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

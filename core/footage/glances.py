@@ -18,6 +18,10 @@ CHANGED = 16
 """Grey levels, of 256, by which a cell of the small copy is another: noise and compression stay below."""
 CHANGED_CELLS = 4
 """So many of them are more than a flicker; a person of 60 pixels in a picture of 640 has ten and more."""
+BLACK, WHITE = 24, 240
+"""Grey levels, of 256, below and above which a cell shows nothing."""
+SHOWN_CELLS = 0.02
+"""A picture in which a smaller share of the cells shows something is blank: faded out, or a flash of white."""
 AROUND = 0.15
 """Of a box's longer side, around it, that is the person's own: shadows, hair, an arm on its way."""
 
@@ -52,6 +56,12 @@ def look_of(small: Image) -> Float:
 def difference(a: Float, b: Float) -> float:
     """0 for equal histograms, 1 for disjoint ones."""
     return float(1 - np.minimum(a, b).sum())
+
+
+def is_blank(small: Image) -> bool:
+    """Whether a small copy is black or white nearly everywhere, so that it tells nothing of its shot."""
+    is_shown = (small.max(2) > BLACK) & (small.min(2) < WHITE)
+    return float(is_shown.mean()) < SHOWN_CELLS
 
 
 def is_changed(before: Image, now: Image, people_px: Sequence[Float], width: int, height: int) -> bool:

@@ -15,7 +15,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from ..footage.glances import difference, glance_of, glanced_at, is_changed
+from ..footage.glances import difference, glance_of, glanced_at, is_blank, is_changed
+from ..footage.shots import FLASH_S
 from ..settings import TrackSettings
 from ..types import Estimates, Float, Frame, Image, PersonBox, Sighting
 from .appearance import trunk_colours
@@ -75,14 +76,13 @@ class Tracker:
         self._past = PastFrames(self._memory_s)
         self._named = 0
         self._looks = Looks(settings, is_find_cheap)
-        self._look: Float | None = None
         self.notes: list[str] = []
         self._safe: tuple[int, dict[str, Any]] = (0, {})
 
     def step(self, frame: Frame) -> list[Sighting]:
-        """Who is in this frame, and who turns out to have been in earlier ones."""
+        """Who is in this frame, and who turns out to have been in earlier ones; a frame marked `is_cut` ends everything."""
         frame = glanced_at(frame)
-        if self._is_cut(frame):
+        if frame.is_cut:
             self._end_all(frame)
         self._end_given(frame)
         self._take_given(frame)
@@ -113,11 +113,13 @@ class Tracker:
         """Follow a person from a sighting through earlier frames, the latest first, until they are lost."""
         track = begin(sighting.person_id, boxes_of(sighting.estimates)[0], sighting.frame_index, sighting.time_s)
         track.sightings = 1
-        look = None
+        same: Frame | None = None
         for frame in frames:
-            before, look = look, glance_of(frame).look
-            if before is not None and difference(before, look) > self._settings.cut_threshold:
-                return
+            if same is not None and self._is_of_another_shot(same, frame):
+                if abs(frame.time_s - same.time_s) > FLASH_S:
+                    return
+                continue
+            same = frame
             if abs(frame.time_s - track.seen_s) > self._settings.max_misses_s:
                 return
             reading = self._seen_again([track], frame)[0]
@@ -145,7 +147,6 @@ class Tracker:
         self._looks.restore(state)
         boxes = {int(index): [(name, box) for name, box in kept] for index, kept in state["past"]}
         for frame in frames:
-            self._look = glance_of(frame).look
             self._past.add(frame, boxes.get(frame.frame_index, []))
 
     def _state(self) -> dict[str, Any]:
@@ -367,9 +368,10 @@ class Tracker:
         self._past.clear()
         self._looks.ask()
 
-    def _is_cut(self, frame: Frame) -> bool:
-        before, self._look = self._look, glance_of(frame).look
-        return before is not None and difference(before, self._look) > self._settings.cut_threshold
+    def _is_of_another_shot(self, one: Frame, other: Frame) -> bool:
+        """Whether two frames look as if they were of two shots, or the other shows nothing."""
+        a, b = glance_of(one), glance_of(other)
+        return difference(a.look, b.look) > self._settings.cut_threshold or is_blank(b.small)
 
 
 def _take_in(track: Tracklet, reading: Reading, frame: Frame) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from core.footage.glances import difference, is_changed, look_of, small_copy
+from core.footage.glances import difference, is_blank, is_changed, look_of, small_copy
 
 WIDTH, HEIGHT = 640, 480
 PERSON = np.array([100.0, 100, 120, 300])
@@ -51,3 +51,11 @@ def test_cut_is_far_and_noise_is_near_at_any_size(scale: int) -> None:
     looks = [look_of(small_copy(image)) for image in (still, again, other)]
     assert difference(looks[0], looks[1]) < 0.2
     assert difference(looks[0], looks[2]) > 0.8
+
+
+@pytest.mark.parametrize(("shade", "expected"), [(0, True), (15, True), (90, False), (250, True)])
+def test_blank_is_black_or_white_nearly_everywhere(shade: int, expected: bool) -> None:
+    flat = np.full((HEIGHT, WIDTH, 3), shade, np.uint8)
+    assert is_blank(small_copy(flat)) is expected
+    flat[200:300, 200:300] = 128
+    assert not is_blank(small_copy(flat))

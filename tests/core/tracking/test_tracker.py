@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from core.footage.shots import with_cuts
 from core.settings import TrackSettings
 from core.tracking.evidence import Found
 from core.tracking.search_schedule import LONGEST_MOVING_S
@@ -31,7 +32,7 @@ def walk(count: int, start: float = 60, step: float = 4) -> list[Truth]:
 def run(scene: FakePeople, people: str = "all", **options: object) -> dict[str, list[Sighting]]:
     tracker = Tracker(scene.estimate, scene.find, SETTINGS, people, **options)  # type: ignore[arg-type]
     told: dict[str, list[Sighting]] = defaultdict(list)
-    for frame in scene.frames():
+    for frame in with_cuts(scene.frames(), SETTINGS.cut_threshold):
         for sighting in tracker.step(frame):
             told[sighting.person_id].append(sighting)
     for sighting in tracker.finish():
@@ -254,6 +255,14 @@ def test_cut_ends_tracks_and_starts_new_ones() -> None:
         "1": list(range(40)),
         "2": list(range(40, 80)),
     }
+
+
+@pytest.mark.parametrize("dark", [range(40, 41), range(40, 45), range(20, 60, 3)])
+def test_flashes_leave_one_person_one(dark: range) -> None:
+    cuts = [edge for index in dark for edge in (index, index + 1)] if dark.step > 1 else [dark.start, dark.stop]
+    told = run(FakePeople(walk(80, step=2), cuts=cuts))
+    assert list(told) == ["1"]
+    assert set(range(80)) - set(dark) <= set(frames_of(told["1"]))
 
 
 def test_drawn_box_is_followed_under_its_name_and_nobody_else() -> None:
