@@ -1,13 +1,11 @@
 """What crosses a module border: frozen records of numpy arrays.
 
 Frames of reference, units and joint orders, said once:
-- frame pixels: x right, y down, measured from the picture's left and top EDGE, so that the centre of
-  the first pixel is (0.5, 0.5). Boxes are (x, y, width, height) in these pixels.
-- crop units: [-1, 1] over the square crop, edge to edge.
-- camera: metres, x right, y down, z forward. `joints` and `vertices` are relative to the body's root,
-  the middle of the two hips of the LSP set; `transl` is where that root is.
-- LSP, 14 joints: R_Ankle R_Knee R_Hip L_Hip L_Knee L_Ankle R_Wrist R_Elbow R_Shoulder L_Shoulder L_Elbow
-  L_Wrist Neck Head. COCO, 17. SMPL, 24. R and L are the person's own.
+- frame pixels: x right, y down, measured from the picture's left and top EDGE, so that the centre of the first pixel
+  is (0.5, 0.5). Boxes are (x, y, width, height) in these pixels. Crop units: [-1, 1] over the square crop, edge to edge.
+- camera: metres, x right, y down, z forward. `joints` and `vertices` are relative to the body's root, the middle of
+  the two hips of the LSP set; `transl` is where that root is.
+- LSP, 14 joints, in the order of `LSP_JOINTS`. COCO, 17. SMPL, 24. R and L are the person's own.
 Letters in shapes: B batch, T time, P people, V vertices, J joints, H, W, C.
 """
 
@@ -103,7 +101,7 @@ class Frame:
         time_s: the container's time stamp.
         image: (H, W, 3) uint8, BGR as OpenCV decodes it.
         glance: what `glances.glance_of` sees of it, where somebody has looked already.
-        is_cut: whether it is the first of another shot (`footage.shots`).
+        is_cut, is_blind: the first of another shot; a flash or a blank picture (`footage.shots`).
     """
 
     frame_index: int
@@ -111,6 +109,7 @@ class Frame:
     image: Image
     glance: Glance | None = None
     is_cut: bool = False
+    is_blind: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

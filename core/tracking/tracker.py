@@ -80,8 +80,10 @@ class Tracker:
         self._safe: tuple[int, dict[str, Any]] = (0, {})
 
     def step(self, frame: Frame) -> list[Sighting]:
-        """Who is in this frame, and who turns out to have been in earlier ones; a frame marked `is_cut` ends everything."""
+        """Who is in this frame, and who turns out to have been in earlier ones; see `footage.shots` for its marks."""
         frame = glanced_at(frame)
+        if frame.is_blind:
+            return []
         if frame.is_cut:
             self._end_all(frame)
         self._end_given(frame)

@@ -28,6 +28,10 @@ def cuts_of(looks: Sequence[str], fps: float = FPS) -> list[int]:
     return [frame.frame_index for frame in marked if frame.is_cut]
 
 
+def blind_in(looks: Sequence[str]) -> list[int]:
+    return [frame.frame_index for frame in with_cuts(frames_of(looks), THRESHOLD) if frame.is_blind]
+
+
 def test_one_shot_has_no_cut() -> None:
     assert cuts_of(["a"] * 30) == []
 
@@ -58,8 +62,27 @@ def test_shot_longer_than_a_flash_is_cut_on_both_sides() -> None:
     assert cuts_of(["a"] * 20 + ["b"] * 12 + ["a"] * 20) == [20, 32]
 
 
-def test_cut_just_before_the_end_is_marked() -> None:
-    assert cuts_of(["a"] * 20 + ["b"] * 2) == [20]
+def test_another_look_just_before_the_end_is_blind() -> None:
+    looks = ["a"] * 20 + ["b"] * 2
+    assert cuts_of(looks) == []
+    assert blind_in(looks) == [20, 21]
+
+
+def test_flashes_and_blank_frames_are_blind() -> None:
+    assert blind_in(["a"] * 20 + ["c"] * 3 + ["a"] * 20 + ["black"] * 12 + ["b"] * 20) == [
+        *range(20, 23),
+        *range(43, 55),
+    ]
+
+
+def test_clip_that_begins_with_the_light_out_is_seen_with_the_light_on() -> None:
+    dark, lit = np.full((48, 48, 3), 40, np.uint8), np.full((48, 48, 3), 90, np.uint8)
+    dark[:24], lit[:24] = 44, 250
+    order = ([dark] * 5 + [lit] * 5) * 6
+    marked = list(with_cuts([Frame(i, i / FPS, image) for i, image in enumerate(order)], THRESHOLD))
+    assert [frame.frame_index for frame in marked if frame.is_cut] == []
+    assert {frame.frame_index for frame in marked if frame.is_blind} >= {i for i in range(10, 60) if i % 10 < 5}
+    assert not any(frame.is_blind for frame in marked if frame.frame_index % 10 >= 5 and frame.frame_index < 55)
 
 
 def test_single_flash_at_one_frame_a_second_is_no_cut() -> None:
