@@ -1,12 +1,11 @@
 """What crosses a module border: frozen records of numpy arrays.
 
 Frames of reference, units and joint orders, said once:
-- frame pixels: x right, y down, measured from the picture's left and top EDGE, so that the centre of the first pixel
-  is (0.5, 0.5). Boxes are (x, y, width, height) in these pixels. Crop units: [-1, 1] over the square crop, edge to edge.
+- frame pixels: x right, y down, measured from the picture's left and top EDGE: the centre of the first pixel is
+  (0.5, 0.5). Boxes are (x, y, width, height) in them. Crop units: [-1, 1] over the square crop, edge to edge.
 - camera: metres, x right, y down, z forward. `joints` and `vertices` are relative to the body's root, the middle of
   the two hips of the LSP set; `transl` is where that root is.
-- LSP, 14 joints, in the order of `LSP_JOINTS`. COCO, 17. SMPL, 24. R and L are the person's own.
-Letters in shapes: B batch, T time, P people, V vertices, J joints, H, W, C.
+- joints: 14 of LSP, 17 of COCO, 24 of SMPL; R and L are the person's own. B batch, T time, P people, V vertices.
 """
 
 from __future__ import annotations
