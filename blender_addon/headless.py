@@ -304,7 +304,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--export", type=_one_of(tuple(PRESETS)), default=(), metavar=",".join(PRESETS))
     parser.add_argument("--report", type=Path, metavar="FILE", help="OUT/report.json by default")
     parser.add_argument("--name", help="of the results; the clip's own by default")
-    parser.add_argument("--people", default="main", metavar="main|all|N")
+    parser.add_argument("--people", default="main", metavar="main|all|all+|N")
     parser.add_argument("--detector", metavar="NAME|FILE|search|frame")
     parser.add_argument("--boxes", type=Path, metavar="boxes.json")
     parser.add_argument("--weights", metavar="NAME|DIR")

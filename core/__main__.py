@@ -289,7 +289,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--executor", choices=["here", "ray"], default="here", help="clips in turn, or as Ray tasks")
     command.add_argument("--ray-address", metavar="HOST:PORT", help="default: RAY_ADDRESS, or this machine's cluster")
     _add_network_options(command)
-    command.add_argument("--people", type=_people, default="main", metavar="all|main|N")
+    command.add_argument("--people", type=_people, default="main", metavar="all|all+|main|N")
     command.add_argument("--detector", metavar="NAME|FILE|search|frame", help=DETECTOR_HELP)
     command.add_argument("--boxes", type=Path, metavar="boxes.json", help="where people are in some frames")
     command.add_argument("--start", type=_count, metavar="F", help="first frame, from 0")
@@ -360,8 +360,8 @@ def _device(text: str) -> str:
 
 
 def _people(text: str) -> str:
-    if text not in {"all", "main"} and not (text.isdecimal() and int(text) > 0):
-        raise argparse.ArgumentTypeError(f"{text!r}: expected all, main or a number above 0")
+    if text not in {"all", "all+", "main"} and not (text.isdecimal() and int(text) > 0):
+        raise argparse.ArgumentTypeError(f"{text!r}: expected all, all+, main or a number above 0")
     return text
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -27,11 +26,12 @@ from .inference.runtime import open_runtime
 from .settings import ReconstructSettings
 from .take.background_writer import WriteBehind
 from .take.header import header_for
+from .take.ranking import chosen
 from .take.take import Take, TakeWriter
 from .tracking.drawn_boxes import boxes_by_frame
 from .tracking.evidence import Estimate, Found
 from .tracking.grid_search import find_people
-from .tracking.tracker import Find, Tracker, most_people
+from .tracking.tracker import EVERYTHING, Find, Tracker, most_people
 from .types import CancelFunction, Float, Frame, Image, PersonBox, Progress, ProgressFunction, Sighting
 from .weights.bundle import find_weights
 
@@ -87,8 +87,9 @@ def reconstruct(
                 f"{footage}: nobody was found in it; draw a box around the person and give it with --boxes"
             )
         seen = Take.open(writer.path)
-        kept = seen.people if given else chosen(seen, most_people(settings.people))
-        return writer.finish(run.next_frame, report, [*tracker.notes, *_left_out(seen, kept)], kept)
+        keeps_things = settings.people == EVERYTHING
+        kept, left = (seen.people, []) if given else chosen(seen, most_people(settings.people), keeps_things)
+        return writer.finish(run.next_frame, report, [*tracker.notes, *left], kept)
 
 
 def _detector(settings: ReconstructSettings) -> Detector | None:
@@ -100,31 +101,6 @@ def _detector(settings: ReconstructSettings) -> Detector | None:
 def _followed(detector: Detector | None, settings: ReconstructSettings) -> str:
     """Everybody where looking for people is cheap, since who is the main person shows at the end; else the wanted."""
     return settings.people if detector is None or detector.name == FRAME else "all"
-
-
-def chosen(take: Take, most: int) -> list[str]:
-    """People by the mean height of their boxes times the share of the frames in which they are, `most` at a time.
-
-    Whoever is never in a picture together with those before them stays: they are of another shot, or may be one of
-    those come back after so long that nobody can tell.
-    """
-    seen = {name: take.columns(name, "frame_index", "box_px") for name in take.people}
-    together: Counter[int] = Counter()
-    kept = []
-    for name in sorted(seen, key=lambda name: -float(seen[name]["box_px"][:, 3].sum())):
-        frames = seen[name]["frame_index"].tolist()
-        if all(together[frame] < most for frame in frames):
-            together.update(frames)
-            kept.append(name)
-    return kept
-
-
-def _left_out(take: Take, kept: list[str]) -> list[str]:
-    return [
-        f"person {name} left out ({count} frames); --people all keeps everybody"
-        for name, count in take.frame_counts().items()
-        if name not in kept
-    ]
 
 
 def _finder(detector: Detector | None, estimate: Estimate, settings: ReconstructSettings, is_one_enough: bool) -> Find:

@@ -53,7 +53,7 @@ class ReconstructSettings:
     device: str = "auto"
     runtime: Literal["onnx", "torch"] = "onnx"
     people: str = "main"
-    """`main` the one who is largest and longest in the clip, `all`, or so many of that order at a time."""
+    """`main` the most prominent, so many of that order at a time, `all`, or `all+` with things (`take.ranking`)."""
     detector: str | Path | None = None
     """What finds people: None is the detector that ships, or the search where none does; "search", "frame" (a
     person fills it), a folder or an .onnx file."""

@@ -37,9 +37,13 @@ IS_A_PART = 0.4
 """Share of a found box that lies in the box of somebody who is followed, from which on it is a part of them."""
 
 
+EVERYTHING = "all+"
+"""Everybody, and tracks that look like things."""
+
+
 def most_people(people: str) -> int:
-    """How many "main", "all" or a number are."""
-    return {"main": 1, "all": 10**6}.get(people) or int(people)
+    """How many "main", "all", "all+" or a number are."""
+    return {"main": 1, "all": 10**6, EVERYTHING: 10**6}.get(people) or int(people)
 
 
 class Tracker:
@@ -60,7 +64,7 @@ class Tracker:
             estimate: the network, as `Estimator.estimate`.
             find: searches a whole frame, as `detect.find_detected` or `search.find_people`.
             settings: the thresholds.
-            people: "main", "all" or the largest number at a time.
+            people: "main", "all", "all+" or the largest number at a time.
             given: boxes that the user drew, by frame; then nobody else is looked for.
             is_find_cheap: whether whole frames may be searched several times a second.
         """
