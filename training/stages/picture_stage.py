@@ -61,11 +61,11 @@ class PicturedConfig(LoopConfig):
     """Part of the run over which pictures get harder."""
     tumbled: float = 0.15
     """Share of people turned in the picture by any angle; the fixed tests have none."""
+    cut: float = 0.2
+    """Share of the people of batches that are not --covered whose crop holds only what a detector sees of them: close-ups, people
+    behind a table, people half out of the picture; the fixed tests have none."""
     covered: float = 0.2
     """Share of the batches whose people are all hidden in part, half behind things and half behind other people."""
-    cut: float = 0.2
-    """Share of the people of all other batches whose crop holds only what a detector sees of them: close-ups, people
-    behind a table, people half out of the picture; the fixed tests have none."""
     init: tuple[Path, ...] = ()
     """Runs or .safetensors to start from; later ones win."""
     test_people: int = 320
