@@ -62,8 +62,8 @@ class PicturedConfig(LoopConfig):
     tumbled: float = 0.15
     """Share of people turned in the picture by any angle; the fixed tests have none."""
     cut: float = 0.2
-    """Share of the people of batches that are not --covered whose crop holds only what a detector sees of them: close-ups, people
-    behind a table, people half out of the picture; the fixed tests have none."""
+    """Share of the people of all but the --covered batches whose crop holds only what a detector sees: close-ups,
+    people behind a table, people half out of the picture; the fixed tests have none."""
     covered: float = 0.2
     """Share of the batches whose people are all hidden in part, half behind things and half behind other people."""
     init: tuple[Path, ...] = ()
