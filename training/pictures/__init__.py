@@ -6,6 +6,7 @@
     labels                 labels.py     joints, visibility, part and rest-coordinate maps, floor shadow
     store                  store.py      render.py writes it, shard by shard, resumable
     composite              compose.py    background, second person, occluders, camera effects -> PictureBatch
+                           cuts.py      crops around the visible part: close-ups, tables, the picture's edges
 """
 
 from training.pictures.compose import Composer, PictureBatch

@@ -34,6 +34,7 @@ def _parser() -> argparse.ArgumentParser:
     sheet.add_argument("--seed", type=int, default=0)
     sheet.add_argument("--size", type=int, default=160)
     sheet.add_argument("--difficulty", type=float, default=1.0, help="0 clean to 1 hard")
+    sheet.add_argument("--cut", type=float, default=0.0, help="share of people cut as real boxes are")
     sheet.add_argument("--plain", action="store_true", help="without labels")
     sheet.add_argument("--rows", type=int, default=6)
     sheet.add_argument("--columns", type=int, default=8)
@@ -94,7 +95,7 @@ def main(arguments: list[str] | None = None) -> int:
 
             write_sheet(
                 options.store, options.out, options.rows, options.columns, options.size, options.seed,
-                options.difficulty, not options.plain,
+                options.difficulty, not options.plain, options.cut,
             )  # fmt: skip
         else:
             from training.pictures.clip import ClipSettings, write_clip

@@ -20,8 +20,9 @@ from core.body.model import load_body
 from training import joint_orders
 from training.motions.rotation_vectors import MIRROR
 from training.pictures import photometry
-from training.pictures.crops import Placement, opencv_matrix, place_crop
-from training.pictures.labels import REST_RANGE, VERTEX_STEP
+from training.pictures.crops import Placement, opencv_matrix, place_crop, turn_of
+from training.pictures.cuts import Cut, place_cut
+from training.pictures.labels import REST_RANGE, VERTEX_STEP, visibility
 from training.pictures.store import PictureStore
 
 Float = npt.NDArray[np.floating[Any]]
@@ -130,6 +131,7 @@ class Composer:
         tumbled: float = 0.0,
         covered_by: Cover | None = None,
         truncated: float | None = None,
+        cut: float = 0.0,
     ) -> None:
         """A composer.
 
@@ -143,6 +145,7 @@ class Composer:
             tumbled: share of people turned in the picture by any angle.
             covered_by: "person" or "thing": something of that kind hides a part of everybody, and nothing else does.
             truncated: share of people cut by the crop's border; None lets the difficulty decide.
+            cut: share of crops that hold only the visible part of close-ups, of people behind a table or half outside.
 
         Raises:
             ValueError: a size that is no multiple of 4.
@@ -151,7 +154,7 @@ class Composer:
             raise ValueError(f"expected a crop size divisible by 4, got {size}")
         self.store, self.size, self.seed = store, size, seed
         self.rank, self.world, self.difficulty = rank, world, difficulty
-        self.tumbled, self.covered_by, self.truncated = tumbled, covered_by, truncated
+        self.tumbled, self.covered_by, self.truncated, self.cut = tumbled, covered_by, truncated, cut
         body = load_body()
         self._mirror_coarse, self._mirror_intermediate = body.mirror_431, body.mirror_1723
         self._order: tuple[int, npt.NDArray[np.int64]] | None = None
@@ -190,8 +193,7 @@ class Composer:
     def _compose(self, out: dict[str, Any], n: int, row: int, rng: np.random.Generator, hard: float) -> None:
         is_negative = rng.random() < NEGATIVE_SHARE
         shard, local = self.store.at(row)
-        canvas = self.canvas_points(row)
-        placed = place_crop(np.concatenate(canvas), self.size, rng, hard, self.tumbled, self.truncated)
+        placed, cut = self._place(row, rng, hard)
         picture = self.background(row, rng, hard)
         hidden = np.zeros((self.size, self.size), np.uint8)
         if rng.random() < BACK_PERSON_SHARE * hard:
@@ -204,13 +206,27 @@ class Composer:
             photometry.lay_over(picture, person, self.matched_gain(picture, person, rng))
             if self.covered_by is not None:
                 self._cover(picture, hidden, person[..., 3], rng)
+        if cut is not None:
+            cut.lay_table(picture, hidden, self.store.backgrounds, rng, is_negative)
         if self.covered_by is None:
             self._in_front(picture, hidden, rng, hard, is_negative)
         picture = photometry.compress(photometry.soften(picture, rng, hard), rng, hard)
         self.photograph(picture, out["image"][n], rng, hard)
+        if cut is not None:
+            cut.blacken(out["image"][n], hidden)
         out["person_index"][n] = row
         if not is_negative:
-            self._label(out, n, row, placed, hidden)
+            self._label(out, n, row, placed, hidden, None if cut is None else cut.window)
+
+    def _place(self, row: int, rng: np.random.Generator, hard: float) -> tuple[Placement, Cut | None]:
+        """Where a person's crop lies, and what cuts the person in it."""
+        canvas = self.canvas_points(row)
+        if self.cut > 0 and rng.random() < self.cut:
+            shard, local = self.store.at(row)
+            alpha, part = np.asarray(shard.foreground[local][..., 3]), np.asarray(shard.part[local])
+            cut = place_cut(alpha, part, canvas, self.size, rng, hard, self.tumbled)
+            return cut.placed, cut
+        return place_crop(np.concatenate(canvas), self.size, rng, hard, self.tumbled, self.truncated), None
 
     def canvas_points(self, row: int) -> tuple[Float, Float]:
         """COCO (17, 2) and LSP (14, 2) joints on the canvas, pixels."""
@@ -318,7 +334,9 @@ class Composer:
             picture, photometry.curves(rng, hard), colour, tile[y : y + self.size, x : x + self.size], sigma, out
         )
 
-    def _label(self, out: dict[str, Any], n: int, row: int, placed: Placement, hidden: Bytes) -> None:
+    def _label(
+        self, out: dict[str, Any], n: int, row: int, placed: Placement, hidden: Bytes, window: Float | None
+    ) -> None:
         small = self.store.small
         shard, local = self.store.at(row)
         flip = placed.is_flipped
@@ -326,7 +344,7 @@ class Composer:
         for name, points, mirror in (("coco", coco, COCO_MIRROR), ("lsp", lsp, LSP_MIRROR)):
             order = mirror if flip else slice(None)
             out[f"{name}_2d"][n, :, :2] = points[order]
-            out[f"{name}_2d"][n, :, 2] = _visibility(points, small[f"{name}_visible"][row], hidden)[order]
+            out[f"{name}_2d"][n, :, 2] = visibility(points, small[f"{name}_visible"][row], hidden, window)[order]
         out["lsp_3d"][n] = placed.directions(small["lsp_3d"][row])[LSP_MIRROR if flip else slice(None)]
         for name, stored, mirror in (
             ("coarse_vertices", shard.coarse, self._mirror_coarse),
@@ -360,28 +378,6 @@ class Composer:
         out["rest_coordinates"][n] = where.transpose(2, 0, 1)
 
 
-def turn_of(angle: float, is_flipped: bool) -> Float:
-    """A rotation (2, 2), behind a mirror of x where flipped."""
-    cosine, sine = np.cos(angle), np.sin(angle)
-    turn = np.array([[cosine, -sine], [sine, cosine]], np.float32)
-    return turn * np.array([-1, 1], np.float32) if is_flipped else turn
-
-
 def gain_of(rng: np.random.Generator, spread: float) -> Float:
     """A random gain (3,) about one: of brightness, and a fifth as much of tint."""
     return np.asarray(np.exp(rng.normal(0, spread) + rng.normal(0, spread * 0.2, 3)), np.float32)
-
-
-def _visibility(points: Float, seen: npt.NDArray[np.uint8], hidden: Bytes) -> Float:
-    """1 seen, 0.5 in the crop but hidden by the body or by something before it, 0 outside; (J,).
-
-    Args:
-        points: (J, 2) crop units.
-        seen: (J,) 1 where the body itself does not hide the joint.
-        hidden: (S, S) coverage of what lies before the person.
-    """
-    size = hidden.shape[0]
-    inside = (np.abs(points) < 1).all(1)
-    pixel = np.clip((points * 0.5 + 0.5) * size, 0, size - 1).astype(np.int64)
-    clear = (seen > 0) & (hidden[pixel[:, 1], pixel[:, 0]] <= 127)
-    return np.where(inside, np.where(clear, 1.0, 0.5), 0.0).astype(np.float32)

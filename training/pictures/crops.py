@@ -71,6 +71,13 @@ def opencv_matrix(
     return np.concatenate([linear, (shift + linear @ [0.5, 0.5] - 0.5)[:, None]], 1)
 
 
+def turn_of(angle: float, is_flipped: bool) -> Float:
+    """A rotation (2, 2), behind a mirror of x where flipped."""
+    cosine, sine = np.cos(angle), np.sin(angle)
+    turn = np.array([[cosine, -sine], [sine, cosine]], np.float32)
+    return turn * np.array([-1, 1], np.float32) if is_flipped else turn
+
+
 def place_crop(
     points: Float,
     size: int,

@@ -17,8 +17,8 @@ from torch import Tensor
 
 from core.geometry.crops import box_of_points, xywh_to_xyxy
 from training.pictures import photometry
-from training.pictures.compose import Composer, gain_of, turn_of
-from training.pictures.crops import Placement, opencv_matrix
+from training.pictures.compose import Composer, gain_of
+from training.pictures.crops import Placement, opencv_matrix, turn_of
 from training.pictures.store import PictureStore
 
 Float = npt.NDArray[np.floating[Any]]

@@ -130,6 +130,27 @@ def is_seen(
     return bool(fits.sum() * 4 >= fits.size)
 
 
+def visibility(
+    points: Float, seen: npt.NDArray[np.uint8], hidden: npt.NDArray[np.uint8], window: Float | None = None
+) -> Float:
+    """1 seen, 0.5 in the crop but hidden by the body or by something before it, 0 outside crop or picture; (J,).
+
+    Args:
+        points: (J, 2) crop units.
+        seen: (J,) 1 where the body itself does not hide the joint.
+        hidden: (S, S) coverage of what lies before the person.
+        window: (2, 2) lowest and highest x, y of the picture, crop pixels; None where it is larger than the crop.
+    """
+    size = hidden.shape[0]
+    inside = (np.abs(points) < 1).all(1)
+    if window is not None:
+        place = (points * 0.5 + 0.5) * size
+        inside &= ((place > window[0]) & (place < window[1])).all(1)
+    pixel = np.clip((points * 0.5 + 0.5) * size, 0, size - 1).astype(np.int64)
+    clear = (seen > 0) & (hidden[pixel[:, 1], pixel[:, 0]] <= 127)
+    return np.where(inside, np.where(clear, 1.0, 0.5), 0.0).astype(np.float32)
+
+
 def floor_shadow(scene: Scene, size: int) -> npt.NDArray[np.uint8]:
     """How dark the person makes the floor, (size, size) bytes: contact and the key light's shadow.
 

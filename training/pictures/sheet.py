@@ -60,14 +60,33 @@ def draw_parts(batch: PictureBatch, n: int) -> Bytes:
 
 
 def write_sheet(
-    store: Path, out: Path, rows: int, columns: int, size: int, seed: int, difficulty: float, with_labels: bool
+    store: Path,
+    out: Path,
+    rows: int,
+    columns: int,
+    size: int,
+    seed: int,
+    difficulty: float,
+    with_labels: bool,
+    cut: float = 0.0,
 ) -> None:
     """Writes a sheet of rows x columns pictures; with labels, the last column shows the part maps.
+
+    Args:
+        store: folder of the cut-outs.
+        out: picture file.
+        rows: of pictures.
+        columns: of pictures.
+        size: pixels a side of each.
+        seed: of everything.
+        difficulty: 0 clean to 1 hard.
+        with_labels: whether joints and parts are drawn.
+        cut: share of people cut as real boxes are.
 
     Raises:
         OSError: the picture cannot be written.
     """
-    composer = Composer(PictureStore.open(store), size, seed, difficulty=difficulty)
+    composer = Composer(PictureStore.open(store), size, seed, difficulty=difficulty, cut=cut)
     batch = composer.batch(rows * columns, 0)
     lines = []
     for row in range(rows):

@@ -63,6 +63,8 @@ class CacheConfig:
     """Of the training pictures, 0 clean to 1 hard."""
     covered: float = 0.5
     """Share of the training batches whose people are all hidden in part, half behind things and half behind people."""
+    cut: float = 0.2
+    """Share of the people of all other training batches who are cut as real boxes are, as in `training.train`."""
     tumbled: float = 0.15
     """Share of training people turned in the picture by any angle."""
     processes: int = 1
@@ -128,7 +130,7 @@ class FrozenStage(PicturedStage):
         pictured = PicturedConfig(
             output=config.output, store=config.store, size=self.bundle.input_size, batch=BATCH, seed=config.seed,
             difficulty_start=config.difficulty, difficulty_end=config.difficulty, covered=config.covered,
-            tumbled=config.tumbled, preset=self.bundle.preset, init=(self.bundle.torch_file,),
+            cut=config.cut, tumbled=config.tumbled, preset=self.bundle.preset, init=(self.bundle.torch_file,),
         )  # fmt: skip
         super().__init__(pictured, World(0, 1, torch.device(config.device)))
         self.is_half = config.precision == "bf16"
@@ -176,7 +178,7 @@ def prepare(config: CacheConfig) -> None:
             "people": len(store), "store": store.meta,
         }  # fmt: skip
         if name == TRAIN:
-            identity |= {key: getattr(config, key) for key in ("seed", "difficulty", "covered", "tumbled")}
+            identity |= {key: getattr(config, key) for key in ("seed", "difficulty", "covered", "cut", "tumbled")}
         make_room(config.output / name, steps, example, identity)
 
 

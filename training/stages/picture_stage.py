@@ -61,6 +61,9 @@ class PicturedConfig(LoopConfig):
     """Part of the run over which pictures get harder."""
     tumbled: float = 0.15
     """Share of people turned in the picture by any angle; the fixed tests have none."""
+    cut: float = 0.2
+    """Share of the people of all but the --covered batches whose crop holds only what a detector sees: close-ups,
+    people behind a table, people half out of the picture; the fixed tests have none."""
     covered: float = 0.2
     """Share of the batches whose people are all hidden in part, half behind things and half behind other people."""
     init: tuple[Path, ...] = ()
@@ -166,7 +169,8 @@ class PicturedStage:
         store = PictureStore.open(config.store)
         kinds: tuple[Cover | None, ...] = (None, "thing", "person")
         place = store, config.size, config.seed, world.rank, world.size, lambda _step: self.is_hard, config.tumbled
-        self.composer, *self.covering = (Composer(*place, kind) for kind in kinds)
+        cuts = (config.cut, 0.0, 0.0)
+        self.composer, *self.covering = (Composer(*place, kind, cut=cut) for kind, cut in zip(kinds, cuts, strict=True))
 
     def make_module(self) -> PicturedModule:
         """What this stage trains."""

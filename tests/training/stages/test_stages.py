@@ -146,6 +146,27 @@ def test_a_share_of_the_batches_is_covered() -> None:
     assert every < 0.85 * none and every < some < none
 
 
+def test_cut_share_cuts_people_to_learn_from_and_no_test() -> None:
+    store = small_store().folder
+    config = BackboneConfig(
+        output=Path("unused"), store=store, test_store=store, size=SIZE, batch=16, covered=0.0, test_people=32
+    )
+    none, every = (BackboneStage(replace(config, cut=share), ALONE) for share in (0.0, 1.0))
+    inside = [float((stage.batch(0, 0.0).coco_2d[..., 2] > 0).float().mean()) for stage in (none, every)]
+    assert inside[1] < 0.9 * inside[0]
+    for name, batches in none.tests.items():
+        assert all(torch.equal(a.image, b.image) for a, b in zip(batches, every.tests[name], strict=True)), name
+
+
+def test_losses_of_cut_people_are_finite() -> None:
+    config = MeshConfig(output=Path("unused"), store=small_store().folder, size=SIZE, seed=3)
+    module = MeshModule(config)
+    terms = module(Composer(small_store(), SIZE, seed=0, cut=1.0).batch(4, 0))
+    torch.stack(list(terms.values())).sum().backward()
+    assert all(torch.isfinite(term) for term in terms.values())
+    assert all(torch.isfinite(p.grad).all() for p in module.parameters() if p.grad is not None)
+
+
 def test_same_step_gives_the_same_pictures() -> None:
     config = MeshConfig(output=Path("unused"), store=small_store().folder, size=SIZE, batch=2)
     first, again = (MeshStage(config, ALONE).batch(3, 0.5) for _ in range(2))

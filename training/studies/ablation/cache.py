@@ -93,7 +93,7 @@ class TrunkStage(PicturedStage):
         pictured = PicturedConfig(
             output=config.output, store=config.store, size=config.size, batch=BATCH, seed=config.seed,
             difficulty_start=config.difficulty, difficulty_end=config.difficulty, covered=config.covered,
-            tumbled=config.tumbled,
+            cut=0.0, tumbled=config.tumbled,
         )  # fmt: skip
         super().__init__(pictured, World(0, 1, torch.device("cpu")))
         self.is_half = config.precision == "bf16"
