@@ -17,7 +17,7 @@ import numpy as np
 
 from ..errors import WeightsError
 from ..files.untrusted import MALFORMED, is_plain_name, read_json, shortened
-from ..geometry.crops import xyxy_to_xywh
+from ..geometry.boxes import box_overlap, overlap, xyxy_to_xywh
 from ..settings import TrackSettings
 from ..tracking.evidence import (
     HOPELESS,
@@ -25,12 +25,10 @@ from ..tracking.evidence import (
     Estimate,
     Found,
     are_one_person,
-    box_overlap,
     boxes_of,
     is_seen,
     is_somebody,
     looked_again,
-    overlap,
     quality,
 )
 from ..types import Bool, Estimates, Float, Image, Int

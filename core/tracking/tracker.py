@@ -16,12 +16,13 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from ..footage.glances import difference, glance_of, glanced_at, is_changed
+from ..geometry.boxes import box_overlap, overlap, share_inside
 from ..settings import TrackSettings
 from ..types import Estimates, Float, Frame, Image, PersonBox, Sighting
 from .appearance import trunk_colours
 from .association import STILL_THE_SAME, Reading, matched, part_doubles, readings_of
 from .drawn_boxes import over_by
-from .evidence import ONE_PERSON, Estimate, Found, box_overlap, boxes_of, looked_again, overlap, quality, share_inside
+from .evidence import ONE_PERSON, Estimate, Found, boxes_of, looked_again, quality
 from .recent_frames import PastFrames
 from .search_schedule import Looks
 from .tracklet import Tracklet, begin

@@ -22,7 +22,7 @@ import numpy as np
 
 from core.detection.open_detector import UNSURE, Detections, Detector, open_detector
 from core.errors import MocapError
-from core.geometry.crops import xywh_to_xyxy
+from core.geometry.boxes import xywh_to_xyxy
 from core.tracking.evidence import Estimate
 from core.weights.bundle import find_weights
 from training.datasets.lspet import load_validation

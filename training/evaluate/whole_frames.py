@@ -14,10 +14,10 @@ import onnx
 import onnxruntime
 
 from core.detection.open_detector import UNSURE, Detections, Detector, find_detected
-from core.geometry.crops import xywh_to_xyxy
-from core.inference.estimator import Estimator, whole_pixels
+from core.geometry.boxes import xywh_to_xyxy
+from core.inference.estimator import Estimator, join, whole_pixels
 from core.settings import TrackSettings
-from core.tracking.evidence import Estimate, boxes_of, join, quality
+from core.tracking.evidence import Estimate, boxes_of, quality
 from core.types import Estimates, Float, Image, NetworkOutput
 from core.weights.bundle import WeightsBundle
 

@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 
 from core.detection.open_detector import Detections
-from core.geometry.crops import xywh_to_xyxy
+from core.geometry.boxes import box_overlap, xywh_to_xyxy
 from core.inference.onnx_runtime import OnnxRuntime
-from core.tracking.evidence import box_overlap
 from core.types import Image
 from core.weights.bundle import find_weights
 from tests.fixtures.fake_people import FakePeople
