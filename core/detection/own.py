@@ -14,8 +14,8 @@ import numpy as np
 
 from ..errors import WeightsError
 from ..types import Image
+from .detector import Detections
 from .onnx_graph import Graph, GraphDetector, as_input, people, resized
-from .open_detector import Detections
 
 STRIDE = 32
 LONGER_SIDE = 320

@@ -58,7 +58,7 @@ class Tracker:
 
         Args:
             estimate: the network, as `Estimator.estimate`.
-            find: searches a whole frame, as `detect.find_detected` or `search.find_people`.
+            find: searches a whole frame, as `confirm.find_detected` or `grid_search.find_people`.
             settings: the thresholds.
             people: "main", "all" or the largest number at a time.
             given: boxes that the user drew, by frame; then nobody else is looked for.

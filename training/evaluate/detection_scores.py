@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.detection import own
-from core.detection.open_detector import Detections
+from core.detection.detector import Detections
 from core.geometry.boxes import box_overlap, xyxy_to_xywh
 
 Float = npt.NDArray[np.floating[Any]]

@@ -20,9 +20,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from core.detection.open_detector import UNSURE, Detections, Detector, open_detector
+from core.detection.detector import Detections, Detector
+from core.detection.open_detector import open_detector
 from core.errors import MocapError
 from core.geometry.boxes import xywh_to_xyxy
+from core.tracking.confirm import UNSURE
 from core.tracking.evidence import Estimate
 from core.weights.bundle import find_weights
 from training.datasets.lspet import load_validation

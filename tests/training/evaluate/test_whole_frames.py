@@ -1,11 +1,11 @@
-"""A detector confirmed by the pose network is scored as `core.detection.open_detector` decides, each crop read once."""
+"""A detector confirmed by the pose network is scored as `core.tracking.confirm` decides, each crop read once."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from core.detection.open_detector import Detections
+from core.detection.detector import Detections
 from core.geometry.boxes import box_overlap, xywh_to_xyxy
 from core.inference.onnx_runtime import OnnxRuntime
 from core.types import Image
