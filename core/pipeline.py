@@ -34,7 +34,7 @@ from .tracking.evidence import Estimate, Found
 from .tracking.grid_search import find_people
 from .tracking.tracker import Find, Tracker, most_people
 from .types import CancelFunction, Float, Frame, Image, PersonBox, Progress, ProgressFunction, Sighting
-from .weights.bundle import find_weights
+from .weights.find import find_weights
 
 BACKWARDS_BYTES = 192 * 2**20
 """Of pictures in memory while a person is followed backwards from a drawn box."""

@@ -94,7 +94,7 @@ def _network(weights: str | None, device: str) -> Iterator[Finding]:
     except MocapError as error:
         yield Finding(False, "body", str(error))
         return
-    from ..weights.bundle import find_weights
+    from ..weights.find import find_weights
 
     try:
         bundle = find_weights(weights)

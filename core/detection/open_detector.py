@@ -14,8 +14,7 @@ from typing import Any
 
 from ..errors import WeightsError
 from ..files.untrusted import MALFORMED, is_plain_name, read_json, shortened
-from ..weights.bundle import FORMAT_VERSION, WEIGHTS_FOLDER, sha256
-from ..weights.library import CONFIG
+from ..weights.bundle import CONFIG, FORMAT_VERSION, WEIGHTS_FOLDER, sha256
 from .detector import FRAME, LEAST, OWN, Detector, FullFrame
 from .detr import DetrDetector
 from .onnx_graph import Graph

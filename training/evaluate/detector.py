@@ -26,7 +26,7 @@ from core.errors import MocapError
 from core.geometry.boxes import xywh_to_xyxy
 from core.tracking.confirm import UNSURE
 from core.tracking.evidence import Estimate
-from core.weights.bundle import find_weights
+from core.weights.find import find_weights
 from training.datasets.lspet import load_validation
 from training.evaluate.detection_scores import Float, Image, detection_scores
 from training.evaluate.metrics import bootstrap_interval

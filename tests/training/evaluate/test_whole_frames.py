@@ -9,7 +9,7 @@ from core.detection.detector import Detections
 from core.geometry.boxes import box_overlap, xywh_to_xyxy
 from core.inference.onnx_runtime import OnnxRuntime
 from core.types import Image
-from core.weights.bundle import find_weights
+from core.weights.find import find_weights
 from tests.fixtures.fake_people import FakePeople
 from training.evaluate.whole_frames import READ, JointsOnly, Remembered, confirmed, joints_only
 from training.export.network import probe_crops
