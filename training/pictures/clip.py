@@ -28,7 +28,8 @@ from training.pictures.environments import (
     to_srgb,
 )
 from training.pictures.looks import Look, sample_look
-from training.pictures.render import RenderSettings, Studio
+from training.pictures.render import Studio
+from training.pictures.settings import RenderSettings
 
 MOTION_FPS = 30
 TRUTH = "truth.npz"
