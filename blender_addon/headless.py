@@ -92,7 +92,7 @@ def clip_names(clips: Sequence[Path], name: str | None) -> list[str]:
 
 def check_licences(weights: str | None, detector: str | None) -> None:
     """Raises MocapError where the weights or the detector may not be used commercially, or don't say so."""
-    folder = bridge.core_module("weights.bundle").find_weights(weights).folder
+    folder = bridge.core_module("weights.find").find_weights(weights).folder
     problem = refusal(folder) or detector_refusal(detector)
     if problem:
         raise bridge.MocapError(problem)

@@ -1,29 +1,20 @@
-"""Footage in, motion out. Read `types.py` next, then `pipeline.py`.
+"""Footage in, motion out. Read `types.py` next, then `pipeline.py`, then `motion/solver.py`.
 
-    footage      video file or image sequence          -> FootageInfo, Frame
-    detect       Frame                                  -> boxes of people
-    track        boxes, Frame                           -> one Track per person, sightings
-    crop         Frame, box                             -> CropBatch, crop_to_frame
-    estimate     CropBatch, a Runtime                   -> Estimates: pose tokens, mesh, joints, camera
-    take         Estimates, frame by frame              -> NAME.take on disk, and back
-    upsample     431 coarse vertices                    -> 6890 vertices
-    camera       weak camera, crop                      -> metric translation in the frame's camera
-    bones        Estimates -> one body, bone rotations  -> from vertices (`fit`), the rotation head, or both
-    vocabulary   rotations <-> tokens of 3D pose        -> plausibility; readings, of which some are chosen
-    flips        sightings                              -> front read for back is not believed
-    refine       bone rotations, joints in the picture  -> bones that lie on the picture
-    steady       trajectory                             -> smooth rotations and root
-    feet         trajectory, contacts                   -> legs that hold the standing feet
-    moving       a moving camera's file                 -> people in the world and back; world_scale: in metres
-    gaps         trajectory                             -> stretches in which nobody was seen, and the path without them
-    grounded     trajectories, their `floor`            -> people who stand on one floor
-    selfcheck    PersonMotion, what was seen            -> seven or eight numbers, green, amber or red
-    solve        take, SolveSettings                    -> Motion
-    motion       Motion                                 -> motion.npz, and back
-    report       Motion                                 -> report.json: self-check and contacts
+    __main__, commands     the command line: python -m core
+    pipeline, stills       the slow step in its order (`reconstruct`); the same for photographs
+    tracking               frames in order -> sightings of each person
+    motion                 the fast step (`solve`): a take -> Motion, motion.npz, report.json
+    detection              a frame -> boxes of people
+    take                   sightings -> NAME.take on disk, and back
+    inference              pictures and boxes -> Estimates: pose tokens, mesh, joints, camera
+    weights, nets          a name -> a verified bundle; the networks in torch
+    body, footage          the body model, 431 vertices -> 6890; a video or pictures -> frames
+    geometry, files        boxes, crops, camera, rotations; files within bounds and written whole
+    settings, errors       what can be chosen; what can go wrong
+    types                  what crosses the borders of modules
 
-`pipeline.reconstruct` is the slow step (the network, once), `solve` the fast one (as often as you like).
-Public names are loaded when they are first used, so that `import core` costs nothing.
+A room imports only rooms below its line, and its `__init__` says what comes in and goes out (contracts in
+pyproject.toml). Public names are loaded when they are first used, so that `import core` costs nothing.
 """
 
 from __future__ import annotations

@@ -217,7 +217,7 @@ def _stills(options: argparse.Namespace, printer: ProgressFunction | None, stop:
     from .inference.estimator import Estimator
     from .inference.runtime import open_runtime
     from .stills import estimate_stills, write_stills
-    from .weights.bundle import find_weights
+    from .weights.find import find_weights
 
     bundle = find_weights(options.weights)
     runtime = open_runtime(bundle, options.runtime, options.device, options.threads)

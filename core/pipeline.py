@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from .detection.open_detector import FRAME, SEARCH, UNSURE, Detector, find_detected, is_own_there, open_detector
+from .detection.detector import FRAME, SEARCH, Detector
+from .detection.open_detector import is_own_there, open_detector
 from .errors import BoxesError, Cancelled, FootageError, TakeError
 from .files.untrusted import MALFORMED, shortened
 from .footage.decode_ahead import frames_ahead
@@ -28,12 +29,13 @@ from .take.background_writer import WriteBehind
 from .take.header import header_for
 from .take.ranking import chosen
 from .take.take import Take, TakeWriter
+from .tracking.confirm import UNSURE, find_detected
 from .tracking.drawn_boxes import boxes_by_frame
 from .tracking.evidence import Estimate, Found
 from .tracking.grid_search import find_people
 from .tracking.tracker import EVERYTHING, Find, Tracker, most_people
 from .types import CancelFunction, Float, Frame, Image, PersonBox, Progress, ProgressFunction, Sighting
-from .weights.bundle import find_weights
+from .weights.find import find_weights
 
 BACKWARDS_BYTES = 192 * 2**20
 """Of pictures in memory while a person is followed backwards from a drawn box."""

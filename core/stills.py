@@ -15,9 +15,8 @@ from .errors import BoxesError, Cancelled, FootageError
 from .files.untrusted import told
 from .files.written_whole import write_arrays
 from .footage.reader import read_picture
-from .inference.estimator import Estimator
+from .inference.estimator import Estimator, join
 from .tracking.drawn_boxes import check_inside, read_boxes
-from .tracking.evidence import join
 from .types import CancelFunction, Estimates, Float, Image, PersonBox, Progress, ProgressFunction
 
 PEOPLE_AT_ONCE = 8

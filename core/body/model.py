@@ -17,11 +17,12 @@ import numpy.typing as npt
 from scipy.sparse import coo_matrix, csr_matrix
 
 from ..errors import BodyError
+from ..files.assets import ASSETS
 from ..files.untrusted import MALFORMED, shortened
 from ..geometry.skinning import forward_kinematics, pose_features, rotation_matrices, skin
 from ..types import Float, Int
 
-OPEN_BODY = Path(__file__).resolve().parents[2] / "assets" / "body" / "open_body.npz"
+OPEN_BODY = ASSETS / "body" / "open_body.npz"
 JOINTS = 24
 EXTRA_KEYS = (
     *("lsp14_regressor", "coco17_regressor", "index_1723", "index_431", "adjacency_431", "mirror"),

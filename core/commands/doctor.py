@@ -94,7 +94,7 @@ def _network(weights: str | None, device: str) -> Iterator[Finding]:
     except MocapError as error:
         yield Finding(False, "body", str(error))
         return
-    from ..weights.bundle import find_weights
+    from ..weights.find import find_weights
 
     try:
         bundle = find_weights(weights)
@@ -124,7 +124,8 @@ def _detector(name: str | None) -> Finding:
     """What finds people, and how long one frame takes it."""
     import numpy as np
 
-    from ..detection.open_detector import SEARCH, is_own_there, open_detector
+    from ..detection.detector import SEARCH
+    from ..detection.open_detector import is_own_there, open_detector
     from ..errors import MocapError
 
     if name == SEARCH:

@@ -8,8 +8,8 @@ from typing import Any
 
 from ..errors import WeightsError
 from ..types import ProgressFunction
-from ..weights.bundle import WEIGHTS_FOLDER, WeightsBundle, read_bundle
-from ..weights.library import CONFIG, SOURCE, downloads_folder, json_in, list_downloads, named, remove
+from ..weights.bundle import CONFIG, WEIGHTS_FOLDER, WeightsBundle, read_bundle
+from ..weights.library import SOURCE, downloads_folder, json_in, list_downloads, named, remove
 from .console import Bar, StopRequest
 
 NAME = "ORG/NAME[@REVISION]"

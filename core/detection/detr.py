@@ -14,8 +14,8 @@ import numpy as np
 
 from ..errors import WeightsError
 from ..types import Image
+from .detector import Detections
 from .onnx_graph import Graph, GraphDetector, as_input, people
-from .open_detector import Detections
 
 SIDE = 640
 PERSON = 0

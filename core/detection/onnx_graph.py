@@ -12,7 +12,7 @@ import numpy as np
 from ..errors import MocapError, WeightsError, first_line
 from ..inference.onnx_check import check_onnx
 from ..types import Float, Image, Int
-from .open_detector import Detections
+from .detector import LEAST, Detections
 
 ERRORS_ONLY = 3
 SIDES = (32, 4096)
@@ -47,7 +47,7 @@ class Graph:
         options = onnxruntime.SessionOptions()
         options.log_severity_level = ERRORS_ONLY
         options.intra_op_num_threads = threads or 0
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # as in `runtimes.onnx_runtime`
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # as in `inference.onnx_runtime`
         try:
             self._session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
         except Exception as error:  # its errors share no base class of their own
@@ -115,7 +115,7 @@ class GraphDetector:
         self.name, self.digest = name, digest
         self.threshold = float(options.get("threshold", THRESHOLD))
         self._graph = graph
-        self._least = self.threshold * float(options.get("least", 1.0))
+        self._least = self.threshold * float(options.get(LEAST, 1.0))
         if not 0 < self.threshold <= 1:
             raise ValueError(f"threshold {self.threshold}")
 

@@ -2,7 +2,7 @@
 
 Graph: `image` (1, 3, H, W) float32 RGB in 0..1, H and W multiples of 32 -> `boxes` (N, 4) xyxy in pixels of
 the input, `scores` (N,) 0 to 1, one row a cell, 0 where the cell is no local peak. A box is what
-`crop.box_of_points` lays around a person's joints: what the pose network's crop is cut about.
+`boxes.box_of_points` lays around a person's joints: what the pose network's crop is cut about.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import numpy as np
 
 from ..errors import WeightsError
 from ..types import Image
+from .detector import Detections
 from .onnx_graph import Graph, GraphDetector, as_input, people, resized
-from .open_detector import Detections
 
 STRIDE = 32
 LONGER_SIDE = 320

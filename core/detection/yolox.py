@@ -14,8 +14,8 @@ import numpy as np
 
 from ..errors import WeightsError
 from ..types import Float, Image, Int
+from .detector import Detections
 from .onnx_graph import Graph, GraphDetector, as_input, people, resized
-from .open_detector import Detections
 
 SIDE = 640
 STRIDES = (8, 16, 32)

@@ -1,4 +1,4 @@
-"""Boxes to square crops and back: the one place with box factor, margin, mean and std.
+"""Boxes to square crops and back: the one place with box factor, mean and std (the margin is `boxes.BOX_MARGIN`).
 
 Pixels are measured from the picture's edge: the left edge is 0, the first pixel's centre 0.5, the right
 edge W. OpenCV's affine puts the first pixel's centre at 0 instead; `_to_pixel_centres` is the only place
@@ -13,43 +13,12 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from ..types import Bool, CropBatch, Float, Image
+from ..types import CropBatch, Float, Image
 
-BOX_MARGIN = 1.1
-"""A person's box is the tight box of the 2D joints with each side times this."""
 BOX_FACTOR = 1.2
 """The crop's side against the box's longer side."""
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
-
-
-def box_of_points(points_px: Float, is_used: Bool | None = None) -> Float:
-    """Boxes around people's 2D joints, with the margin.
-
-    Args:
-        points_px: (..., J, 2) frame pixels.
-        is_used: (..., J) which joints count; all where None. At least one must.
-
-    Returns:
-        (..., 4) xywh.
-    """
-    if is_used is None:
-        low, high = points_px.min(axis=-2), points_px.max(axis=-2)
-    else:
-        low = np.where(is_used[..., None], points_px, np.inf).min(axis=-2)
-        high = np.where(is_used[..., None], points_px, -np.inf).max(axis=-2)
-    centre, size = (low + high) / 2, (high - low) * BOX_MARGIN
-    return np.concatenate([centre - size / 2, size], axis=-1)
-
-
-def xywh_to_xyxy(boxes: Float) -> Float:
-    """(..., 4) left, top, width, height to left, top, right, bottom."""
-    return np.concatenate([boxes[..., :2], boxes[..., :2] + boxes[..., 2:]], axis=-1)
-
-
-def xyxy_to_xywh(boxes: Float) -> Float:
-    """The inverse of `xywh_to_xyxy`."""
-    return np.concatenate([boxes[..., :2], boxes[..., 2:] - boxes[..., :2]], axis=-1)
 
 
 def crop_matrix(box_xywh: Float, size: int, box_factor: float = BOX_FACTOR) -> Float:

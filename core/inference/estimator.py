@@ -9,7 +9,6 @@ import numpy as np
 
 from ..errors import WeightsError
 from ..geometry.crops import crop_side_px, crop_units_to_frame, make_crops
-from ..tracking.evidence import join
 from ..types import Estimates, Float, Image, NetworkOutput
 from ..weights.bundle import WeightsBundle
 from ..weights.rotation_tokens import network_shapes
@@ -94,6 +93,13 @@ def _bones(out: NetworkOutput, bundle: WeightsBundle) -> dict[str, Any]:
     if not (np.linalg.det(rotations) > LEAST_DETERMINANT).all():  # of what is no number neither
         raise WeightsError(f"{bundle.folder}: the network's rotations are none; get the weights again")
     return found
+
+
+def join(parts: Sequence[Estimates]) -> Estimates:
+    """One batch of several, in their order."""
+    if len(parts) == 1:
+        return parts[0]
+    return Estimates(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in parts[0].arrays()})
 
 
 def whole_pixels(boxes_px: Float) -> Float:

@@ -1,6 +1,12 @@
 """The networks in torch: PCT's pose tokens, FastMETRO's and PostoMETRO's mesh regressors, a small one.
 
-Read `config.py` (what can be chosen), `network.py` (how the parts stand together), then any part by its name.
+In:    crops (B, 3, S, S) as a tensor, and a `NetConfig`.
+Out:   pose tokens, 431 coarse vertices, joints, weak camera; for training also logits and dense heads.
+Read:  `config.py` first (what can be chosen), then `network.py` (how the parts stand together), then any part by name.
+Uses:  geometry.
+
+One idea a file, named for it. Besides `inference/torch_runtime.py` this is the only room that may import torch;
+people who run ONNX never load it. `deploy.py` is the network as it is exported, `folding.py` makes it quick.
 """
 
 from .config import (

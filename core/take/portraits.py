@@ -14,7 +14,8 @@ import numpy as np
 from ..errors import OutputError
 from ..files.written_whole import make_folder, written_whole
 from ..footage.reader import open_footage
-from ..geometry.crops import BOX_MARGIN, cut
+from ..geometry.boxes import BOX_MARGIN
+from ..geometry.crops import cut
 from ..types import CancelFunction, Float, Image, Int, PersonTake, Progress, ProgressFunction
 from .portrait_files import portrait_file
 from .take import Take

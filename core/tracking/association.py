@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+from ..geometry.boxes import box_overlap, overlap
 from ..settings import TrackSettings
 from ..types import Bool, Estimates, Float, Image
 from .appearance import likeness, trunk_colours
-from .evidence import are_one_person, box_overlap, boxes_of, is_seen, overlap
+from .evidence import are_one_person, boxes_of, is_seen
 from .tracklet import GREATEST_GROWTH, Tracklet
 
 ALIKE = 0.6

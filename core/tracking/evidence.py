@@ -8,7 +8,8 @@ from typing import TypeAlias
 
 import numpy as np
 
-from ..geometry.crops import box_of_points
+from ..geometry.boxes import box_of_points, box_overlap
+from ..inference.estimator import join
 from ..settings import TrackSettings
 from ..types import Bool, Estimates, Float, Image, Int
 
@@ -66,37 +67,6 @@ def is_somebody(seen: Estimates, settings: TrackSettings) -> Bool:
     """(B,) whether a reading counts as a person where nobody was known to be."""
     is_sure = seen.joint_confidence.mean(1) >= settings.new_confidence
     return np.asarray((seen.person_score >= settings.new_person_score) & is_sure)
-
-
-def overlap(a: Float, b: Float) -> Float:
-    """(...,) IoU of the squares about two boxes (..., 4) xywh: what the network sees is square."""
-    a_side, b_side = a[..., 2:].max(-1), b[..., 2:].max(-1)
-    apart = np.abs((a[..., :2] + a[..., 2:] / 2) - (b[..., :2] + b[..., 2:] / 2))
-    common = np.minimum(np.minimum(a_side, b_side)[..., None], (a_side + b_side)[..., None] / 2 - apart)
-    inner = np.clip(common, 0, None).prod(-1)
-    return np.asarray(inner / (a_side**2 + b_side**2 - inner))
-
-
-def box_overlap(a: Float, b: Float) -> Float:
-    """(...,) IoU of two boxes (..., 4) xywh themselves."""
-    low = np.maximum(a[..., :2], b[..., :2])
-    high = np.minimum(a[..., :2] + a[..., 2:], b[..., :2] + b[..., 2:])
-    inner = np.clip(high - low, 0, None).prod(-1)
-    return np.asarray(inner / (a[..., 2:].prod(-1) + b[..., 2:].prod(-1) - inner))
-
-
-def share_inside(box: Float, others: Float) -> Float:
-    """(...,) share of a box (4,) xywh that lies in others (..., 4)."""
-    low = np.maximum(box[:2], others[..., :2])
-    high = np.minimum(box[:2] + box[2:], others[..., :2] + others[..., 2:])
-    return np.asarray(np.clip(high - low, 0, None).prod(-1) / box[2:].prod())
-
-
-def join(parts: Sequence[Estimates]) -> Estimates:
-    """One batch of several, in their order."""
-    if len(parts) == 1:
-        return parts[0]
-    return Estimates(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in parts[0].arrays()})
 
 
 def looked_again(image: Image, seen: Estimates, again: Int, estimate: Estimate) -> Estimates:

@@ -9,21 +9,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..geometry.boxes import box_overlap, overlap, share_inside
 from ..geometry.crops import BOX_FACTOR
+from ..inference.estimator import join
 from ..settings import TrackSettings
 from ..types import Bool, Estimates, Float, Image, Int
-from .evidence import (
-    HOPELESS,
-    IS_CENTRED,
-    Estimate,
-    box_overlap,
-    boxes_of,
-    is_somebody,
-    join,
-    overlap,
-    quality,
-    share_inside,
-)
+from .evidence import HOPELESS, IS_CENTRED, Estimate, boxes_of, is_somebody, quality
 
 SIZES = (1.0, 0.6, 0.36, 0.22)
 """Longer sides of the boxes laid over the frame, against its shorter side; the network takes a person of 0.6

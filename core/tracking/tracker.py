@@ -17,12 +17,13 @@ import numpy as np
 
 from ..footage.glances import difference, glance_of, glanced_at, is_blank, is_changed
 from ..footage.shots import FLASH_S
+from ..geometry.boxes import box_overlap, overlap, share_inside
 from ..settings import TrackSettings
 from ..types import Estimates, Float, Frame, Image, PersonBox, Sighting
 from .appearance import trunk_colours
 from .association import STILL_THE_SAME, Reading, matched, part_doubles, readings_of
 from .drawn_boxes import over_by
-from .evidence import ONE_PERSON, Estimate, Found, box_overlap, boxes_of, looked_again, overlap, quality, share_inside
+from .evidence import ONE_PERSON, Estimate, Found, boxes_of, looked_again, quality
 from .recent_frames import PastFrames
 from .search_schedule import Looks
 from .tracklet import Tracklet, begin
@@ -62,7 +63,7 @@ class Tracker:
 
         Args:
             estimate: the network, as `Estimator.estimate`.
-            find: searches a whole frame, as `detect.find_detected` or `search.find_people`.
+            find: searches a whole frame, as `confirm.find_detected` or `grid_search.find_people`.
             settings: the thresholds.
             people: "main", "all", "all+" or the largest number at a time.
             given: boxes that the user drew, by frame; then nobody else is looked for.

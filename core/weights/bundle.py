@@ -1,9 +1,7 @@
-"""Weights bundles: a folder with `config.json`, `model.onnx`, `model.safetensors`; found, verified, read.
+"""Weights bundles: a folder with `config.json`, `model.onnx`, `model.safetensors`; verified and read.
 
-`find_weights(None)` is the bundle that ships. A name is looked up in `assets/weights`, a path is a folder,
-and `owner/name@revision` is downloaded from Hugging Face, once, unless a folder of that path is there. Every
-file is checked against the sha256 in `config.json`, and the body against its digest: weights predict one
-body's vertices and no other's.
+Every file is checked against the sha256 in `config.json`, and the body against its digest: weights predict one
+body's vertices and no other's. `find.find_weights` finds the folder.
 """
 
 from __future__ import annotations
@@ -17,20 +15,20 @@ from typing import Any
 
 import numpy as np
 
-from ..body.model import Body, load_body
+from ..body.model import Body
 from ..body.upsample import LearnedSampler
 from ..errors import WeightsError
+from ..files.assets import ASSETS
 from ..files.untrusted import MALFORMED, is_plain_name, read_json, shortened, told
-from .library import CONFIG, downloaded
 from .rotation_tokens import RotationTokens, sizes_from_json
 
-WEIGHTS_FOLDER = Path(__file__).resolve().parents[2] / "assets" / "weights"
-DEFAULT_WEIGHTS = "open-tiny"
+WEIGHTS_FOLDER = ASSETS / "weights"
+CONFIG = "config.json"
 FORMAT_VERSION = 1
 SAMPLER_SHAPE = (1723, 431)
 ONNX_MODEL, TORCH_MODEL = "model.onnx", "model.safetensors"
 VOCABULARY = ("bones_encoder.onnx", "bones_decoder.onnx")
-"""Of weights with a rotation head: rotations to tokens, and back; see `vocabulary.py`."""
+"""Of weights with a rotation head: rotations to tokens, and back; see `motion/pose_vocabulary.py`."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -118,24 +116,6 @@ class WeightsBundle:
         return LearnedSampler(matrix, np.asarray(bias, np.float32).reshape(-1))
 
 
-def find_weights(name_or_folder: str | Path | None = None, body: Body | None = None) -> WeightsBundle:
-    """The bundle of that name, verified.
-
-    Args:
-        name_or_folder: a name in assets/weights, a folder, `owner/name@revision`, or None for the default.
-        body: whose vertices are wanted; None is the open body, checked where the weights say that name.
-
-    Raises:
-        WeightsError: unknown, damaged, made for another body, or of a newer version.
-    """
-    bundle = read_bundle(_folder_of(name_or_folder))
-    if body is None and bundle.body_name == "open":
-        body = load_body()
-    if body is not None:
-        check_body(bundle, body)
-    return bundle
-
-
 def check_body(bundle: WeightsBundle, body: Body) -> None:
     """Raises WeightsError where the weights predict another body's vertices."""
     if bundle.body_digest != body.digest:
@@ -149,7 +129,7 @@ def read_bundle(folder: Path) -> WeightsBundle:
     """A bundle out of a folder, its files checked against their sha256.
 
     Raises:
-        WeightsError: as `find_weights`, the body apart.
+        WeightsError: as `find.find_weights`, the body apart.
     """
     file = folder / CONFIG
     try:
@@ -240,18 +220,3 @@ def _verify(folder: Path, sums: dict[str, str]) -> None:
             raise WeightsError(
                 f"{file}: damaged or changed (its sha256 differs from config.json); get the weights again"
             )
-
-
-def _folder_of(name_or_folder: str | Path | None) -> Path:
-    name = str(DEFAULT_WEIGHTS if name_or_folder is None else name_or_folder)
-    for folder in (Path(name), WEIGHTS_FOLDER / name):
-        if folder.is_dir():
-            return folder
-    repository, _, revision = name.partition("@")
-    if revision and repository.count("/") == 1:
-        return downloaded(name)
-    shipped = sorted(folder.parent.name for folder in WEIGHTS_FOLDER.glob(f"*/{CONFIG}"))
-    known = f"known names: {', '.join(shipped)}" if shipped else f"there are none in {WEIGHTS_FOLDER} either"
-    raise WeightsError(
-        f"{name}: no such weights; give a name, a folder or owner/name@revision on Hugging Face ({known})"
-    )

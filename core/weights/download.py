@@ -20,8 +20,8 @@ from ..files.untrusted import is_plain_name
 from ..files.written_whole import make_folder, output_error, written_whole
 from ..types import Progress, ProgressFunction
 from . import hugging_face
-from .bundle import WeightsBundle, read_bundle, sha256
-from .library import CONFIG, PART, SOURCE, downloads_folder, json_in
+from .bundle import CONFIG, WeightsBundle, read_bundle, sha256
+from .library import PART, SOURCE, downloads_folder, json_in
 
 STAGE = "download"
 LARGEST_CONFIG = 1_000_000

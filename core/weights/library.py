@@ -19,9 +19,10 @@ from ..errors import WeightsError
 from ..files.untrusted import read_json
 from ..files.written_whole import output_error
 from . import hugging_face
+from .bundle import CONFIG
 
 FOLDER_VARIABLE = "MOCAP_WEIGHTS_FOLDER"
-CONFIG, SOURCE, PART = "config.json", "source.json", ".part"
+SOURCE, PART = "source.json", ".part"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,20 +80,6 @@ def list_downloads(folder: Path | None = None) -> list[Downloaded]:
             config = json_in(place / CONFIG)
             found.append(Downloaded(place, repository, revision, commit, size, is_whole, config))
     return found
-
-
-def downloaded(name: str, folder: Path | None = None) -> Path:
-    """The folder of `ORG/NAME@REVISION`: an earlier download, without asking the network, or a new one.
-
-    Raises:
-        WeightsError: it can't be downloaded.
-    """
-    earlier = [each for each in named(name, folder) if each.is_whole]
-    if earlier:
-        return earlier[-1].folder
-    from .download import get  # only a download needs what it needs
-
-    return get(name, folder).folder
 
 
 def named(name: str, folder: Path | None = None) -> list[Downloaded]:

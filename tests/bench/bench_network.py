@@ -12,7 +12,7 @@ import numpy as np
 
 from core.inference.runtime import open_runtime
 from core.types import Float
-from core.weights.bundle import find_weights
+from core.weights.find import find_weights
 
 from . import Row
 

@@ -17,8 +17,9 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from training.pictures import Composer, PictureStore
-from training.pictures.render import RenderSettings, Studio, render
+from training.pictures.render import Studio, render
 from training.pictures.scene import warm_up
+from training.pictures.settings import RenderSettings
 from training.trainer.child_processes import prepare_children
 
 from . import Row

@@ -32,7 +32,7 @@ from core.motion.mesh_fit import fit_coarse
 from core.settings import ReconstructSettings
 from core.take.take import Take
 from core.types import Float, Image
-from core.weights.bundle import find_weights
+from core.weights.find import find_weights
 
 from . import Row
 

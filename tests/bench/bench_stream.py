@@ -21,7 +21,7 @@ from core.inference.estimator import Estimator
 from core.inference.runtime import open_runtime
 from core.pipeline import reconstruct
 from core.settings import ReconstructSettings
-from core.weights.bundle import find_weights
+from core.weights.find import find_weights
 
 from . import Row
 from .long_clips import in_turn, moving_clip

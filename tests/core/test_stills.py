@@ -10,7 +10,7 @@ from core.inference.estimator import Estimator
 from core.inference.runtime import open_runtime
 from core.stills import Stills, estimate_stills, write_stills
 from core.types import Progress
-from core.weights.bundle import find_weights
+from core.weights.find import find_weights
 from tests.fixtures.graphs import blob
 
 

@@ -32,7 +32,7 @@ from core.pipeline import reconstruct
 from core.settings import ReconstructSettings
 from core.take.take import Take
 from core.tracking.drawn_boxes import boxes_by_frame
-from core.weights.bundle import find_weights
+from core.weights.find import find_weights
 from tests.fixtures import clips
 from tests.fixtures.detector_graphs import folder_of, own_graph
 from tests.fixtures.graphs import walking_blob, write_bundle, write_clip

@@ -7,12 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from core.geometry.boxes import BOX_MARGIN, box_of_points, xywh_to_xyxy, xyxy_to_xywh
 from core.geometry.crops import (
     BOX_FACTOR,
-    BOX_MARGIN,
     IMAGENET_MEAN,
     IMAGENET_STD,
-    box_of_points,
     crop_matrix,
     crop_side_px,
     crop_units_to_frame,
@@ -20,8 +19,6 @@ from core.geometry.crops import (
     frame_to_crop_units,
     make_crops,
     normalise,
-    xywh_to_xyxy,
-    xyxy_to_xywh,
 )
 
 SIZE = 64

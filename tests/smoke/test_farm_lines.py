@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from core.take.take import Take
-from core.weights.bundle import DEFAULT_WEIGHTS, WEIGHTS_FOLDER
+from core.weights.bundle import WEIGHTS_FOLDER
+from core.weights.find import DEFAULT_WEIGHTS
 from tests.fixtures.commands import ROOT, environment
 
 PAGE = (ROOT / "docs" / "farm.md").read_text(encoding="utf-8")

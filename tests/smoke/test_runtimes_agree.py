@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from core.take.take import Take
-from core.weights.bundle import DEFAULT_WEIGHTS, WEIGHTS_FOLDER
+from core.weights.bundle import WEIGHTS_FOLDER
+from core.weights.find import DEFAULT_WEIGHTS
 from tests.fixtures.commands import ROOT, run_core
 
 TOLERANCE = 1e-3  # metres and pixels

@@ -16,7 +16,7 @@ import numpy as np
 from scipy.io import loadmat
 from scipy.io.matlab import MatReadError
 
-from core.geometry.crops import box_of_points
+from core.geometry.boxes import box_of_points
 from training.datasets.columns import read_json
 from training.datasets.same_person import image_id_of
 from training.datasets.sample import (

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.geometry import crops as crop
+from core.geometry.boxes import box_of_points
 
 Float = npt.NDArray[np.floating[Any]]
 Bool = npt.NDArray[np.bool_]
@@ -112,5 +113,5 @@ def _load(folder: Path, wanted: npt.NDArray[np.int64]) -> Photographs:
         row_of = {int(number): row for row, number in enumerate(file["image_id"])}
         joints = file["joints"][[row_of[int(number)] for number in wanted]].astype(np.float64)
     visible = joints[..., 2] > 0
-    boxes = crop.box_of_points(joints[..., :2], visible)
+    boxes = box_of_points(joints[..., :2], visible)
     return Photographs(wanted, joints[..., :2], visible, boxes, folder / "images.tar")

@@ -16,7 +16,8 @@ import torch
 from torch import Tensor
 
 from core.body.model import Body
-from core.geometry.crops import BOX_FACTOR, BOX_MARGIN
+from core.geometry.boxes import BOX_MARGIN
+from core.geometry.crops import BOX_FACTOR
 from training.joint_orders import COCO_MIRROR
 from training.motions import PoseSampler
 from training.motions.rotation_vectors import PARENTS, to_matrix

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.body.model import Body
-from core.geometry.crops import BOX_MARGIN
+from core.geometry.boxes import BOX_MARGIN
 from core.types import Float
 
 ARM_JOINTS, ARM_DOWN_RAD = (16, 17), 0.9  # SMPL's shoulders, left and right

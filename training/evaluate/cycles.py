@@ -8,6 +8,7 @@ import numpy as np
 
 from core.body.model import Body
 from core.geometry import crops
+from core.geometry.boxes import box_of_points
 from core.inference.runtime import Runtime
 from core.weights.bundle import WeightsBundle
 from training.evaluate import rendered
@@ -29,7 +30,7 @@ def score_cycles(runtime: Runtime, bundle: WeightsBundle, body: Body, folder: Pa
     """
     taken = Taken.open(folder)
     size = bundle.input_size
-    crop_to_frame = crops.crop_matrix(crops.box_of_points(taken.points), size, bundle.box_factor)
+    crop_to_frame = crops.crop_matrix(box_of_points(taken.points), size, bundle.box_factor)
     pairs = zip(taken.images(), crop_to_frame, strict=True)
     images = np.stack([crops.cut(image, matrix, size)[..., ::-1] for image, matrix in pairs])
     output = run_all(runtime, crops.normalise(images, bundle.mean, bundle.std))

@@ -8,9 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from core.detection import own
-from core.detection.open_detector import Detections
-from core.geometry.crops import xyxy_to_xywh
-from core.tracking.evidence import box_overlap
+from core.detection.detector import Detections
+from core.geometry.boxes import box_overlap, xyxy_to_xywh
 
 Float = npt.NDArray[np.floating[Any]]
 Image = npt.NDArray[np.uint8]

@@ -20,11 +20,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from core.detection.open_detector import UNSURE, Detections, Detector, open_detector
+from core.detection.detector import Detections, Detector
+from core.detection.open_detector import open_detector
 from core.errors import MocapError
-from core.geometry.crops import xywh_to_xyxy
+from core.geometry.boxes import xywh_to_xyxy
+from core.tracking.confirm import UNSURE
 from core.tracking.evidence import Estimate
-from core.weights.bundle import find_weights
+from core.weights.find import find_weights
 from training.datasets.lspet import load_validation
 from training.evaluate.detection_scores import Float, Image, detection_scores
 from training.evaluate.metrics import bootstrap_interval

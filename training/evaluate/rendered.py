@@ -8,7 +8,8 @@ import numpy as np
 
 from core.body.model import Body
 from core.body.upsample import upsample
-from core.geometry.crops import box_of_points, normalise
+from core.geometry.boxes import box_of_points
+from core.geometry.crops import normalise
 from core.inference.runtime import Runtime
 from core.types import Bool, Float, Int, NetworkOutput
 from core.weights.bundle import WeightsBundle

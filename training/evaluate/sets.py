@@ -6,7 +6,7 @@ from pathlib import Path
 
 from core.body.model import load_body
 from core.inference.runtime import open_runtime
-from core.weights.bundle import find_weights
+from core.weights.find import find_weights
 from training.evaluate.clips import CLIPS, score_clips
 from training.evaluate.cycles import score_cycles
 from training.evaluate.photographs import score_photographs

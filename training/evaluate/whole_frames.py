@@ -1,6 +1,6 @@
 """People in whole frames as the product finds them: a detector's boxes, confirmed and re-cut by the pose network.
 
-Everything is decided by `core.detection.open_detector.find_detected`. A picture's boxes and readings are kept while
+Everything is decided by `core.tracking.confirm.find_detected`. A picture's boxes and readings are kept while
 its thresholds are swept, so that a sweep costs one look at the lowest of them.
 """
 
@@ -13,11 +13,12 @@ import numpy as np
 import onnx
 import onnxruntime
 
-from core.detection.open_detector import UNSURE, Detections, Detector, find_detected
-from core.geometry.crops import xywh_to_xyxy
-from core.inference.estimator import Estimator, whole_pixels
+from core.detection.detector import Detections, Detector
+from core.geometry.boxes import xywh_to_xyxy
+from core.inference.estimator import Estimator, join, whole_pixels
 from core.settings import TrackSettings
-from core.tracking.evidence import Estimate, boxes_of, join, quality
+from core.tracking.confirm import UNSURE, find_detected
+from core.tracking.evidence import Estimate, boxes_of, quality
 from core.types import Estimates, Float, Image, NetworkOutput
 from core.weights.bundle import WeightsBundle
 

@@ -29,7 +29,8 @@ from core.nets import DeployedOutput, NetConfig, network_for_body
 from core.nets.network import Network
 from core.nets.rotation_head import BODY
 from core.nets.rotation_tokenizer import BODY_JOINTS, RotationTokenizer
-from core.weights.bundle import WeightsBundle, find_weights
+from core.weights.bundle import WeightsBundle
+from core.weights.find import find_weights
 from training.evaluate.report import SetScores
 from training.export import bundle
 from training.export.model_card import told_stage

@@ -35,7 +35,8 @@ from onnxruntime.quantization import (
 
 from core.geometry.crops import normalise
 from core.inference.runtime import open_runtime
-from core.weights.bundle import WeightsBundle, find_weights
+from core.weights.bundle import WeightsBundle
+from core.weights.find import find_weights
 from training.evaluate.rendered import composer_of
 from training.evaluate.sets import evaluate
 from training.export import bundle

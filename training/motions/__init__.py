@@ -1,15 +1,14 @@
 """Motions: poses to render people in, from files that anyone can make and from joint limits alone.
 
-    library.py     a motion file (npz) -> clips, split by whole subjects; frames sampled by activity
-    limits.py      poses from the ranges of the joints: needs no file
-    made.py        poses of deeds that captured motion lacks: hands led to targets, on captured and made bases
-    deeds.py       which deeds, and where each leads the hands
-    bases.py       legs and trunk that sit, kneel, crouch, bend, lie, stride, run, kick, serve
-    reach.py       an arm led to a target within its limits; figure.py says where places on the skin are
-    rotation_vectors.py   rotation vectors, matrices, left-right mirror
-    retarget.py    another skeleton's motion -> 24 SMPL-order joints
-    bvh.py         BVH files            asf_amc.py   CMU's ASF/AMC files
-    __main__.py    python -m training.motions FILES -o my.npz
+In:    motion files, or nothing.
+Out:   rotations of 24 SMPL-order joints.
+Read:  `sampler.py` first (poses of all kinds), then `library.py` (a motion file -> clips, split by whole subjects).
+Uses:  no other room of training.
+
+Without a file: `limits.py` draws from the ranges of the joints, `made.py` makes poses that captured motion lacks, with
+hands led to targets (`deeds.py`: which, `bases.py`: legs and trunk, `reach.py`: arms, `figure.py`: places on the skin).
+With files: `bvh.py` and `asf_amc.py` read them, `retarget.py` brings them to our joints (`python -m training.motions
+FILES -o my.npz`). `rotation_vectors.py` mirrors and turns, `weighted_choice.py` draws.
 """
 
 from training.motions.library import MotionClip, MotionLibrary

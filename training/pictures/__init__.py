@@ -1,5 +1,10 @@
 """Pictures: people rendered once, composited often, with exact labels.
 
+In:    a seed, `RenderSettings`, a motion file or none.
+Out:   a store of rendered people on disk, and `PictureBatch`es of finished pictures out of it.
+Read:  `scene.py` first, then `render.py` and `compose.py`.
+Uses:  body, motions, trainer (processes), joint_orders.
+
     motion, look, camera   scene.py      a random person from a seed: pose, body, clothes (looks.py, garments.py)
     triangles              raster.py     gbuffer.py: what each sample shows; numba, CPU
     colour                 shade.py      surface_colour.py, faces.py: a batch in torch, on any device

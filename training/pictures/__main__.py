@@ -74,7 +74,8 @@ def main(arguments: list[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     try:
         if options.command == "render":
-            from training.pictures.render import RenderSettings, render
+            from training.pictures.render import render
+            from training.pictures.settings import RenderSettings
 
             motions = str(options.motions) if options.motions else None
             settings = RenderSettings(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import colorsys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -13,12 +12,11 @@ import numpy.typing as npt
 from training.motions.rotation_vectors import to_matrix
 from training.pictures import raycast
 from training.pictures.environments import Environment, panorama_crop, to_srgb
+from training.pictures.materials import green, hue, light, material
 from training.pictures.palette import from_srgb
 from training.pictures.raster import Float
 from training.pictures.scene import LOOKS_ALONG_Z
-
-if TYPE_CHECKING:
-    from training.pictures.render import RenderSettings
+from training.pictures.settings import RenderSettings
 
 SIDE = 224
 COUNTS = {"train": 3000, "test": 500}
@@ -26,30 +24,6 @@ PANORAMA_SHARE = 0.34
 FLOORS = [raycast.PLANKS, raycast.TILES, raycast.CHECKER, raycast.GRASS, raycast.FLAT, raycast.COURT, raycast.MARBLE]
 WALLS = [raycast.FLAT, raycast.FLAT, raycast.BRICKS, raycast.STRIPES, raycast.PLANKS, raycast.POSTER, raycast.MARBLE]
 ANY = list(range(raycast.KINDS))
-
-
-def _hue(rng: np.random.Generator, low: float = 0.0, high: float = 0.5) -> Float:
-    """A colour of things: mostly muted."""
-    saturation = rng.uniform(low, high) if rng.random() < 0.75 else rng.uniform(0.3, 0.95)
-    return from_srgb(np.array(colorsys.hsv_to_rgb(rng.random(), saturation, rng.uniform(0.15, 0.98))) * 255)
-
-
-def _material(rng: np.random.Generator, kinds: list[int], scale: tuple[float, float] = (0.15, 1.2)) -> Float:
-    base = _hue(rng)
-    near = np.clip(base * rng.uniform(0.4, 1.6), 0.005, 0.95)
-    other = near if rng.random() < 0.6 else _hue(rng)
-    size = np.exp(rng.uniform(np.log(scale[0]), np.log(scale[1])))
-    return np.concatenate([[rng.choice(kinds), size], base, other, _hue(rng), [rng.uniform(0.1, 0.8)]])
-
-
-def _green(rng: np.random.Generator, kind: int) -> Float:
-    material = _material(rng, [kind], (0.3, 2.0))
-    for start in (2, 5, 8):
-        material[start : start + 3] = from_srgb(
-            np.array(colorsys.hsv_to_rgb(rng.normal(0.24, 0.05) % 1, rng.uniform(0.25, 0.75), rng.uniform(0.15, 0.65)))
-            * 255
-        )
-    return material
 
 
 def _bark() -> Float:
@@ -69,23 +43,16 @@ def _view(rng: np.random.Generator, height: float) -> tuple[Float, Float, float]
     return np.array([0, height, 0.0]), turn[0] @ turn[1] @ LOOKS_ALONG_Z @ turn[2], rng.uniform(0.35, 0.85)
 
 
-def _light(rng: np.random.Generator, ambient: tuple[float, float]) -> Float:
-    towards = rng.normal(size=3) + np.array([0, 1.2, 0])
-    towards /= np.linalg.norm(towards)
-    colour = np.clip(rng.normal(1, 0.1, 3), 0.5, 1.5) * rng.uniform(0.1, 0.9)
-    return np.concatenate([towards, colour, [rng.uniform(*ambient)]])
-
-
 def room(rng: np.random.Generator) -> Float:
     """Indoors: walls, floor, ceiling, windows, doors, pictures, furniture. Linear RGB."""
     hall = rng.random() < 0.3
     half = (rng.uniform(4, 12), rng.uniform(2.5, 5), rng.uniform(4, 12)) if hall else (
         rng.uniform(1.8, 4), rng.uniform(1.25, 1.7), rng.uniform(1.8, 4))  # fmt: skip
-    materials = [_material(rng, WALLS), _material(rng, FLOORS), _material(rng, [raycast.FLAT, raycast.TILES])]
+    materials = [material(rng, WALLS), material(rng, FLOORS), material(rng, [raycast.FLAT, raycast.TILES])]
     materials[2][2:5] = np.clip(materials[2][2:5] + 0.4, 0, 0.95)
     shapes = [[raycast.BOX, 0, half[1], 0, *half, 0, 0]]
     for _ in range(int(rng.integers(3, 16))):
-        materials.append(_material(rng, ANY, (0.05, 0.6)))
+        materials.append(material(rng, ANY, (0.05, 0.6)))
         wall = int(rng.integers(4))
         along = rng.uniform(-0.9, 0.9)
         sign = 1 if wall % 2 else -1
@@ -111,7 +78,7 @@ def room(rng: np.random.Generator) -> Float:
     origin[[0, 2]] = rng.uniform(-0.5, 0.5, 2) * [half[0], half[2]]
     picture, _ = raycast.cast(
         np.array(shapes, np.float64), np.array(materials), origin, turn.astype(np.float64), tangent, SIDE,
-        _light(rng, (0.5, 1.1)), np.full(9, 0.5), 0.0, True,
+        light(rng, (0.5, 1.1)), np.full(9, 0.5), 0.0, True,
     )  # fmt: skip
     return picture
 
@@ -122,18 +89,18 @@ def outdoors(rng: np.random.Generator) -> Float:
     sky_hue = from_srgb(np.array(blue) * 255)
     horizon = np.clip(sky_hue * 0.5 + 0.5 * rng.uniform(0.5, 1.1) * np.clip(rng.normal(1, 0.08, 3), 0.7, 1.2), 0, 1.2)
     sky = np.concatenate([sky_hue, horizon, np.full(3, rng.uniform(0.6, 1.1))])
-    ground = _green(rng, raycast.GRASS) if rng.random() < 0.5 else _material(rng, FLOORS, (0.5, 3))
+    ground = green(rng, raycast.GRASS) if rng.random() < 0.5 else material(rng, FLOORS, (0.5, 3))
     materials, shapes = [ground], [[raycast.BOX, 0, -0.5, 0, 400, 0.5, 400, 0, 0]]
     for _ in range(int(rng.integers(4, 26))):
         bearing, distance = rng.uniform(-np.pi, np.pi), rng.uniform(4, 45)
         x, z = distance * np.sin(bearing), distance * np.cos(bearing)
         kind = rng.random()
         if kind < 0.3:
-            materials.append(_material(rng, [raycast.WINDOWS, raycast.BRICKS, raycast.WINDOWS, raycast.FLAT], (0.8, 3)))
+            materials.append(material(rng, [raycast.WINDOWS, raycast.BRICKS, raycast.WINDOWS, raycast.FLAT], (0.8, 3)))
             tall = rng.uniform(1.5, 9)
             shapes.append(_box(rng, (x, tall, z), (rng.uniform(2, 9), tall, rng.uniform(2, 9)), len(materials) - 1))
         elif kind < 0.68:
-            materials.append(_green(rng, raycast.FOLIAGE))
+            materials.append(green(rng, raycast.FOLIAGE))
             size, trunk = rng.uniform(0.5, 3), rng.uniform(0.3, 2.5)
             for _ in range(3):
                 jitter = rng.normal(0, 0.4, 3) * size
@@ -143,10 +110,10 @@ def outdoors(rng: np.random.Generator) -> Float:
             shapes.append(_box(rng, (x, trunk / 2, z), (0.12 * size, trunk, 0.12 * size), len(materials) - 1))
         elif kind < 0.8:
             boards = [raycast.STRIPES, raycast.BRICKS, raycast.CROWD, raycast.POSTER]
-            materials.append(_material(rng, boards, (0.1, 0.8)))
+            materials.append(material(rng, boards, (0.1, 0.8)))
             shapes.append(_box(rng, (x, 0.7, z), (rng.uniform(1, 8), 0.7, 0.08), len(materials) - 1))
         else:
-            materials.append(_material(rng, ANY, (0.1, 0.8)))
+            materials.append(material(rng, ANY, (0.1, 0.8)))
             half = rng.uniform(0.15, 1.2, 3)
             shapes.append(_box(rng, (x, half[1], z), (half[0], half[1], half[2]), len(materials) - 1))
     origin, turn, tangent = _view(rng, rng.uniform(0.7, 2.5))
@@ -154,7 +121,7 @@ def outdoors(rng: np.random.Generator) -> Float:
     keep = [s for i, s in enumerate(shapes) if i == 0 or np.hypot(s[1], s[3]) > max(s[4], s[6]) * 1.5 + 0.5]
     picture, _ = raycast.cast(
         np.array(keep, np.float64), np.array(materials), origin, turn.astype(np.float64), tangent, SIDE,
-        _light(rng, (0.35, 0.8)), sky, rng.uniform(0, 0.6), True,
+        light(rng, (0.35, 0.8)), sky, rng.uniform(0, 0.6), True,
     )  # fmt: skip
     return picture
 
@@ -165,16 +132,16 @@ def plain(rng: np.random.Generator) -> Float:
     x, y = np.meshgrid(line, line)
     angle = rng.uniform(0, 2 * np.pi)
     mix = 0.5 + 0.5 * np.clip((x * np.cos(angle) + y * np.sin(angle)) * rng.uniform(0.2, 1.2), -1, 1)
-    picture = _hue(rng) * mix[..., None] + _hue(rng) * (1 - mix[..., None])
+    picture = hue(rng) * mix[..., None] + hue(rng) * (1 - mix[..., None])
     if rng.random() < 0.6:
         floor = 0.5 + 0.5 * np.tanh((y - rng.uniform(0.2, 0.9)) * rng.choice([3, 30]))
-        picture = picture * (1 - floor[..., None]) + floor[..., None] * _hue(rng)
+        picture = picture * (1 - floor[..., None]) + floor[..., None] * hue(rng)
     return np.asarray(picture * (1 - 0.3 * rng.random() * (x**2 + y**2))[..., None], np.float32)
 
 
 def collage(rng: np.random.Generator) -> Float:
     """Overlapping shapes and textures of any colour: clutter that teaches not to trust edges. Linear RGB."""
-    picture = np.ones((SIDE, SIDE, 3), np.float32) * _hue(rng)
+    picture = np.ones((SIDE, SIDE, 3), np.float32) * hue(rng)
     for _ in range(int(rng.integers(8, 40))):
         mask = np.zeros((SIDE, SIDE), np.uint8)
         centre, size = rng.uniform(0, SIDE, 2), rng.uniform(8, 70)
@@ -185,7 +152,7 @@ def collage(rng: np.random.Generator) -> Float:
             axes = (int(size), int(size * rng.uniform(0.1, 1)))
             angle = float(rng.uniform(0, 180))
             cv2.ellipse(mask, (int(centre[0]), int(centre[1])), axes, angle, 0, 360, (255.0,), -1, cv2.LINE_AA)
-        paint = np.ones((SIDE, SIDE, 3), np.float32) * _hue(rng)
+        paint = np.ones((SIDE, SIDE, 3), np.float32) * hue(rng)
         if rng.random() < 0.5:
             noise = rng.normal(size=(int(rng.integers(4, 60)),) * 2).astype(np.float32)
             paint = paint + cv2.resize(noise, (SIDE, SIDE))[..., None] * 0.15 * paint

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from core.geometry.crops import BOX_MARGIN
+from core.geometry.boxes import BOX_MARGIN
 from training.motions import MotionClip, MotionLibrary
 from training.motions.rotation_vectors import Float, to_matrix, to_rotvec
 from training.pictures import gbuffer, labels, photometry, scene
@@ -28,7 +28,8 @@ from training.pictures.environments import (
     to_srgb,
 )
 from training.pictures.looks import Look, sample_look
-from training.pictures.render import RenderSettings, Studio
+from training.pictures.render import Studio
+from training.pictures.settings import RenderSettings
 
 MOTION_FPS = 30
 TRUTH = "truth.npz"

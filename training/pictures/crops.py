@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from core.geometry.crops import BOX_FACTOR, BOX_MARGIN
+from core.geometry.boxes import BOX_MARGIN
+from core.geometry.crops import BOX_FACTOR
 from training.motions.rotation_vectors import mirror_pose, to_matrix
 
 Float = npt.NDArray[np.floating[Any]]

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from core.geometry.crops import box_of_points, xywh_to_xyxy
+from core.geometry.boxes import box_of_points, xywh_to_xyxy
 from training.pictures import photometry
 from training.pictures.compose import Composer, gain_of
 from training.pictures.crops import Placement, opencv_matrix, turn_of

@@ -25,8 +25,9 @@ import torch
 from training.pictures import shade, surface_colour
 from training.pictures.environments import HELD_OUT, panorama_folder
 from training.pictures.gbuffer import Surface
-from training.pictures.render import RenderSettings, Studio
+from training.pictures.render import Studio
 from training.pictures.scene import Scene
+from training.pictures.settings import RenderSettings
 from training.trainer.child_processes import prepare_children
 
 Float = npt.NDArray[np.floating[Any]]

@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 
 from training.pictures import looks, noise
+from training.pictures.colours import Colours
 from training.pictures.garments import HAIR_PIECE, HAT_PIECE
 from training.pictures.landmarks import Landmarks
 
 if TYPE_CHECKING:
     from training.pictures.shade import Looks, Samples
-    from training.pictures.surface_colour import Colours
 
 
 FACE_BEGINS = 0.012
@@ -35,8 +35,6 @@ def paint_head(
     samples: Samples, people: Looks, marks: Landmarks, albedo: Tensor, shine: Tensor, bump: Tensor
 ) -> Colours:
     """The colours with heads painted: only the samples on heads are touched."""
-    from training.pictures.surface_colour import Colours
-
     on_head = (samples.rest[:, 1] > marks.chin_y - 0.03) & (samples.rest[:, 0].abs() < 0.16)
     on_head = (on_head & (samples.material <= HAIR_PIECE) & (samples.material != 1)) | (samples.material == HAIR_PIECE)
     chosen = torch.nonzero(on_head).squeeze(-1)

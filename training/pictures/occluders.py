@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -11,13 +10,11 @@ import numpy.typing as npt
 
 from training.motions.rotation_vectors import to_matrix
 from training.pictures import raycast
-from training.pictures.backgrounds import _green, _light, _material
 from training.pictures.environments import to_srgb
+from training.pictures.materials import green, light, material
 from training.pictures.raster import Float
 from training.pictures.scene import LOOKS_ALONG_Z
-
-if TYPE_CHECKING:
-    from training.pictures.render import RenderSettings
+from training.pictures.settings import RenderSettings
 
 SIDE = 112
 COUNTS = {"train": 900, "test": 200}
@@ -92,7 +89,7 @@ def _solid(rng: np.random.Generator) -> tuple[Float, Float]:
     makers = (_chair, _table, _stack, _balls, _pole, _fence, _bag)
     shapes = np.array(makers[int(rng.integers(len(makers)))](rng), np.float64)
     kinds = [*range(raycast.KINDS), *[raycast.FLAT] * 8]
-    materials = np.array([_material(rng, kinds, (0.05, 0.5)) for _ in range(3)])
+    materials = np.array([material(rng, kinds, (0.05, 0.5)) for _ in range(3)])
     middle = (shapes[:, 1:4].min(0) + shapes[:, 1:4].max(0)) / 2
     yaw, pitch, roll = rng.uniform(0, 2 * np.pi), rng.normal(0.15, 0.2), rng.normal(0, 0.15)
     turn = to_matrix(np.array([[0, yaw, 0], [pitch, 0, 0], [0, 0, roll]], np.float32))
@@ -101,7 +98,7 @@ def _solid(rng: np.random.Generator) -> tuple[Float, Float]:
     tangent = rng.uniform(0.2, 0.5)
     origin = middle - view[:, 2] * size * 1.2 / tangent
     return raycast.cast(
-        shapes, materials, origin, view, tangent, 2 * SIDE, _light(rng, (0.4, 1.0)), np.zeros(9), 0.0, False
+        shapes, materials, origin, view, tangent, 2 * SIDE, light(rng, (0.4, 1.0)), np.zeros(9), 0.0, False
     )
 
 
@@ -109,9 +106,9 @@ def _plant(rng: np.random.Generator) -> tuple[Float, Float]:
     """Leaves on twigs: hundreds of small ellipses of one hue."""
     side = 2 * SIDE
     picture, cover = np.zeros((side, side, 3), np.float32), np.zeros((side, side), np.uint8)
-    base = _green(rng, raycast.FLAT)
+    base = green(rng, raycast.FLAT)
     if rng.random() < 0.2:
-        base = _material(rng, [raycast.FLAT])
+        base = material(rng, [raycast.FLAT])
     centre, spread = rng.uniform(0.3, 0.7, 2) * side, rng.uniform(0.12, 0.3) * side
     size, angle = rng.uniform(3, 16), rng.uniform(0, 180)
     for _ in range(int(rng.integers(40, 320))):

@@ -14,10 +14,11 @@ import numpy as np
 import torch
 
 from core.body.model import Body, load_body
-from training.motions import MADE_SHARE, MotionLibrary, PoseSampler
-from training.pictures import gbuffer, labels, scene, shade, surface_colour
+from training.motions import MotionLibrary, PoseSampler
+from training.pictures import backgrounds, gbuffer, labels, occluders, scene, shade, surface_colour
 from training.pictures.environments import Environment, load_environments
 from training.pictures.landmarks import Landmarks, find_landmarks
+from training.pictures.settings import RenderSettings
 from training.pictures.store import FORMAT, SHARD, shard_path, write_shard
 from training.trainer.child_processes import prepare_children
 
@@ -27,40 +28,6 @@ GENERATOR = "3"
 POSES = ("mixed", "captured", "filmed")
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class RenderSettings:
-    """What a store is made from.
-
-    Attributes:
-        count: pictures.
-        split: "train" or "test": which motions, outfits, panoramas and scenes are used.
-        seed: of everything.
-        size: pixels a side; 2 x 2 samples each.
-        motions: motion file; None draws all poses from joint limits.
-        device: where shading runs.
-        poses: "mixed" with joint limits, recombined and turned; "captured" takes the motion file's as they are,
-            all activities alike; "filmed" too, long recordings more often.
-        made: share of made poses in "mixed"; None takes `MADE_SHARE` to train on and none to test on, so that test
-            stores stay the pictures that they were.
-    """
-
-    count: int
-    split: str
-    seed: int
-    size: int = 192
-    motions: str | None = None
-    device: str = "cpu"
-    poses: str = "mixed"
-    made: float | None = None
-
-    @property
-    def made_share(self) -> float:
-        """Share of made poses."""
-        if self.poses != "mixed":
-            return 0.0
-        return (MADE_SHARE if self.split == "train" else 0.0) if self.made is None else self.made
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -166,8 +133,6 @@ def render(settings: RenderSettings, folder: Path, workers: int) -> None:
     Raises:
         ValueError: the folder holds a store of other settings.
     """
-    from training.pictures import backgrounds, occluders
-
     folder.mkdir(parents=True, exist_ok=True)
     studio = Studio.build(settings)
     # A larger count only adds pictures: it is no part of the store's identity.

@@ -9,26 +9,12 @@ import torch
 from torch import Tensor
 
 from training.pictures import faces, looks, noise, prints
+from training.pictures.colours import Colours
 from training.pictures.garments import BAG_PIECE, COAT, HAIR_PIECE, HAT_PIECE, SKIRT
 from training.pictures.landmarks import Landmarks
 from training.pictures.shade import Looks, Samples
 
 SKIN = -1
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Colours:
-    """What light falls on.
-
-    Attributes:
-        albedo: (N, 3) linear RGB.
-        gloss: (N,) strength of highlights.
-        bump: (N,) strength of wrinkles.
-    """
-
-    albedo: Tensor
-    gloss: Tensor
-    bump: Tensor
 
 
 def colour_samples(samples: Samples, people: Looks, marks: Landmarks) -> Colours:

@@ -1,7 +1,13 @@
 """What is trained, one module a stage; `training.trainer.loop` runs them all.
 
-backbone.py     where are the joints, which way does the person face: no tokens, no mesh
-tokenizer.py    the codebook of 2D poses, without pictures
-classifier.py   picture -> tokens of the frozen codebook; the backbone keeps learning
-mesh.py         everything together, up to the vertices
+In:    a configuration, stores or published sets, runs to start from.
+Out:   a `Stage`: its module, its batches, its loss terms and its scores.
+Read:  `picture_stage.py` first (what stages with pictures share), then `mesh.py` (everything together).
+Uses:  evaluate, losses, datasets, pictures, motions, trainer, joint_orders, upstream.
+
+    tokenizer.py, rotations.py             codebooks of 2D and of 3D poses, without pictures
+    backbone.py, classifier.py, mesh.py    stages 0, 2 and 3 on rendered people
+    paper_*.py                             the paper's stages on published sets, on paper_stage.py
+    photograph_mesh.py, published_mesh.py  research only: real pictures beside rendered ones
+    bones*.py, detector.py                 the rotation head on a frozen network; the person detector
 """

@@ -27,7 +27,7 @@ from core.nets.posed_body import PosedBody
 from core.nets.rotation_head import BODY, Bones
 from core.nets.rotation_tokenizer import geodesic
 from core.types import Float
-from core.weights.bundle import find_weights
+from core.weights.find import find_weights
 from training.evaluate import metrics
 from training.losses import mesh_losses, tals
 from training.stages.bones_cache import SETS, TRAIN, BoneCache, BoneRows

@@ -26,7 +26,7 @@ from torch import Tensor
 from core.errors import MocapError
 from core.nets import fold
 from core.nets.rotation_head import BoneEvidence
-from core.weights.bundle import find_weights
+from core.weights.find import find_weights
 from training.evaluate.rendered import composer_of
 from training.evaluate.run_network import BATCH
 from training.pictures import PictureBatch, PictureStore

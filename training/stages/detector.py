@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from core.detection import own
+from core.detection.detector import Detections
 from core.detection.onnx_graph import people
-from core.detection.open_detector import Detections
-from core.geometry.crops import xywh_to_xyxy
+from core.geometry.boxes import xywh_to_xyxy
 from core.nets.detector import DeployedDetector, PersonDetector, boxes_of_sides, cell_middles
 from training.datasets.lspet import load_validation
 from training.evaluate.detection_scores import detection_scores, letterboxed

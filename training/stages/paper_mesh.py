@@ -19,7 +19,6 @@ from training.evaluate.protocols import H36M_TO_J14, load_regressor, regressor_o
 from training.losses.paper_losses import WEIGHTS, LossName, MeshLosses
 from training.stages.paper_stage import PaperBatch, PaperConfig, PaperStage
 from training.stages.picture_stage import normalised
-from training.studies.ablation.arms import JointEmbedding
 from training.trainer.parallel import World
 
 TokensName = Literal["both", "image", "pose", "true", "coordinates"]
@@ -90,6 +89,20 @@ def network_of(config: PaperMeshConfig) -> NetConfig:
         first=replace(base.first, dropout=config.dropout),
         second=replace(base.second, dropout=config.dropout),
     )
+
+
+class JointEmbedding(nn.Module):
+    """Coordinates as tokens: one Linear for all keypoints, and what says which keypoint it is."""
+
+    def __init__(self, joints: int, width: int) -> None:
+        super().__init__()
+        self.place = nn.Linear(2, width)
+        self.joint = nn.Parameter(torch.randn(joints, width))
+
+    def forward(self, keypoints: Tensor) -> Tensor:
+        """(B, 17, 2) crop units to (B, 17, d)."""
+        out: Tensor = self.place(keypoints) + self.joint
+        return out
 
 
 class PaperNetwork(nn.Module):

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from core.body.model import load_body
-from core.geometry.crops import BOX_MARGIN
+from core.geometry.boxes import BOX_MARGIN
 from core.nets.config import preset
 from core.nets.pose_tokenizer import PoseTokenizer, joint_loss
 from training.datasets.keypoint_bank import KeypointBank

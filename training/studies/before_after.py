@@ -20,7 +20,8 @@ from core.errors import MocapError
 from core.geometry.crops import normalise
 from core.inference.runtime import open_runtime
 from core.types import Float, Image, Int, NetworkOutput
-from core.weights.bundle import WeightsBundle, find_weights
+from core.weights.bundle import WeightsBundle
+from core.weights.find import find_weights
 from training.evaluate import metrics
 from training.evaluate.rendered import DIFFICULTY, composer_of
 from training.evaluate.run_network import BATCH, run_all

@@ -24,7 +24,8 @@ from core.errors import MocapError
 from core.geometry.crops import IMAGENET_MEAN, normalise
 from core.inference.runtime import Runtime, open_runtime
 from core.types import LSP_JOINTS, Float, Image
-from core.weights.bundle import WeightsBundle, find_weights
+from core.weights.bundle import WeightsBundle
+from core.weights.find import find_weights
 from training.evaluate import metrics
 from training.evaluate.rendered import composer_of
 from training.evaluate.report import Score

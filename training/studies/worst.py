@@ -18,7 +18,7 @@ from core.errors import MocapError
 from core.geometry import crops as crop
 from core.inference.runtime import open_runtime
 from core.types import Float, Image
-from core.weights.bundle import find_weights
+from core.weights.find import find_weights
 from training.datasets.lspet import load_validation
 from training.evaluate import metrics
 from training.evaluate.run_network import run_all

@@ -14,8 +14,9 @@ from onnx import TensorProto, helper, numpy_helper
 
 from core.detection import open_detector as detect
 from core.detection import own
+from core.detection.detector import Detections, FullFrame
 from core.detection.onnx_graph import apart
-from core.detection.open_detector import Detections, FullFrame, open_detector
+from core.detection.open_detector import open_detector
 from core.detection.yolox import grid
 from core.errors import MocapError, WeightsError
 from tests.fixtures.detector_graphs import detr_graph, folder_of, own_graph, saved, yolox_graph

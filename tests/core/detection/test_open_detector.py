@@ -8,9 +8,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from core.detection.open_detector import Detections, find_detected, is_confirmed
+from core.detection.detector import Detections
+from core.geometry.boxes import box_overlap
 from core.settings import TrackSettings
-from core.tracking.evidence import Found, box_overlap, boxes_of
+from core.tracking.confirm import find_detected, is_confirmed
+from core.tracking.evidence import Found, boxes_of
 from core.types import Image
 from tests.fixtures.fake_people import FakePeople, Truth
 

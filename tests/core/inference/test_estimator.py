@@ -7,7 +7,7 @@ from core.errors import WeightsError
 from core.inference.estimator import BATCH, Estimator
 from core.inference.runtime import open_runtime
 from core.types import Estimates, NetworkOutput
-from core.weights.bundle import find_weights
+from core.weights.find import find_weights
 from tests.fixtures.graphs import blob
 
 ONE_CROP_PIXEL_PX = 3.0

@@ -9,7 +9,8 @@ from onnx import TensorProto, helper, numpy_helper
 from core.errors import WeightsError
 from core.inference.onnx_check import check_onnx
 from core.inference.runtime import open_runtime
-from core.weights.bundle import WEIGHTS_FOLDER, find_weights
+from core.weights.bundle import WEIGHTS_FOLDER
+from core.weights.find import find_weights
 from tests.fixtures.graphs import blob_graph, write_bundle
 
 

@@ -10,7 +10,8 @@ import pytest
 from core.body.model import load_body
 from core.errors import WeightsError
 from core.inference.runtime import open_runtime
-from core.weights.bundle import WeightsBundle, find_weights
+from core.weights.bundle import WeightsBundle
+from core.weights.find import find_weights
 from tests.fixtures.graphs import blob_graph, write_bundle
 
 TOLERANCE = 1e-3  # what the two runtimes may differ by in a take

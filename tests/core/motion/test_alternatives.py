@@ -24,7 +24,7 @@ from core.motion.alternatives import (
 )
 from core.motion.pose_vocabulary import PoseVocabulary
 from core.take.take import Take
-from core.weights.bundle import find_weights
+from core.weights.find import find_weights
 from tests.fixtures.bone_graphs import JOINTS, PROBABILITY, SIZES
 from tests.fixtures.known_takes import estimates, with_bones, write_take
 

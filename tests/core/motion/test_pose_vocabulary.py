@@ -20,7 +20,7 @@ from core.motion.solver import solve
 from core.motion.trajectory import LockedBody
 from core.take.header import TakeHeader
 from core.types import FootageInfo
-from core.weights.bundle import find_weights
+from core.weights.find import find_weights
 from tests.fixtures import bone_graphs
 from tests.fixtures.bone_graphs import CODES, JOINTS, SIZES
 from tests.fixtures.known_takes import estimates, with_bones, write_take

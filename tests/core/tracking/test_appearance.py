@@ -16,7 +16,7 @@ from core.tracking.evidence import Found
 from core.tracking.grid_search import find_people
 from core.tracking.tracker import Tracker
 from core.types import Estimates, Frame
-from core.weights.bundle import find_weights
+from core.weights.find import find_weights
 
 RED, BLUE, GREY = (60, 60, 230), (230, 120, 60), (200, 200, 200)
 """BGR; their means are alike, so that the blob's network sees them alike."""

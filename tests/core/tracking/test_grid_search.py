@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from core.geometry.boxes import box_overlap, overlap, share_inside
 from core.settings import TrackSettings
-from core.tracking.evidence import are_one_person, box_overlap, boxes_of, overlap, share_inside
+from core.tracking.evidence import are_one_person, boxes_of
 from core.tracking.grid_search import LAST_RESORT, find_people, grid_boxes
 from tests.fixtures.fake_people import HEIGHT, WIDTH, FakePeople, Truth
 

@@ -9,7 +9,8 @@ import pytest
 
 from core.body.model import load_body
 from core.errors import WeightsError
-from core.weights.bundle import check_body, find_weights, read_bundle
+from core.weights.bundle import check_body, read_bundle
+from core.weights.find import find_weights
 from tests.fixtures.graphs import write_bundle
 
 

@@ -9,7 +9,7 @@ from core.errors import WeightsError
 from core.files.folder_lock import TakeLock
 from core.weights import download, library
 from core.weights import hugging_face as hub_client
-from core.weights.bundle import find_weights
+from core.weights.find import find_weights
 from tests.fixtures.bundles import LARGE, NAME, assert_downloaded, edit, large_bundle, sum_of, whole
 from tests.fixtures.hub import Hub
 

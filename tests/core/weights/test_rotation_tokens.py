@@ -15,7 +15,7 @@ from core.inference.runtime import open_runtime
 from core.take.chunks import chunk_name
 from core.take.take import Take, TakeWriter
 from core.types import Estimates
-from core.weights.bundle import find_weights
+from core.weights.find import find_weights
 from core.weights.rotation_tokens import RotationTokens, sizes_from_json, sizes_to_json, take_shapes
 from tests.fixtures.bone_graphs import PROBABILITY, SIZES
 from tests.fixtures.graphs import blob, write_bundle

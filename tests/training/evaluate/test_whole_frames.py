@@ -1,16 +1,15 @@
-"""A detector confirmed by the pose network is scored as `core.detection.open_detector` decides, each crop read once."""
+"""A detector confirmed by the pose network is scored as `core.tracking.confirm` decides, each crop read once."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from core.detection.open_detector import Detections
-from core.geometry.crops import xywh_to_xyxy
+from core.detection.detector import Detections
+from core.geometry.boxes import box_overlap, xywh_to_xyxy
 from core.inference.onnx_runtime import OnnxRuntime
-from core.tracking.evidence import box_overlap
 from core.types import Image
-from core.weights.bundle import find_weights
+from core.weights.find import find_weights
 from tests.fixtures.fake_people import FakePeople
 from training.evaluate.whole_frames import READ, JointsOnly, Remembered, confirmed, joints_only
 from training.export.network import probe_crops

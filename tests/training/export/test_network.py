@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from core.body.model import load_body
 from core.errors import WeightsError
 from core.inference.runtime import open_runtime
-from core.weights.bundle import find_weights
+from core.weights.find import find_weights
 from tests.fixtures.small_run import SIZE, make_run
 from training.export import bundle, network
 from training.export.__main__ import main

@@ -10,7 +10,7 @@ import onnx
 import pytest
 
 from core.inference.runtime import open_runtime
-from core.weights.bundle import find_weights
+from core.weights.find import find_weights
 from tests.fixtures.paper_sets import mix, runs
 from tests.fixtures.picture_store import small_store
 from training import evaluate_paper

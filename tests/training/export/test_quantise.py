@@ -9,7 +9,7 @@ import onnx
 import pytest
 
 from core.inference.runtime import open_runtime
-from core.weights.bundle import find_weights
+from core.weights.find import find_weights
 from tests.fixtures.picture_store import small_store
 from training.export import bundle, quantise
 from training.export.network import probe_crops

@@ -14,7 +14,8 @@ import pytest
 from core.body.model import load_body
 from training.pictures import cycles
 from training.pictures.gbuffer import Surface
-from training.pictures.render import RenderSettings, Studio
+from training.pictures.render import Studio
+from training.pictures.settings import RenderSettings
 
 SETTINGS = RenderSettings(count=1, split="test", seed=3)
 

@@ -17,8 +17,9 @@ from training.motions.rotation_vectors import to_matrix
 from training.pictures import Composer, PictureStore, noise, palette, raster
 from training.pictures.__main__ import main
 from training.pictures.environments import HELD_OUT, load_environments, quadratic_light
-from training.pictures.render import RenderSettings, Studio, render
+from training.pictures.render import Studio, render
 from training.pictures.scene import along_the_sight, sample_camera
+from training.pictures.settings import RenderSettings
 from training.pictures.store import FIELDS
 
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from core.nets import DeployedOutput, output_names, project
-from core.weights.bundle import find_weights
+from core.weights.find import find_weights
 from tests.fixtures.small_bones import PEOPLE, make_cache, make_vocabulary
 from training.export import bones as export
 from training.motions.rotation_vectors import MIRROR

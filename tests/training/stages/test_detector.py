@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import save_file
 
 from core.detection import own
-from core.detection.open_detector import Detections
+from core.detection.detector import Detections
 from core.nets.detector import DeployedDetector, PersonDetector, boxes_of_sides, cell_middles
 from core.nets.small import SmallBackbone, SmallTrunk
 from tests.fixtures.detector_graphs import own_graph

@@ -21,7 +21,7 @@ from typing import Any
 import tyro
 
 from core.errors import MocapError
-from core.weights.bundle import find_weights
+from core.weights.find import find_weights
 from training.studies import sensitivity
 from training.studies.ablation import report
 from training.studies.ablation.arms import train_arms

@@ -10,7 +10,7 @@ from typing import cast
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from core.body.model import load_body
 from core.nets import network_for_body
@@ -19,6 +19,7 @@ from core.nets.postometro import MeshOutput
 from training.evaluate import metrics
 from training.evaluate.metrics import Float
 from training.stages.mesh import MeshConfig, MeshModule
+from training.stages.paper_mesh import JointEmbedding
 from training.studies.ablation.cache import FeatureCache, Rows, load_trunk
 from training.studies.ablation.settings import ARMS, FULL, SETS, TRAIN, AblationConfig
 from training.trainer.loop import Stage, Trainer
@@ -53,20 +54,6 @@ def arm_config(config: AblationConfig, arm: str) -> ArmConfig:
         store=config.store, test_store=config.test_store,
         arm=arm, weights=config.weights, cache=config.cache, noise=config.noise if arm == FULL else (),
     )  # fmt: skip
-
-
-class JointEmbedding(nn.Module):
-    """Coordinates as tokens: one Linear for all keypoints, and what says which keypoint it is."""
-
-    def __init__(self, joints: int, width: int) -> None:
-        super().__init__()
-        self.place = nn.Linear(2, width)
-        self.joint = nn.Parameter(torch.randn(joints, width))
-
-    def forward(self, keypoints: Tensor) -> Tensor:
-        """(B, 17, 2) crop units to (B, 17, d)."""
-        out: Tensor = self.place(keypoints) + self.joint
-        return out
 
 
 class ArmModule(MeshModule):

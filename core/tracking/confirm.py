@@ -1,0 +1,116 @@
+"""A detector's boxes are where to look: the pose network says whether somebody is there, and where exactly."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..detection.detector import Detector
+from ..geometry.boxes import box_overlap, overlap
+from ..settings import TrackSettings
+from ..types import Bool, Estimates, Float, Image, Int
+from .evidence import (
+    HOPELESS,
+    IS_CENTRED,
+    Estimate,
+    Found,
+    are_one_person,
+    boxes_of,
+    is_seen,
+    is_somebody,
+    looked_again,
+    quality,
+)
+
+MOST_PEOPLE = 32
+"""Of one frame that are looked at, the surest first."""
+UNSURE = 0.6
+"""Share of a detector's threshold from which on a box is looked at where nobody is known or somebody is missed: people
+who are half hidden score less, and so do things that are nobody."""
+BESIDE_OTHERS = 1.4
+"""A detector's threshold, times this, counts while others are followed or missed: somebody new who is nobody, or is one
+of them, then costs more than somebody found later. Without it the main person of a clip broke in two."""
+BOX_WEIGHT = 2.0
+"""Log odds of a detector's score against those of the pose network, which spread more widely."""
+NEARLY = 1e-5
+"""A score as near to 0 or 1 counts as this far from it."""
+IS_MISSED = 0.3
+"""Overlap (IoU of the squares) with the place where somebody is missed, from which on an unsure box can be them."""
+IS_KNOWN = 0.5
+"""IoU of a detection with the box of somebody who is followed, from which on it is them."""
+
+
+def find_detected(
+    image: Image,
+    known_px: Float,
+    missed_px: Float,
+    detector: Detector,
+    estimate: Estimate,
+    settings: TrackSettings,
+) -> Found | None:
+    """The people whom the detector sees and the pose network believes in; None where there are none.
+
+    Args:
+        image: (H, W, 3) uint8 BGR.
+        known_px: (N, 4) xywh of people who are followed already: they are left out.
+        missed_px: (N, 4) xywh where people should be who are not seen: there unsure boxes count too.
+        detector: where to look.
+        estimate: the network, as `Estimator.estimate`.
+        settings: the thresholds.
+    """
+    detections, is_first = detector(image), not len(known_px) and not len(missed_px)
+    boxes, scores = detections.boxes_xywh, detections.scores
+    threshold = detector.threshold
+    if not is_first:
+        threshold = min(BESIDE_OTHERS * threshold, (1 + threshold) / 2)  # one that asks for much is still to be met
+    is_known = (box_overlap(boxes[:, None], known_px) > IS_KNOWN).any(1)
+    is_missed = (overlap(boxes[:, None], missed_px) > IS_MISSED).any(1)
+    is_worth_it = (scores >= threshold) | (is_first | is_missed) & (scores >= UNSURE * threshold)
+    rows = np.flatnonzero(~is_known & is_worth_it)[:MOST_PEOPLE]
+    if not len(rows):
+        return None
+    seen, scores = _centred(image, boxes[rows], estimate), scores[rows]
+    if is_first:
+        is_sure = is_confirmed(scores, seen, threshold, settings)
+        chosen = _nobody_twice(seen, is_sure)
+    else:
+        is_sure = (scores >= threshold) & is_somebody(seen, settings)
+        chosen = _nobody_twice(seen, is_seen(seen, settings))
+    return Found(seen[chosen], is_sure[chosen]) if len(chosen) else None
+
+
+def is_confirmed(scores: Float, seen: Estimates, threshold: float, settings: TrackSettings) -> Bool:
+    """(B,) whether detector and pose network together are sure of somebody in a frame where nobody is known yet.
+
+    A sure box makes up for an unsure reading, and the other way round: the log odds of both, each against its own
+    threshold, are weighed and added.
+
+    Args:
+        scores: (B,) of the detector.
+        seen: B readings.
+        threshold: of the detector.
+        settings: the network's thresholds.
+    """
+    of_box = BOX_WEIGHT * (_log_odds(scores) - _log_odds(threshold))
+    of_reading = _log_odds(seen.person_score) - _log_odds(settings.found_person_score)
+    return np.asarray(is_seen(seen, settings) & (of_box + of_reading >= 0))
+
+
+def _log_odds(score: Float | float) -> Float:
+    probability = np.clip(score, NEARLY, 1 - NEARLY)
+    return np.asarray(np.log(probability / (1 - probability)))
+
+
+def _centred(image: Image, boxes: Float, estimate: Estimate) -> Estimates:
+    """Readings of people in boxes, cut once more about the joints where the first crop was not."""
+    seen = estimate(image, boxes)
+    again = np.flatnonzero((overlap(boxes_of(seen), seen.box_px) <= IS_CENTRED) & (quality(seen) > HOPELESS))
+    return looked_again(image, seen, again, estimate)
+
+
+def _nobody_twice(seen: Estimates, is_wanted: Bool) -> Int:
+    """Rows of the wanted readings, the surest first, of which no two are of one person."""
+    chosen: list[int] = []
+    for row in np.argsort(-quality(seen), kind="stable"):
+        if is_wanted[row] and not any(are_one_person(seen[[int(row)]], seen[[other]]) for other in chosen):
+            chosen.append(int(row))
+    return np.array(chosen, np.int64)
