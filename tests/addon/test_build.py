@@ -31,7 +31,7 @@ print("enabled", addon_utils.check(name)[1], hasattr(bpy.types, "MOCAP_PT_main")
 bridge = sys.modules[name + ".bridge"]
 print("bundled", bridge.is_bundled(), bridge.core().__name__, "core" in sys.modules)
 print("takes", sys.modules[name + ".preferences"].takes_folder())
-body = bridge.core_module("body.model").load_body()
+body = bridge.load_body()
 print("body", body.v_template.shape)
 problem = sys.modules[name + ".readiness"].check("", "").problem
 print("problem", problem or None)

@@ -102,6 +102,6 @@ def test_frames_nobody_saw_are_told_with_the_result(ready) -> None:
     bpy.ops.mocap.reconstruct()
     record = operators_takes.active_record(bpy.context)
     report = record.motion.with_suffix(".report.json")
-    bridge.core_module("motion.report").write_report(left_empty(motions.motion()), report)
+    bridge.write_report(left_empty(motions.motion()), report)
     texts = draw_all(panel_takes.SECTIONS, bpy.context).texts()
     assert "Frames in which nobody saw the person: 4 left empty" in texts
