@@ -20,13 +20,14 @@ import atexit, os, sys, time
 sys.path.insert(0, sys.argv[1])
 from pathlib import Path
 import bpy, blender_addon
-from blender_addon import asked, readiness, session
+from blender_addon.choices import to_request
+from blender_addon.engine import readiness, session
 blender_addon.register()
 readiness.check = lambda *_: readiness.Readiness("test", "CC0-1.0", "")
-asked.takes_folder = lambda: Path(sys.argv[3]) / "takes"
+to_request.takes_folder = lambda: Path(sys.argv[3]) / "takes"
 session.own_python = lambda: Path(sys.argv[2])
 bpy.context.scene.mocap.footage = sys.argv[4]
-running = session.start(asked.request_from(bpy.context))
+running = session.start(to_request.request_from(bpy.context))
 while running.job.progress.done != 4:
     running.step(bpy.context.scene)
     time.sleep(0.01)
