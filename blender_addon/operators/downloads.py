@@ -58,7 +58,7 @@ def wanted_name() -> str:
 
 
 @cache
-def downloads_in(folder: Path) -> list[bridge.Downloaded]:
+def downloads_in(folder: Path) -> "list[bridge.Downloaded]":
     """What was downloaded, looked up once and not in every redraw; `downloads_in.cache_clear()` after a change."""
     return bridge.list_downloads(folder)
 
