@@ -79,7 +79,8 @@ def _told(error: Exception, options: argparse.Namespace) -> str:
 
     place = getattr(options, "output", None) or getattr(options, "manifest", None)
     what = getattr(options, "take", None) or getattr(options, "footage", None) or place or "the command"
-    return sentence_with_log(error, str(what), log_beside(Path(place) if place else Path(tempfile.gettempdir(), "footage-mocap")))
+    output = Path(place) if place else Path(tempfile.gettempdir(), "footage-mocap")
+    return sentence_with_log(error, str(what), log_beside(output))
 
 
 def _ended(printer: ProgressFunction | None, sentence: str, code: int) -> int:
