@@ -1,9 +1,9 @@
 """What the person has chosen, in the scene and in the preferences, becomes a request to the engine.
 
-In:     properties of the scene, preferences, lists of people, contacts, cameras and alternatives.
-Out:    a `Request`, or the sentence that says why there is none; the files that go with it.
-First:  `properties.py`, then `to_request.py`.
-May use: engine, exports, rigs, scene, axes, bridge.
+In:    properties of the scene, preferences, lists of people, contacts, cameras and alternatives.
+Out:   a `Request`, or the sentence that says why there is none; the files that go with it.
+Read:  `properties.py` first, then `to_request.py`.
+Uses:  engine, exports, rigs, scene, axes, bridge.
 
 preferences             their values; the class with their fields is drawn, and so belongs to `panels`
 people                  who is to be captured
