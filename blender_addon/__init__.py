@@ -1,24 +1,17 @@
-"""Footage Mocap: footage in, animated people in Blender out. Read `scene.py` next, then `session.py`.
+"""Footage Mocap: footage in, animated people in Blender out. Read `scene/build.py` next, then `engine/session.py`.
 
-panel, panel_*               what the person sees, from top to bottom in the order of work
-properties, preferences      what the person chooses, for a scene and for all
-asked > request              the choices as a request to the engine, or why there is none
-operators, operators_*       the buttons; modal is what all have in common that run the engine
-session                      the one run: engine, then objects
-filling > strip              what the run has done so far, on the timeline
-engine                       `core` in a child process (no bpy)
-people, overlay, portraits   who is to be captured; the box that is being drawn; small pictures
-scene > camera, person, armature             Motion in, Blender objects out
-takes, footage_links         takes known again after saving, undo and renaming; footage that has moved
-readings > ghosts            other readings of unsure frames, and those that were chosen
-solved_camera                a camera that Blender knows already, for the engine
-retarget > bone_maps, rest_pose, rig_posing   a take's motion on the animator's own rig
-axes                         all turns between core's axes and Blender's
-curves                       F-curves from Blender 4.2 to 5.x
-clips, sheet, exports        what batch.py runs: many clips, pictures, files
-faults                       what nobody foresaw, as one sentence and a log
-readiness, licences          whether a run could start, and whether its result may be sold
-bridge                       the one door to `core`
+    panels         what the person sees: sections of the sidebar, preferences
+    headless       the same without a window: `batch.py`, many clips
+    operators      the buttons
+    choices        what the person has chosen, as a request to the engine
+    engine         `core` in a child process; the one run, from the click to the objects
+    exports        files for other programs, contact sheets
+    rigs           a take's motion on the animator's own rig
+    scene          Motion in, Blender objects out
+    axes           all turns between core's axes and Blender's
+    bridge         the one door to `core`
+
+A room imports only rooms below it (the layers in pyproject.toml); each room's `__init__.py` says what comes in and out.
 """
 
 # SPDX-License-Identifier: GPL-3.0-or-later
@@ -28,67 +21,16 @@ import atexit
 import bpy
 from bpy.app.handlers import persistent
 
-from .choices import preferences, properties
+from . import operators, panels
+from .choices import properties
 from .engine import session
-from .operators import (
-    alternatives,
-    contacts,
-    downloads,
-    engine,
-    export,
-    faults,
-    mesh_cache,
-    relink,
-    retarget,
-    timeline_strip,
-)
-from .operators import footage as operators_footage
-from .operators import people as operators_people
-from .operators import queue as operators_queue
-from .operators import reconstruct as operators
-from .operators import takes as operators_takes
-from .panels import footage as panel_footage
-from .panels import people as panel_people
-from .panels import portrait_icons
-from .panels import queue as panel_queue
-from .panels import reconstruct as panel_reconstruct
-from .panels import section as panel
-from .panels import takes as panel_takes
+from .operators import faults, timeline_strip
+from .panels import SECTIONS, portrait_icons
 
-SECTIONS = (
-    panel.Status,
-    *panel_footage.SECTIONS,
-    *panel_people.SECTIONS,
-    *panel_reconstruct.SECTIONS,
-    *panel_takes.SECTIONS,
-    *panel_queue.SECTIONS,
-)
-CLASSES = (
-    properties.MocapFoundPerson,
-    properties.MocapBox,
-    properties.MocapContact,
-    properties.MocapReading,
-    properties.MocapQueued,
-    properties.MocapSettings,
-    preferences.MocapPreferences,
-    *operators.CLASSES,
-    *operators_footage.CLASSES,
-    *operators_people.CLASSES,
-    *operators_takes.CLASSES,
-    *relink.CLASSES,
-    *contacts.CLASSES,
-    *alternatives.CLASSES,
-    *mesh_cache.CLASSES,
-    *export.CLASSES,
-    *operators_queue.CLASSES,
-    *engine.CLASSES,
-    *downloads.CLASSES,
-    retarget.MOCAP_OT_choose_for_rig,
-    retarget.MOCAP_OT_apply_to_rig,
-    retarget.MOCAP_OT_save_bone_map,
-    *(made for section in SECTIONS for made in panel.panels(section)),
-)
-faults.guard(CLASSES)
+__all__ = ["CLASSES", "SECTIONS", "register", "unregister"]
+
+CLASSES = (*properties.CLASSES, *operators.CLASSES, *panels.CLASSES)
+faults.guard(operators.CLASSES)
 
 
 @persistent  # type: ignore[untyped-decorator]

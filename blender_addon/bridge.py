@@ -11,12 +11,11 @@ import importlib.util
 import sys
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from core import MocapError, Motion, PersonMotion
-
-    __all__ = ["MocapError", "Motion", "PersonMotion"]
+    from core import *  # noqa: F403 all public names of core are also names of this module: `bridge.MocapError`
 
 FOLDER = Path(__file__).resolve().parent
 """The add-on's own folder, with `batch.py`."""
@@ -35,18 +34,13 @@ def core_root() -> Path:
 
 
 @cache
-def core() -> Any:
+def core() -> ModuleType:
     """The `core` package; its public names load what they need when they are first used."""
     if is_bundled():
         return importlib.import_module(".core", __package__)
     if "core" not in sys.modules and importlib.util.find_spec("core") is None:
         _load_sibling("core", core_root() / "core")
     return importlib.import_module("core")
-
-
-def core_module(name: str) -> Any:
-    """A module of `core` by its name, such as `weights`."""
-    return importlib.import_module(f".{name}", core().__name__)
 
 
 def _load_sibling(name: str, folder: Path) -> None:
@@ -59,6 +53,8 @@ def _load_sibling(name: str, folder: Path) -> None:
     spec.loader.exec_module(module)
 
 
-def __getattr__(name: str) -> Any:
-    """Public names of `core`, so that callers write `bridge.MocapError`."""
-    return getattr(core(), name)
+if not TYPE_CHECKING:  # a name that core does not have is then an error to mypy, as in any module
+
+    def __getattr__(name: str) -> Any:
+        """Public names of `core`, so that callers write `bridge.MocapError`."""
+        return getattr(core(), name)

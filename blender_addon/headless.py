@@ -61,10 +61,10 @@ def main(arguments: Sequence[str]) -> int:
             check_format(PRESETS[key].kind)
         if options.commercial:
             check_licences(options.weights, options.detector)
-        bridge.core_module("files.written_whole").make_folder(options.output_folder)
+        bridge.make_folder(options.output_folder)
     except bridge.MocapError as error:
         return _said(f"error: {error}", FAILED)
-    stop = bridge.core_module("commands.console").StopRequest()
+    stop = bridge.StopRequest()
     stop.listen()
     reports = []
     for clip, name in zip(options.clips, names, strict=True):
@@ -92,18 +92,18 @@ def clip_names(clips: Sequence[Path], name: str | None) -> list[str]:
 
 def check_licences(weights: str | None, detector: str | None) -> None:
     """Raises MocapError where the weights or the detector may not be used commercially, or don't say so."""
-    folder = bridge.core_module("weights.find").find_weights(weights).folder
+    folder = bridge.find_weights(weights).folder
     problem = refusal(folder) or detector_refusal(detector)
     if problem:
         raise bridge.MocapError(problem)
 
 
-def run_clip(clip: Path, name: str, options: argparse.Namespace, stop: Any) -> ClipReport:
+def run_clip(clip: Path, name: str, options: argparse.Namespace, stop: bridge.StopRequest) -> ClipReport:
     """One clip from footage to files; what goes wrong is in the report, and said in one sentence."""
     report = ClipReport(str(clip), name)
     try:
         _make_clip(clip, report, options, stop)
-    except bridge.core_module("errors").Cancelled as error:
+    except bridge.Cancelled as error:
         report.status, report.error = "cancelled", str(error)
     except Exception as error:  # whatever it is, the other clips get their turn
         _note_failure(report, str(clip), error, options)
@@ -119,7 +119,7 @@ def _kept_going(report: ClipReport, what: str, options: argparse.Namespace) -> I
     """A part of a clip: what goes wrong with it is noted, and the other parts are made."""
     try:
         yield
-    except bridge.core_module("errors").Cancelled:
+    except bridge.Cancelled:
         raise
     except Exception as error:  # of this part alone
         _note_failure(report, what, error, options)
@@ -128,7 +128,7 @@ def _kept_going(report: ClipReport, what: str, options: argparse.Namespace) -> I
 def _note_failure(report: ClipReport, what: str, error: Exception, options: argparse.Namespace) -> None:
     """Note and say one sentence; the traceback of what nobody foresaw goes to a log beside the results."""
     log = options.output_folder / f"{report.name}.log"
-    sentence = bridge.core_module("files.fault_log").told(error, what, log)
+    sentence = bridge.sentence_with_log(error, what, log)
     report.failures.append({"what": what, "sentence": sentence})
     report.error = report.failures[0]["sentence"]
     _said(f"error: {sentence}", FAILED)
@@ -145,11 +145,11 @@ def write_report(reports: list[ClipReport], path: Path) -> None:
         "blender": bpy.app.version_string,
         "clips": [{name: getattr(report, name) for name in ClipReport.__slots__} for report in reports],
     }
-    with bridge.core_module("files.written_whole").written_whole(path) as file:
+    with bridge.written_whole(path) as file:
         file.write((json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode())
 
 
-def _make_clip(clip: Path, report: ClipReport, options: argparse.Namespace, stop: Any) -> None:
+def _make_clip(clip: Path, report: ClipReport, options: argparse.Namespace, stop: bridge.StopRequest) -> None:
     folder, name = options.output_folder, report.name
     with _timed(report, "reconstruct"):
         take = _reconstruct(clip, folder / f"{name}.take", options, stop)
@@ -182,9 +182,8 @@ def _make_clip(clip: Path, report: ClipReport, options: argparse.Namespace, stop
         report.files["sheet"] = f"{folder / name}.png"
 
 
-def _reconstruct(clip: Path, take: Path, options: argparse.Namespace, stop: Any) -> Any:
-    console = bridge.core_module("commands.console")
-    printer = console.progress_printer(options.progress)
+def _reconstruct(clip: Path, take: Path, options: argparse.Namespace, stop: bridge.StopRequest) -> bridge.Take:
+    printer = bridge.progress_printer(options.progress)
     settings = bridge.ReconstructSettings(
         weights=options.weights,
         device=options.device,
@@ -199,11 +198,11 @@ def _reconstruct(clip: Path, take: Path, options: argparse.Namespace, stop: Any)
     try:
         return bridge.reconstruct(clip, take, settings, printer, stop)
     finally:
-        if isinstance(printer, console.Bar):
+        if isinstance(printer, bridge.Bar):
             printer.end()
 
 
-def _describe(report: ClipReport, motion: Any, take: Any) -> None:
+def _describe(report: ClipReport, motion: bridge.Motion, take: bridge.Take) -> None:
     """What the report says of the people, and of how the footage was read."""
     report.footage_facts = {
         "width": motion.width,
@@ -245,7 +244,7 @@ def _save(path: Path) -> None:
     try:
         bpy.ops.wm.save_as_mainfile(filepath=str(path.resolve()), compress=True, relative_remap=False)
     except RuntimeError as error:
-        raise bridge.core_module("errors").OutputError(
+        raise bridge.OutputError(
             f"{path}: can't be written ({' '.join(str(error).split())}); free space or choose another folder"
         ) from error
 
@@ -317,7 +316,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--smooth", type=float, default=0.5, metavar="0..1")
     parser.add_argument("--camera", type=Path, metavar="camera.npz", help="see core/motion/moving_camera.py")
     parser.add_argument("--feet", choices=["off", "auto", "lock"], default="auto")
-    as_solve, longest_gap = "as of `python -m core solve`", bridge.core_module("settings").longest_gap
+    as_solve, longest_gap = "as of `python -m core solve`", bridge.longest_gap
     parser.add_argument("--floor", choices=["off", "found", "solid"], default="found", help=as_solve)
     parser.add_argument("--gaps", type=longest_gap, metavar="all|SECONDS", help=as_solve)
     parser.add_argument("--bones", choices=["fit", "tokens", "both"], help=as_solve)

@@ -75,11 +75,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _told(error: Exception, options: argparse.Namespace) -> str:
     """One sentence, and a log beside what was to be written where the error was not foreseen."""
-    from .files.fault_log import log_beside, told
+    from .files.fault_log import log_beside, sentence_with_log
 
     place = getattr(options, "output", None) or getattr(options, "manifest", None)
     what = getattr(options, "take", None) or getattr(options, "footage", None) or place or "the command"
-    return told(error, str(what), log_beside(Path(place) if place else Path(tempfile.gettempdir(), "footage-mocap")))
+    output = Path(place) if place else Path(tempfile.gettempdir(), "footage-mocap")
+    return sentence_with_log(error, str(what), log_beside(output))
 
 
 def _ended(printer: ProgressFunction | None, sentence: str, code: int) -> int:

@@ -52,7 +52,7 @@ def test_imports_within_a_shipped_package_are_relative(tree: str) -> None:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             names = [node.module or ""] if isinstance(node, ast.ImportFrom) and node.level == 0 else []
             names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-            ours = [n for n in names if n.split(".")[0] in {"core", "blender_addon"}]
+            ours = [n for n in names if n.split(".")[0] in {"core", "blender_addon", "training"}]
             absolute += [f"{path.name}:{node.lineno} {n}" for n in ours]
     assert absolute == []
 
@@ -127,3 +127,30 @@ def test_core_reads_json_within_bounds_alone(call: str) -> None:
     files = [(path.relative_to(ROOT).as_posix(), path) for path in SOURCES]
     calls = {name for name, path in files if name.startswith("core/") for n in _nodes(path) if _called(n) == call}
     assert calls <= own
+
+
+NAMED_TUPLE = {"_fields", "_replace", "_asdict", "_make"}
+"""The names of named tuples begin so without being private."""
+
+
+def _private_names(path: Path) -> list[str]:
+    """What a file takes from another one of ours although its name begins with an underscore."""
+    nodes = _nodes(path)
+    imports = [node for node in nodes if isinstance(node, ast.ImportFrom)]
+    ours = [n for n in imports if n.level or (n.module or "").split(".")[0] in {"core", "training", "blender_addon"}]
+    names = [alias for node in ours for alias in node.names]
+    known = {alias.asname or alias.name for alias in names}
+    attributes = [n for n in nodes if isinstance(n, ast.Attribute) and ast.unparse(n.value) in known]
+    found = [alias.name for alias in names] + [n.attr for n in attributes if n.attr not in NAMED_TUPLE]
+    return [name for name in found if name.startswith("_") and not name.startswith("__")]
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_private_name_stays_in_its_file(path: Path) -> None:
+    assert _private_names(path) == []
+
+
+@pytest.mark.parametrize("code", ["from .session import _unused", "from . import session\nsession._unused()"])
+def test_private_name_of_another_file_is_found(tmp_path: Path, code: str) -> None:
+    (tmp_path / "a.py").write_text(code)
+    assert _private_names(tmp_path / "a.py") == ["_unused"]

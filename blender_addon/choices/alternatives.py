@@ -22,7 +22,7 @@ def readings_file(take: Path) -> Path:
     return take.with_suffix(".readings.npz")
 
 
-def found_readings(take: Path) -> dict[str, Any]:
+def found_readings(take: Path) -> dict[str, bridge.Readings]:
     """Other readings by person (`core.motion.alternatives.Readings`); {} where nobody has looked for them.
 
     Asked for in every redraw, read only when the file has changed.
@@ -39,9 +39,8 @@ def found_readings(take: Path) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=4)
-def _read(file: Path, _changed_at: int) -> dict[str, Any]:
-    readings: dict[str, Any] = bridge.core_module("motion.alternatives").read_readings(file)
-    return readings
+def _read(file: Path, _changed_at: int) -> dict[str, bridge.Readings]:
+    return bridge.read_readings(file)
 
 
 def scene_frames(record: TakeRecord, scene: bpy.types.Scene) -> list[tuple[int, str, int]]:
@@ -108,6 +107,6 @@ def write_chosen(scene: bpy.types.Scene, record: TakeRecord) -> Path | None:
     if not chosen:
         return None
     path = record.motion.with_suffix(".readings.json")
-    with bridge.core_module("files.written_whole").written_whole(path) as file:
+    with bridge.written_whole(path) as file:
         file.write(json.dumps(chosen).encode())
     return path

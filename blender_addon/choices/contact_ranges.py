@@ -62,6 +62,6 @@ def write_contacts(scene: bpy.types.Scene, record: TakeRecord) -> Path | None:
         return None
     ranges = ranges_of(settings.contacts, [person.person_id for person in record.built.people])
     path = record.motion.with_suffix(".contacts.json")
-    with bridge.core_module("files.written_whole").written_whole(path) as file:
+    with bridge.written_whole(path) as file:
         file.write(json.dumps(ranges).encode())
     return path if ranges else None

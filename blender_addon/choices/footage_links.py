@@ -9,8 +9,8 @@ from typing import Any
 
 import bpy
 
+from .. import bridge
 from ..engine.request import request_from_json, request_to_json
-from ..engine.take_folder import footage_of
 from ..scene.camera import clip_path, first_picture, load_clip, show_footage
 from ..scene.take_records import TAKE, TakeRecord
 from .properties import settings_of
@@ -21,7 +21,8 @@ SHAPE_TOLERANCE = 0.01
 
 def lost_footage(record: TakeRecord) -> list[Path]:
     """Where the take and the clip behind its camera look for the footage in vain; empty where it is there."""
-    known = [footage_of(record.take) if record.take else None, *(_footage_of_clip(clip) for clip in _behind(record))]
+    of_take = bridge.take_status(record.take).footage if record.take else None
+    known = [of_take, *(_footage_of_clip(clip) for clip in _behind(record))]
     return [path for path in dict.fromkeys(known) if path is not None and not path.exists()]
 
 

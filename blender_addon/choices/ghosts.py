@@ -50,11 +50,11 @@ def show_ghosts(scene: bpy.types.Scene, record: TakeRecord, frame: int) -> list[
     """
     wanted = [(person, row) for at, person, row in scene_frames(record, scene) if at == frame]
     motion = bridge.open_motion(record.motion)
-    body = bridge.core_module("body.model").load_body()
+    body = bridge.load_body()
     if not np.array_equal(body.faces, motion.faces):
         raise bridge.MocapError(f"{record.motion}: is not of the open body, the only one that has ghosts")
     remove_ghosts(record)
-    world = bridge.core_module("motion.moving_camera").in_world(motion)
+    world = bridge.in_world(motion)
     walkers = {person.person_id: person for person in world.persons}
     made = []
     for person, row in wanted:
@@ -68,7 +68,7 @@ def show_ghosts(scene: bpy.types.Scene, record: TakeRecord, frame: int) -> list[
     return made
 
 
-def ghost_vertices(body: Any, person: Any, time_s: float, rotations: Float) -> Float:
+def ghost_vertices(body: bridge.Body, person: bridge.PersonMotion, time_s: float, rotations: Float) -> Float:
     """(6890, 3) metres, the camera's axes, relative to the person's root: another pose, the pelvis turned as it was.
 
     Args:
@@ -79,8 +79,8 @@ def ghost_vertices(body: Any, person: Any, time_s: float, rotations: Float) -> F
     """
     row = int(np.abs(np.asarray(person.time_s) - time_s).argmin())
     pose = np.array(person.bone_rotations[row], np.float64)
-    pose[bridge.core_module("motion.pose_vocabulary").BODY_JOINTS] = rotations
-    matrices = bridge.core_module("geometry.rotations").matrices_of(pose)
+    pose[bridge.BODY_JOINTS] = rotations
+    matrices = bridge.matrices_of(pose)
     vertices = body.pose(matrices[None], np.asarray(person.betas)[None]).vertices[0]
     return np.asarray(vertices - (body.lsp_regressor[HIPS] @ vertices).mean(0))
 

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import bridge
+from ..axes import Bool
 from ..engine.request import portraits_of
 
 Ranges = tuple[tuple[int, int], ...]
@@ -68,7 +69,7 @@ def found_in(take: Path, step: int) -> list[FoundPerson]:
     Raises:
         MocapError: the take is missing or damaged.
     """
-    persons = bridge.core_module("take.take").Take.open(take).persons()
+    persons = bridge.Take.open(take).persons()
     found = [_found(person, step, _portraits(take, number)) for number, person in enumerate(persons)]
     return sorted(found, key=lambda person: -person.share * (person.last - person.first + 1))
 
@@ -90,7 +91,7 @@ def split_track(
     Raises:
         MocapError: the take is missing or damaged.
     """
-    opened = bridge.core_module("take.take").Take.open(take)
+    opened = bridge.Take.open(take)
     person, pictures = opened.person(track), _portraits(take, opened.people.index(track))
     index = person.frame_index
     before = _found(_part(person, (index >= first) & (index < at)), step, pictures, (bounds[0], at - 1))
@@ -153,11 +154,10 @@ def box_corners(box: list[int], size: tuple[int, int]) -> list[tuple[float, floa
 
 
 def _portraits(take: Path, number: int) -> dict[int, Path]:
-    found: dict[int, Path] = bridge.core_module("take.portrait_files").portraits_in(portraits_of(take), number)
-    return found
+    return bridge.portraits_in(portraits_of(take), number)
 
 
-def _part(person: Any, is_in: Any) -> Any:
+def _part(person: bridge.PersonTake, is_in: Bool) -> bridge.PersonTake:
     rows = np.flatnonzero(is_in)
     return replace(
         person, frame_index=person.frame_index[rows], time_s=person.time_s[rows], estimates=person.estimates[rows]
@@ -165,7 +165,7 @@ def _part(person: Any, is_in: Any) -> Any:
 
 
 def _found(
-    person: Any,
+    person: bridge.PersonTake,
     step: int,
     pictures: dict[int, Path],
     bounds: tuple[int | None, int | None] | None = None,

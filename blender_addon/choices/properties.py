@@ -307,3 +307,6 @@ def frame_range(settings: Any, scene: bpy.types.Scene) -> tuple[int | None, int 
     if settings.frames == "CUSTOM":
         return settings.first - 1, settings.last - 1
     return None, None
+
+
+CLASSES = (MocapFoundPerson, MocapBox, MocapContact, MocapReading, MocapQueued, MocapSettings)

@@ -135,9 +135,8 @@ def write_camera(scene: bpy.types.Scene, path: Path) -> None:
     found = find_camera(scene)
     if found.problem:
         raise bridge.MocapError(f"{found.problem}; or choose a camera that stands")
-    output = bridge.core_module("files.written_whole")
-    output.make_folder(path.parent)
-    output.write_arrays(path, _read_solve(found) if found.is_solve else _read_keys(scene, found.holder))
+    bridge.make_folder(path.parent)
+    bridge.write_arrays(path, _read_solve(found) if found.is_solve else _read_keys(scene, found.holder))
 
 
 def _read_solve(found: Found) -> dict[str, Any]:

@@ -1,26 +1,22 @@
 """What a run has done so far, read from the take while the engine writes it: little at a time.
 
-The engine writes each chunk whole before `take.json` counts it. A step reads one new chunk at most, and of it only
-which frames, how sure, and where the joints are in the picture.
+A step reads one new chunk at most, and of it only which frames, how sure, and where the joints are in the picture.
 """
 
 from __future__ import annotations
 
-import json
 import time
-import zipfile
-from collections import deque
 from pathlib import Path
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from .. import bridge
 from ..axes import Float
-from .take_folder import TAKE_FILE
+
+if TYPE_CHECKING:
+    from ..bridge import PersonStatus
 
 CHECK_S = 1.0
-"""Between looks at `take.json`; the engine commits every five seconds or 32 sightings."""
+"""Between looks at the take's status; the engine commits every five seconds or 32 sightings."""
 
 
 class Filling:
@@ -37,59 +33,48 @@ class Filling:
         self.step = 1
         self.version = 0
         self._take = take
-        self._numbers: dict[str, int] = {}
-        self._read: set[str] = set()
-        self._waiting: deque[tuple[str, str]] = deque()
+        self._written: dict[str, PersonStatus] = {}
+        self._chunks_read: dict[str, int] = {}
         self._looked_at = -CHECK_S
-        self._changed_at = 0
 
     def advance(self) -> bool:
         """Read one new chunk, if there is one; whether anything has changed."""
         before, now = self.version, time.monotonic()
-        if not self._waiting and now - self._looked_at >= CHECK_S:
+        if self._next_person() is None and now - self._looked_at >= CHECK_S:
             self._looked_at = now
             self._look()
-        if self._waiting:
-            self._take_in(*self._waiting.popleft())
+        name = self._next_person()
+        if name is not None:
+            self._take_in(name)
         return self.version != before
 
-    def _look(self) -> None:
-        """Which chunks there are by now, and of whom."""
-        file = self._take / TAKE_FILE
-        try:
-            changed_at = file.stat().st_mtime_ns
-            if changed_at == self._changed_at:
-                return
-            held = json.loads(file.read_text(encoding="utf-8"))
-            people = {str(person["id"]): person for person in held["people"]}
-            self.step = int(held.get("settings", {}).get("step", 1))
-            numbers = {name: int(person.get("number", row)) for row, (name, person) in enumerate(people.items())}
-            counts = {name: int(person["chunks"]) for name, person in people.items()}
-        except (OSError, ValueError, KeyError, TypeError):
-            return  # not there yet, or another program's: the run itself says what is wrong
-        self._changed_at = changed_at
-        for name in [name for name in self.people if numbers.get(name) != self._numbers[name]]:
-            del self.people[name]  # the end of a run keeps those who were asked for
-            self.version += 1
-        self._numbers = numbers
-        chunk_name = bridge.core_module("take.chunks").chunk_name
-        for name, number in numbers.items():
-            chunks = [chunk_name(number, chunk) for chunk in range(counts[name])]
-            self._waiting += [(name, chunk) for chunk in chunks if chunk not in self._read]
+    def _next_person(self) -> str | None:
+        """Name of somebody of whom more is written than read."""
+        return next((name for name, one in self._written.items() if self._chunks_read.get(name, 0) < one.chunks), None)
 
-    def _take_in(self, name: str, chunk: str) -> None:
-        self._read.add(chunk)
+    def _look(self) -> None:
+        """Look up what is written by now, and of whom."""
+        status = bridge.take_status(self._take)
+        if not status.people:
+            return  # nobody is written yet, or it can't be read just now
+        self.step = status.step
+        for name, person in self._written.items():
+            now = status.people.get(name)
+            if now is None or now.number != person.number:  # the end of a run keeps those who were asked for
+                self._chunks_read.pop(name, None)
+                if self.people.pop(name, None) is not None:
+                    self.version += 1
+        self._written = status.people
+
+    def _take_in(self, name: str) -> None:
+        """Read the next chunk of somebody."""
+        chunk = self._chunks_read.get(name, 0)
+        self._chunks_read[name] = chunk + 1
         try:
-            with (self._take / chunk).open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-                rows = zip(
-                    arrays["frame_index"].tolist(),
-                    arrays["time_s"].tolist(),
-                    arrays["joint_confidence"].mean(axis=1).tolist(),
-                    arrays["joints_px"],
-                    strict=True,
-                )
-                seen: dict[int, Any] = {frame: (time_s, sure, joints) for frame, time_s, sure, joints in rows}
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+            seen = bridge.seen_joints(self._take, self._written[name].number, chunk)
+        except bridge.TakeError:
             return  # gone: the run has dropped this person
-        self.people.setdefault(name, {}).update(seen)
+        sure = seen.joint_confidence.mean(axis=1).tolist()
+        rows = zip(seen.frame_index.tolist(), seen.time_s.tolist(), sure, seen.joints_px, strict=True)
+        self.people.setdefault(name, {}).update({frame: (time_s, sure, joints) for frame, time_s, sure, joints in rows})
         self.version += 1

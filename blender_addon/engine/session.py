@@ -23,6 +23,8 @@ from .process import SILENCE_S, EngineJob, State, child_environment, own_python
 from .request import Plan, Request
 
 MEGABYTE = 1e6
+engine_report: list[str] = []
+"""What the engine said of itself when it was last checked."""
 STAGE_NAMES = {
     "starting": "Starting the engine",
     "estimate": "Reading the footage",
@@ -127,10 +129,8 @@ class Session:
 
 def _told(error: Exception, what: str, plan: Plan) -> str:
     """One sentence; the traceback of what nobody foresaw goes to a log beside the take."""
-    fault_log = bridge.core_module("files.fault_log")
     place = plan.motion or plan.take or Path(tempfile.gettempdir(), "footage-mocap")
-    said: str = fault_log.told(error, what, fault_log.log_beside(place))
-    return said
+    return bridge.sentence_with_log(error, what, bridge.log_beside(place))
 
 
 def _build_steps(scene: bpy.types.Scene, plan: Plan, file: Path) -> Steps[BuiltTake]:
@@ -195,7 +195,7 @@ def start(request: Request, plan: Plan | None = None) -> Session:
             f"{request.takes}: {error.strerror}; choose another folder for takes in the preferences"
         ) from error
     if request.boxes:
-        with bridge.core_module("files.written_whole").written_whole(request.boxes_file) as file:
+        with bridge.written_whole(request.boxes_file) as file:
             file.write(request.boxes.encode())
     return begin(plan or request.plan())
 

@@ -9,7 +9,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-TAKE_FILE = "take.json"
 END_BYTES = 2**20
 """Read of both ends of a clip: headers and the first and last pictures differ between any two."""
 
@@ -36,27 +35,6 @@ class Contact:
 def report_of(motion: Path) -> Path:
     """The report beside a motion."""
     return motion.with_suffix(".report.json")
-
-
-def frames_done(take: Path) -> int:
-    """Frames of the footage that an unfinished take has behind it; 0 for a finished one, or none."""
-    held = _read(take / TAKE_FILE)
-    if held.get("complete", True):
-        return 0
-    next_frame = held.get("next_frame")
-    return next_frame if isinstance(next_frame, int) else 0
-
-
-def footage_of(take: Path) -> Path | None:
-    """Where the footage of a take was; None where there is no take that can be read."""
-    held = _read(take / TAKE_FILE).get("footage")
-    return Path(held["path"]) if isinstance(held, dict) and isinstance(held.get("path"), str) else None
-
-
-def reads_bones(take: Path) -> bool:
-    """Whether the weights of a take have read bones of their own."""
-    weights = _read(take / TAKE_FILE).get("weights")
-    return isinstance(weights, dict) and bool(weights.get("rotation_tokens"))
 
 
 def fingerprint(footage: Path) -> str:

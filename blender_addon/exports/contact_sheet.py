@@ -58,7 +58,7 @@ def write_sheet(scene: bpy.types.Scene, built: BuiltTake, motion: Motion, path: 
             cells.append(labelled(overlaid(picture, body), label))
     bpy.data.objects.remove(light)
     _, encoded = cv2.imencode(".png", grid(cells, COLUMNS[motion.width >= motion.height]))
-    with bridge.core_module("files.written_whole").written_whole(path) as file:
+    with bridge.written_whole(path) as file:
         file.write(encoded.tobytes())
 
 
@@ -99,13 +99,14 @@ def grid(cells: list[Picture], columns: int) -> Picture:
 
 def _footage_frames(motion: Motion, size: tuple[int, int]) -> Iterator[tuple[int, float, Picture]]:
     """Number, time and picture at the cell's size of frames spread over the footage."""
-    footage = bridge.core_module("footage.reader").open_footage(motion.footage)
+    footage = bridge.open_footage(motion.footage)
     last_seen = max(int(person.frame_index[-1]) for person in motion.persons)
     count = max(footage.info.announced_frames or 0, last_seen + 1)
     wanted = set(np.linspace(0, count - 1, min(CELLS, count)).round().astype(int).tolist())
     for frame in footage.frames():
         if frame.frame_index in wanted:
-            yield frame.frame_index, frame.time_s, cv2.resize(frame.image, size, interpolation=cv2.INTER_AREA)
+            small = cv2.resize(frame.image, size, interpolation=cv2.INTER_AREA)
+            yield frame.frame_index, frame.time_s, np.asarray(small, np.uint8)
 
 
 def _is_there(motion: Motion, person: int, time_s: float) -> bool:

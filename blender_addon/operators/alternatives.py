@@ -14,7 +14,6 @@ from ..choices.preferences import preference
 from ..choices.properties import settings_of
 from ..engine import session
 from ..engine.request import PROGRESS, Plan
-from ..engine.take_folder import reads_bones
 from .engine_steps import UNDOABLE, StepsEngine, allowed
 from .takes import active_record, clean_up_plan, why_not_clean_up
 
@@ -156,7 +155,7 @@ def why_not_find_readings(context: Any) -> str:
         return session.what_runs()
     record = active_record(context)
     take: Path | None = record.take if record is not None else None
-    return why_not_clean_up(context) or ("" if take is not None and reads_bones(take) else NO_BONES)
+    return why_not_clean_up(context) or ("" if take is not None and bridge.take_status(take).reads_bones else NO_BONES)
 
 
 def why_not_show_readings(context: Any) -> str:

@@ -39,7 +39,7 @@ def why_not_download() -> str:
     if importlib.util.find_spec(CLIENT) is None:
         return f"Missing: {CLIENT}. Install the extension's zip for this system again"
     try:
-        bridge.core_module("weights.hugging_face").split_name(wanted_name())
+        bridge.split_hub_name(wanted_name())
     except bridge.MocapError as error:
         return str(error)
     return ""
@@ -58,10 +58,9 @@ def wanted_name() -> str:
 
 
 @cache
-def downloads_in(folder: Path) -> list[Any]:
+def downloads_in(folder: Path) -> "list[bridge.Downloaded]":
     """What was downloaded, looked up once and not in every redraw; `downloads_in.cache_clear()` after a change."""
-    found: list[Any] = bridge.core_module("weights.library").list_downloads(folder)
-    return found
+    return bridge.list_downloads(folder)
 
 
 class MOCAP_OT_download_weights(StepsEngine, bpy.types.Operator):  # noqa: N801
@@ -149,7 +148,7 @@ class MOCAP_OT_remove_weights(bpy.types.Operator):  # noqa: N801
         """Remove them, and go back to the default weights where they were in use."""
         chosen = preferences()
         try:
-            gone = bridge.core_module("weights.library").remove(self.weights, downloads_folder())
+            gone = bridge.remove_downloads(self.weights, downloads_folder())
         except bridge.MocapError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}

@@ -5,7 +5,6 @@ from typing import Any
 
 import bpy
 
-from ..choices import preferences
 from ..choices.preferences import preference, readiness_now
 from ..engine import readiness, session
 from ..engine.request import Plan
@@ -33,13 +32,13 @@ class MOCAP_OT_check_engine(StepsEngine, bpy.types.Operator):  # noqa: N801
 
     def done(self, _context: Any, ended: session.Session) -> set[Any]:
         """Keep what it said."""
-        preferences.engine_report[:] = ended.job.last_lines
+        session.engine_report[:] = ended.job.last_lines
         self.report({"INFO"}, "The engine is ready")
         return {"FINISHED"}
 
     def failed(self, context: Any, ended: session.Session) -> set[Any]:
         """Keep what it said, and say that it is not ready."""
-        preferences.engine_report[:] = ended.job.last_lines
+        session.engine_report[:] = ended.job.last_lines
         return super().failed(context, ended)
 
 
@@ -66,7 +65,7 @@ def doctor_command() -> list[str]:
 
 def engine_line(what: str) -> str:
     """What the engine's doctor said of something, such as the network; empty where it was not asked yet."""
-    found = (line.removeprefix("ok").split(maxsplit=1) for line in preferences.engine_report)
+    found = (line.removeprefix("ok").split(maxsplit=1) for line in session.engine_report)
     return next((words[1] for words in found if len(words) == 2 and words[0] == what), "")
 
 
@@ -79,7 +78,7 @@ def bug_report() -> str:
         f"engine {preference('python', '') or 'own'}, device {preference('device', 'auto')}, "
         f"threads {preference('threads', 0)}",
         "",
-        *(preferences.engine_report or ["The engine was not checked yet."]),
+        *(session.engine_report or ["The engine was not checked yet."]),
     ]
     last = session.current()
     if last is not None and last.plan.title != CHECK:

@@ -20,8 +20,7 @@ def log_file() -> Path:
 
 def sentence(error: BaseException, what: str) -> str:
     """One sentence about any error; of one that nobody foresaw the traceback is in the log that it names."""
-    said: str = bridge.core_module("files.fault_log").told(error, what, log_file())
-    return said
+    return bridge.sentence_with_log(error, what, log_file())
 
 
 def guard(operators: Iterable[Any]) -> None:

@@ -14,7 +14,6 @@ from ..choices.people import Anchor, FoundPerson, box_from_corners, found_in, sp
 from ..choices.properties import first_scene_frame, footage_path, found_people, settings_of, shown_clip
 from ..engine import session
 from ..engine.request import QUICK_STEP
-from ..engine.take_folder import TAKE_FILE
 from ..scene.build import counted_people, show_frame
 from .box_overlay import BoxOverlay
 from .engine_steps import UNDOABLE, StepsEngine, allowed
@@ -223,7 +222,7 @@ def half_name(name: str, taken: set[str]) -> str:
 
 def why_not_split(scene: bpy.types.Scene, person: Any) -> str:
     """Why this row can't be split at the current frame; empty when it can."""
-    if not person.track or not (Path(settings_of(scene).found_take) / TAKE_FILE).is_file():
+    if not person.track or not bridge.is_take(Path(settings_of(scene).found_take)):
         return "What the quick pass saw is gone from the disk: find people again"
     if not person.first <= frame_shown(scene) < person.last:
         return (

@@ -6,11 +6,11 @@ from typing import Any
 import bpy
 from bpy.props import StringProperty
 
+from .. import bridge
 from ..choices.footage_links import lost_footage, relink_scene, shape_problem
 from ..choices.preferences import preference
 from ..engine import session
 from ..engine.request import Plan
-from ..engine.take_folder import TAKE_FILE
 from ..scene.take_records import TakeRecord
 from .engine_steps import UNDOABLE, StepsEngine, allowed
 from .takes import NO_TAKE, active_record
@@ -122,7 +122,7 @@ def why_not_relink(context: Any) -> str:
 
 def _has_take(context: Any) -> bool:
     record = active_record(context)
-    return record is not None and record.take is not None and (record.take / TAKE_FILE).is_file()
+    return record is not None and record.take is not None and bridge.is_take(record.take)
 
 
 CLASSES = (MOCAP_OT_find_footage, MOCAP_OT_relink)

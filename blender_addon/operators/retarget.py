@@ -240,3 +240,6 @@ class MOCAP_OT_save_bone_map(bpy.types.Operator):  # noqa: N801
             return {"CANCELLED"}
         self.report({"INFO"}, f"{path}: edit the names and choose it as map file")
         return {"FINISHED"}
+
+
+CLASSES = (MOCAP_OT_choose_for_rig, MOCAP_OT_apply_to_rig, MOCAP_OT_save_bone_map)

@@ -17,7 +17,6 @@ from ..choices.preferences import preference
 from ..choices.properties import settings_of
 from ..engine import session
 from ..engine.request import Plan, camera_of
-from ..engine.take_folder import reads_bones
 from ..scene import take_records
 from ..scene.camera import scene_fps
 from .engine_steps import UNDOABLE, StepsEngine, allowed
@@ -146,7 +145,7 @@ def clean_up_plan(context: Any, contacts: Path | None = None, readings: Path | N
     is_its_camera = camera is not None and camera.name == record.built.camera
     outputs = tuple(sorted(settings.outputs)) or record.outputs
     moving = camera_of(record.take) if record.is_moving else None
-    chosen = to_request.clean_up_from(settings, reads_bones(record.take))
+    chosen = to_request.clean_up_from(settings, bridge.take_status(record.take).reads_bones)
     clean_up = replace(chosen, contacts=contacts, camera=moving, readings=readings)
     return Plan(
         [clean_up.command(record.take, record.motion)],

@@ -136,7 +136,7 @@ def rectangles(
 
 def bones_at(filling: Filling, frame: int) -> list[Float]:
     """(2, 2) ends of the drawn bones of everybody on a frame of the footage, its pixels; y down."""
-    edges = bridge.core_module("types").LSP_EDGES
+    edges = bridge.LSP_EDGES
     shown = [seen[frame][2] for seen in filling.people.values() if frame in seen]
     return [joints[list(edge)] for joints in shown for edge in edges]
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from .. import bridge
 from ..choices.alternatives import chosen_of, readings_file
 from ..choices.ghosts import CHANCE, PLACE, ghosts_of, selected_ghost
 from ..choices.properties import settings_of
-from ..engine.take_folder import reads_bones
 from ..operators.alternatives import NO_BONES, why_not_choose_reading, why_not_find_readings, why_not_show_readings
 from ..operators.takes import active_record
 from ..scene.take_records import PERSON
@@ -22,7 +22,7 @@ def draw_bones(layout: Any, context: Any) -> None:
     row.prop(settings, "bones", expand=True)
     if record is None or record.take is None:
         return
-    if not reads_bones(record.take):
+    if not bridge.take_status(record.take).reads_bones:
         row.enabled = False
         draw_text(layout, NO_BONES, letters(context), "INFO")
         return

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from .. import bridge
 from ..choices.properties import settings_of
 from ..choices.to_request import request_from, why_not
 from ..engine import session
-from ..engine.take_folder import frames_done
 from ..operators.downloads import current_download
 from .section import Section, draw_button, draw_text, letters
 
@@ -33,7 +33,7 @@ class ReconstructSection(Section):
         if settings.quality == "DRAFT":
             layout.prop(settings, "draft_step")
         problem = why_not(context)
-        done = 0 if problem else frames_done(request_from(context).take)
+        done = 0 if problem else bridge.take_status(request_from(context).take).frames_done
         column = layout.column()
         column.scale_y = 1.8
         text = f"Resume from frame {done + 1}" if done else "Reconstruct from footage"

@@ -110,7 +110,7 @@ def write_map(bone_map: BoneMap, path: Path) -> None:
         OutputError: the place can't be written to.
     """
     document = {name: getattr(bone_map, name) for name in ("name", "root", "prefix", "bones", "properties")}
-    with bridge.core_module("files.written_whole").written_whole(path) as file:
+    with bridge.written_whole(path) as file:
         file.write((json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode())
 
 

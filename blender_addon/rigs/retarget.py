@@ -226,9 +226,7 @@ def _frames_of(source: bpy.types.Object) -> Float:
     return np.asarray(np.unique(np.concatenate([frames, whole[is_in_gap]])))
 
 
-def _sample(
-    source: bpy.types.Object, target: bpy.types.Object, frames: Float
-) -> Generator[str, None, _SourceMotion]:
+def _sample(source: bpy.types.Object, target: bpy.types.Object, frames: Float) -> Generator[str, None, _SourceMotion]:
     bones: Any = source.data.bones  # type: ignore[union-attr]
     rest = np.array([bones[name].matrix_local.to_3x3() for name in BONES])
     poses, places, rig_places = [], [], []

@@ -159,7 +159,7 @@ class RigPosing:
         mode = self._pose_bones[name].rotation_mode
         wxyz = np.array([[turn.w, turn.x, turn.y, turn.z] for turn in turns])
         wxyz *= np.where(wxyz[:1, :1] < 0, -1.0, 1.0)
-        wxyz = bridge.core_module("geometry.rotations").continuous(wxyz)
+        wxyz = bridge.continuous(wxyz)
         if mode == "QUATERNION":
             self._write(f"{_path(name)}.rotation_quaternion", wxyz)
         elif mode == "AXIS_ANGLE":

@@ -123,7 +123,7 @@ def build_steps(
         _check_bones(motion)
     scene_name, fps = scene.name, motion.fps if settings.matches_scene else scene_fps(scene)
     frames = [axes.time_to_scene_frame(person.time_s, fps) for person in motion.persons]
-    world = bridge.core_module("motion.moving_camera").in_world(motion)
+    world = bridge.in_world(motion)
     if settings.is_in_place:
         down = axes.DOWN if world.floor is None else world.floor.down
         held = [replace(each, transl=axes.in_place(each.transl, down)) for each in world.persons]
@@ -284,7 +284,7 @@ def show_frame(scene: bpy.types.Scene, frame: int) -> None:
 def _there(person: PersonMotion, fps: float) -> list[tuple[float, float]]:
     """First and last scene frame of each stretch between gaps that were left empty."""
     frames = axes.time_to_scene_frame(person.time_s, fps)
-    parts = bridge.core_module("motion.gaps").stretches(person)
+    parts = bridge.stretches(person)
     return [(float(frames[part.start]), float(frames[part.stop - 1])) for part in parts]
 
 
@@ -303,7 +303,7 @@ def _load_body_steps() -> Steps[None]:
 
     def load() -> None:
         with suppress(Exception):  # told where it is asked for
-            bridge.core_module("body.model").load_body()
+            bridge.load_body()
 
     loading = threading.Thread(target=load, daemon=True)
     loading.start()
@@ -315,7 +315,7 @@ def _load_body_steps() -> Steps[None]:
 def _check_bones(motion: Motion) -> None:
     """Raises MocapError where no armature can be made: asked first, so that nothing is left half built."""
     has_bones = all(person.bone_rotations is not None for person in motion.persons)
-    if not has_bones or not np.array_equal(bridge.core_module("body.model").load_body().faces, motion.faces):
+    if not has_bones or not np.array_equal(bridge.load_body().faces, motion.faces):
         raise bridge.MocapError(
             f"{motion.footage}: the motion has no bone rotations for the open body; ask for the mesh alone"
         )
@@ -325,7 +325,7 @@ def _skeleton(
     making: _Making, person: PersonMotion, frames: Float, label: str
 ) -> Iterator[tuple[str, bpy.types.Object]]:
     """The armature, then the body that is skinned to it."""
-    body = bridge.core_module("body.model").load_body()
+    body = bridge.load_body()
     _leave_edit_mode()
     armature = make_armature(body, person.betas, f"{label} skeleton")
     for users in armature.users_collection:

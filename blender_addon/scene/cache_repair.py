@@ -51,7 +51,7 @@ def rebuild_steps(built: BuiltTake, people: list[str], motion_file: Path) -> Ste
     Raises:
         MocapError: the motion is gone, or holds others by now; or the place can't be written to.
     """
-    motion = bridge.core_module("motion.moving_camera").in_world(bridge.open_motion(motion_file))
+    motion = bridge.in_world(bridge.open_motion(motion_file))
     bodies = {person_id: body.name for person_id, body in cached_bodies(built)}
     for number, person_id in enumerate(people):
         index = motion.names.index(person_id) if person_id in motion.names else -1
@@ -60,7 +60,7 @@ def rebuild_steps(built: BuiltTake, people: list[str], motion_file: Path) -> Ste
         vertices = motion.persons[index].vertices
         cache, done = CacheFile(cache_path(motion_file, index), *vertices.shape[:2]), 0
         try:
-            for window in bridge.core_module("files.windows").windows(vertices):
+            for window in bridge.windows(vertices):
                 cache.write(axes.camera_to_world(window))
                 done += len(window)
                 yield (number + done / len(vertices)) / len(people)

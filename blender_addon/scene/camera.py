@@ -57,8 +57,7 @@ def key_camera(camera: bpy.types.Object, motion: Motion, fps: float) -> None:
     data: Any = camera.data
     frames = axes.time_to_scene_frame(path.time_s, fps)
     matrices = [Matrix(matrix.tolist()) for matrix in axes.cameras_to_blender(path.camera_to_world)]
-    rotations = bridge.core_module("geometry.rotations")
-    turns = rotations.continuous(np.array([matrix.to_quaternion() for matrix in matrices]))
+    turns = bridge.continuous(np.array([matrix.to_quaternion() for matrix in matrices]))
     camera.rotation_mode = "QUATERNION"
     curves = curves_of(camera, camera.name)
     write_vector_curves(curves, "location", frames, np.array([matrix.translation for matrix in matrices]))

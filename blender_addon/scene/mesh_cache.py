@@ -51,7 +51,7 @@ class CacheFile:
         try:
             self._temporary.replace(self.path)
         except OSError as error:
-            raise _output_error(self.path, error) from error
+            raise bridge.output_error(self.path, error) from error
 
     def discard(self) -> None:
         """Remove what was written and not kept."""
@@ -66,7 +66,7 @@ class CacheFile:
                 file.write(content)
         except OSError as error:
             self.discard()
-            raise _output_error(self.path, error) from error
+            raise bridge.output_error(self.path, error) from error
 
 
 def cache_path(motion: Path, index: int) -> Path:
@@ -149,8 +149,3 @@ def read_cache(body: Any, first: int, last: int) -> Float:
         raise bridge.MocapError(f"{path}: the mesh cache is missing or damaged; find or rebuild it in the panel")
     start, count = _HEADER.size + first * vertex_count * _POINT_BYTES, (last - first) * vertex_count * 3
     return np.fromfile(path, "<f4", count, offset=start).reshape(-1, vertex_count, 3)
-
-
-def _output_error(path: Path, error: OSError) -> Exception:
-    made: Exception = bridge.core_module("files.written_whole").output_error(path, error)
-    return made

@@ -58,7 +58,7 @@ def body_steps(person: PersonMotion, body: Callable[[], Any], frames: Float, cac
         MocapError: the body was deleted between two steps, or the cache can't be written.
     """
     done = 0
-    for window in bridge.core_module("files.windows").windows(person.vertices):
+    for window in bridge.windows(person.vertices):
         vertices = axes.camera_to_world(window).astype(np.float32)
         if cache is None:
             _add_keys(body(), vertices, frames[done:])

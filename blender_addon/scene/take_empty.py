@@ -36,7 +36,7 @@ def extent_steps(motion: Motion, world: Motion) -> Steps[Extent]:
     total = sum(len(person.time_s) for person in motion.persons)
     for person, walker in zip(motion.persons, world.persons, strict=True):
         first = 0
-        for window in bridge.core_module("files.windows").windows(person.vertices):
+        for window in bridge.windows(person.vertices):
             rows = slice(first, first + len(window))
             nearest = min(nearest, float((window[..., 2].min(axis=1) + person.transl[rows, 2]).min()))
             turned = window if walker is person else walker.vertices[rows]

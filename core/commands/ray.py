@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import Cancelled, MocapError, ProgramFault
-from ..take.take import TAKE_FILE
+from ..take.status import is_take
 from ..types import CancelFunction, Progress, ProgressFunction
 from .manifest import Clip, Shard
 from .shard import ClipResult, failed, run_clip, waiting, write_report
@@ -179,6 +179,6 @@ def _stop(ray: Any, tasks: list[Any]) -> None:
 
 def _stopped(result: ClipResult, clip: Clip) -> ClipResult:
     """A clip that has been begun is cancelled; another waits as before."""
-    if not (clip.take / TAKE_FILE).is_file():
+    if not is_take(clip.take):
         return result
     return replace(result, state="cancelled", sentence=f"{clip.take}: stopped; the same command goes on")

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Literal
 
 from ..errors import Cancelled, ManifestError, MocapError, TakeBusyError
-from ..files.fault_log import log_beside, told
+from ..files.fault_log import log_beside, sentence_with_log
 from ..files.written_whole import make_folder, written_whole
 from ..take.take import Take
 from ..types import CancelFunction, Progress, ProgressFunction
@@ -151,7 +151,7 @@ def waiting(clip: Clip) -> ClipResult:
 
 def failed(clip: Clip, error: Exception, start_s: float) -> ClipResult:
     """The result of a clip that failed: one sentence, with a log beside the take where nobody foresaw the error."""
-    return _result(clip, "failed", start_s, sentence=told(error, str(clip.footage), log_beside(clip.take)))
+    return _result(clip, "failed", start_s, sentence=sentence_with_log(error, str(clip.footage), log_beside(clip.take)))
 
 
 def _result(

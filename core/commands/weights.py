@@ -9,7 +9,7 @@ from typing import Any
 from ..errors import WeightsError
 from ..types import ProgressFunction
 from ..weights.bundle import CONFIG, WEIGHTS_FOLDER, WeightsBundle, read_bundle
-from ..weights.library import SOURCE, downloads_folder, json_in, list_downloads, named, remove
+from ..weights.library import SOURCE, downloads_folder, json_in, list_downloads, named, remove_downloads
 from .console import Bar, StopRequest
 
 NAME = "ORG/NAME[@REVISION]"
@@ -79,7 +79,7 @@ def _check(options: argparse.Namespace, _printer: ProgressFunction | None, _stop
 
 
 def _remove(options: argparse.Namespace, _printer: ProgressFunction | None, _stop: StopRequest) -> None:
-    for each in remove(options.name, options.folder):
+    for each in remove_downloads(options.name, options.folder):
         print(f"{each.name}: removed, {each.size / MEGABYTE:.1f} MB")
 
 

@@ -15,7 +15,7 @@ from ..errors import MocapError, ProgramFault, first_line, sentence_of
 from .untrusted import shortened
 
 
-def told(error: BaseException, what: str, log: Path) -> str:
+def sentence_with_log(error: BaseException, what: str, log: Path) -> str:
     """One sentence about an error, which names the log file that has its traceback; a `MocapError` needs none.
 
     Args:

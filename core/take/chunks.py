@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 from ..errors import TakeError
 from ..files.untrusted import read_arrays, shortened
 from ..geometry.rotations import quaternions_of
-from ..types import Estimates, Int
+from ..types import Estimates, Float, Int
 from ..weights.rotation_tokens import RotationTokens, take_shapes
 
 ROW_SHAPES: dict[str, tuple[int, ...]] = {
@@ -42,6 +43,23 @@ MATRICES = 4
 UNIT = 1e-3
 """How far a quaternion's length may be from 1."""
 CHUNK_PATTERN = "person*_*.npz"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SeenJoints:
+    """Where one person's joints are in the picture, T sightings in the order in which they were written.
+
+    Attributes:
+        frame_index: (T,) frames of the footage, from 0.
+        time_s: (T,) container time stamps.
+        joints_px: (T, 14, 2) pixels of the footage.
+        joint_confidence: (T, 14) from 0 to 1.
+    """
+
+    frame_index: Int
+    time_s: Float
+    joints_px: Float
+    joint_confidence: Float
 
 
 def chunk_name(person: int, chunk: int) -> str:
@@ -104,6 +122,21 @@ def _check_bones(chunk: dict[str, Any], sizes: RotationTokens | None) -> None:
         raise ValueError("bone_rotations are no rotations")
     if ids is not None and sizes is not None and (ids.min(initial=0) < 0 or ids.max(initial=0) >= sizes.codes):
         raise ValueError(f"bone_token_ids beyond {sizes.codes}")
+
+
+def seen_joints(take: Path, number: int, chunk: int) -> SeenJoints:
+    """The joints in one chunk of a person.
+
+    Args:
+        take: the folder.
+        number: of the person, as in `PersonStatus`.
+        chunk: below `PersonStatus.chunks`.
+
+    Raises:
+        TakeError: the chunk is damaged, or gone with a person whom the run has dropped.
+    """
+    names = ("frame_index", "time_s", "joints_px", "joint_confidence")
+    return SeenJoints(**read_chunk(take / chunk_name(number, chunk), names))
 
 
 def stored_arrays(path: Path, names: Collection[str] | None = None) -> dict[str, Any]:

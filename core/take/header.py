@@ -8,15 +8,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..body.upsample import LearnedSampler
 from ..files.untrusted import told
 from ..settings import ReconstructSettings
 from ..types import FootageInfo, FootageReport
 from ..weights.rotation_tokens import RotationTokens, sizes_from_json, sizes_to_json
 
 if TYPE_CHECKING:
+    from ..body.upsample import LearnedSampler
     from ..weights.bundle import WeightsBundle
 
+TAKE_FILE = "take.json"
 NOT_IN_THE_QUESTION = ("weights", "device", "runtime", "threads", "focal_px", "boxes", "track")
 """Settings that don't change the result, or that are kept in another form."""
 

@@ -27,6 +27,7 @@ from ..files.written_whole import make_folder, remove_if_possible, temporary_of,
 from ..types import Estimates, FootageReport, PersonTake
 from .chunks import CHUNK_PATTERN, chunk_name, chunk_of, estimate_fields, read_columns, stored_arrays
 from .header import (
+    TAKE_FILE,
     TakeHeader,
     count_from_json,
     header_from_json,
@@ -38,7 +39,6 @@ from .header import (
 
 FORMAT_VERSION = 2
 """2: people have the number of their chunks beside them and may be in another order; 1: in the order of the numbers."""
-TAKE_FILE = "take.json"
 SAMPLER_FILE = "sampler.npz"
 LOCK_FILE = "lock"
 COMMIT_ROWS = 32

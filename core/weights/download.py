@@ -53,7 +53,7 @@ def get(
         Cancelled: Ctrl-C; what came so far is kept.
     """
     folder = folder or downloads_folder()
-    asked, revision = hugging_face.split_name(name)
+    asked, revision = hugging_face.split_hub_name(name)
     make_folder(folder)
     with _one_at_a_time(folder):
         repository = hugging_face.look_up(asked, revision)

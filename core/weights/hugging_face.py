@@ -48,7 +48,7 @@ class Repository:
         return f"{self.name}@{self.commit}"
 
 
-def split_name(text: str) -> tuple[str, str]:
+def split_hub_name(text: str) -> tuple[str, str]:
     """ORG/NAME and the revision of `ORG/NAME[@REVISION]`; without one it is main.
 
     Raises:

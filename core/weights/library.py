@@ -88,7 +88,7 @@ def named(name: str, folder: Path | None = None) -> list[Downloaded]:
     Raises:
         WeightsError: the name has another form.
     """
-    repository, revision = hugging_face.split_name(name)
+    repository, revision = hugging_face.split_hub_name(name)
     return [
         each
         for each in list_downloads(folder)
@@ -97,7 +97,7 @@ def named(name: str, folder: Path | None = None) -> list[Downloaded]:
     ]
 
 
-def remove(name: str, folder: Path | None = None) -> list[Downloaded]:
+def remove_downloads(name: str, folder: Path | None = None) -> list[Downloaded]:
     """Remove downloads by their name, unfinished ones too; returns what is gone.
 
     Raises:

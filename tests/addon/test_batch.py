@@ -173,7 +173,7 @@ def batch(tmp_path, blob_weights: Path, monkeypatch: pytest.MonkeyPatch):
 
     def run(*more: str):
         out = tmp_path / "out"
-        monkeypatch.setattr(bridge.core_module("commands.console").StopRequest, "listen", lambda _self: None)
+        monkeypatch.setattr(bridge.StopRequest, "listen", lambda _self: None)
         code = headless.main(
             [str(tmp_path / "a.mp4"), str(tmp_path / "b.mp4"), "-o", str(out), "--weights", str(blob_weights),
              "--detector", "search", "--progress", "none", *more]
@@ -219,7 +219,7 @@ def test_sheet_and_export_that_fail_leave_the_rest_of_their_clip(batch, monkeypa
 
 def test_person_who_cannot_be_solved_leaves_the_others_of_the_clip(batch, monkeypatch) -> None:
     whole = bridge.solve
-    lost = bridge.core_module("errors").ProgramFault("person '7' could not be solved (odd)")
+    lost = bridge.ProgramFault("person '7' could not be solved (odd)")
 
     def solve(take, settings):
         motion = whole(take, settings)

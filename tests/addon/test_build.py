@@ -30,10 +30,10 @@ module = sys.modules[name]
 print("enabled", addon_utils.check(name)[1], hasattr(bpy.types, "MOCAP_PT_main"))
 bridge = sys.modules[name + ".bridge"]
 print("bundled", bridge.is_bundled(), bridge.core().__name__, "core" in sys.modules)
-print("takes", sys.modules[name + ".preferences"].takes_folder())
-body = bridge.core_module("body.model").load_body()
+print("takes", sys.modules[name + ".choices.preferences"].takes_folder())
+body = bridge.load_body()
 print("body", body.v_template.shape)
-problem = sys.modules[name + ".readiness"].check("", "").problem
+problem = sys.modules[name + ".engine.readiness"].check("", "").problem
 print("problem", problem or None)
 addon_utils.disable(name, default_set=True)
 print("disabled", hasattr(bpy.types, "MOCAP_PT_main"))
@@ -54,8 +54,8 @@ def test_blenders_validator_takes_the_zip(zipped: Path) -> None:
 
 def test_zip_carries_the_bone_maps(zipped: Path) -> None:
     names = zipfile.ZipFile(zipped).namelist()
-    assert [name for name in names if name.startswith("bone_maps/")] == [
-        f"bone_maps/{name}.json" for name in sorted(ORDER)
+    assert [name for name in names if name.startswith("rigs/bone_maps/")] == [
+        f"rigs/bone_maps/{name}.json" for name in sorted(ORDER)
     ]
 
 
@@ -88,7 +88,7 @@ def test_manifest_says_what_the_validator_does_not_check(zipped: Path) -> None:
 
 def test_manifest_names_what_the_sources_use(zipped: Path) -> None:
     archive = zipfile.ZipFile(zipped)
-    names = [name for name in archive.namelist() if name.endswith(".py") and "/" not in name]
+    names = [name for name in archive.namelist() if name.endswith(".py") and not name.startswith("core/")]
     sources = "".join(archive.read(name).decode() for name in names)
     permissions = tomllib.loads(archive.read("blender_manifest.toml").decode())["permissions"]
     assert ("clipboard" in permissions) == (".clipboard =" in sources)
@@ -99,6 +99,7 @@ def test_zip_is_whole_and_holds_nothing_else(zipped: Path) -> None:
     names = set(zipfile.ZipFile(zipped).namelist())
     assert {"__init__.py", "batch.py", "core/__init__.py", "core/__main__.py", "assets/body/open_body.npz"} <= names
     assert {"LICENSES/GPL-3.0-or-later.txt", "LICENSES/Apache-2.0.txt"} <= names
+    assert not {"training", "tests", "blender_addon"} & {part for name in names for part in Path(name).parts}
     assert not [name for name in names if "__pycache__" in name or name.endswith((".pyc", ".pt"))]
     assert len(zipfile.ZipFile(zipped).namelist()) == len(names)
 

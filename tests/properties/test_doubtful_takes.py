@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.errors import MocapError, ProgramFault, TakeError
-from core.files.fault_log import told
+from core.files.fault_log import sentence_with_log
 from core.motion.solver import solve
 from core.settings import SolveSettings
 from core.take.take import Take
@@ -59,7 +59,7 @@ def test_doubtful_rows_of_any_array_give_a_finite_motion_or_one_sentence(
     try:
         motion = solve(take, chosen)
     except MocapError as error:
-        assert not isinstance(error, ProgramFault), (done, told(error, "a take", tmp_path / "take.log"))
+        assert not isinstance(error, ProgramFault), (done, sentence_with_log(error, "a take", tmp_path / "take.log"))
         assert "\n" not in str(error)
         return
     assert not motion.faults, done

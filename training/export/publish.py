@@ -129,7 +129,7 @@ def publish(folder: Path, target: Target, is_dry_run: bool = False) -> str:
     Raises:
         WeightsError: as `checked_files`, `compare` and `upload`.
     """
-    repository, _ = hugging_face.split_name(target.repository)
+    repository, _ = hugging_face.split_hub_name(target.repository)
     sizes = checked_files(folder)
     compare(folder)
     for name, size in sizes.items():

@@ -13,7 +13,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from core.geometry.crops import BOX_FACTOR, BOX_MARGIN
+from core.geometry.boxes import BOX_MARGIN
+from core.geometry.crops import BOX_FACTOR
 from training.pictures import photometry
 from training.pictures.crops import Placement, opencv_matrix, turn_of
 

@@ -1,6 +1,5 @@
 """The timeline fills while a run goes: what is read of a take that grows, and what is drawn of it."""
 
-import json
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
@@ -168,10 +167,3 @@ def test_step_of_a_draft_is_as_wide_as_what_it_stands_for(tmp_path) -> None:
     joints = np.zeros((14, 2))
     growing.people = {"1": {frame: (frame / 25, 0.9, joints) for frame in (0, 3, 6)}}
     assert timeline_strip.runs_of(growing, "1", 25.0) == [(0.5, pytest.approx(9.5), timeline_strip.LEVELS - 1)]
-
-
-def test_engines_own_take_file_is_understood(writer, seen) -> None:
-    """The names that `filling` relies on are those that the engine writes."""
-    write(writer, seen, "1", range(2))
-    held = json.loads((writer.path / live_take.TAKE_FILE).read_text())
-    assert held["settings"]["step"] == 1 and {"id", "number", "chunks"} <= set(held["people"][0])

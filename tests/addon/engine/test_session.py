@@ -6,7 +6,7 @@ import bpy
 import pytest
 
 from blender_addon import bridge
-from blender_addon.choices import preferences, to_request
+from blender_addon.choices import to_request
 from blender_addon.engine import session
 from blender_addon.operators import engine_steps
 from tests.addon.engine.test_process import _is_alive
@@ -20,13 +20,14 @@ import atexit, os, sys, time
 sys.path.insert(0, sys.argv[1])
 from pathlib import Path
 import bpy, blender_addon
-from blender_addon import asked, readiness, session
+from blender_addon.choices import to_request
+from blender_addon.engine import readiness, session
 blender_addon.register()
 readiness.check = lambda *_: readiness.Readiness("test", "CC0-1.0", "")
-asked.takes_folder = lambda: Path(sys.argv[3]) / "takes"
+to_request.takes_folder = lambda: Path(sys.argv[3]) / "takes"
 session.own_python = lambda: Path(sys.argv[2])
 bpy.context.scene.mocap.footage = sys.argv[4]
-running = session.start(asked.request_from(bpy.context))
+running = session.start(to_request.request_from(bpy.context))
 while running.job.progress.done != 4:
     running.step(bpy.context.scene)
     time.sleep(0.01)
@@ -139,15 +140,15 @@ def test_engine_is_checked_by_its_doctor(ready) -> None:
     assert engine.engine_line("network") == "onnx on CUDA, 2.1 ms a person"
     report = engine.bug_report()
     assert f"Blender {bpy.app.version_string}" in report and "weights test (CC0-1.0); ready" in report
-    preferences.engine_report.clear()
+    session.engine_report.clear()
 
 
 def test_engine_that_lacks_something_is_told_with_its_lines(ready) -> None:
     ready("refuse")
     with pytest.raises(RuntimeError, match="something that is needed is missing"):
         bpy.ops.mocap.check_engine()
-    assert any("pip install onnxruntime" in line for line in preferences.engine_report)
-    preferences.engine_report.clear()
+    assert any("pip install onnxruntime" in line for line in session.engine_report)
+    session.engine_report.clear()
 
 
 def test_report_for_a_bug_has_the_last_lines_of_a_crash(ready) -> None:

@@ -12,6 +12,7 @@ from blender_addon.choices import preferences
 from blender_addon.engine import session
 from blender_addon.operators import downloads as operators_downloads
 from blender_addon.panels import downloads as panel_downloads
+from blender_addon.panels.preferences import MocapPreferences
 from tests.addon.engine.test_process import CANCEL_S
 from tests.fixtures.bundles import NAME, edit, large_bundle, whole
 from tests.fixtures.hub import Hub
@@ -29,7 +30,7 @@ def bundle(blob_weights: Path, tmp_path: Path) -> Path:
 def chosen(addon, hub: Hub, bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """Preferences of somebody who lets Blender go online; a plain package has none."""
     hub.add_folder(NAME, bundle)
-    kept = SimpleNamespace(**WANTED, python="", detector="", bl_rna=preferences.MocapPreferences.bl_rna)
+    kept = SimpleNamespace(**WANTED, python="", detector="", bl_rna=MocapPreferences.bl_rna)
     kept.downloads = str(tmp_path / "downloads")
     for module in (preferences, operators_downloads):
         monkeypatch.setattr(module, "preferences", lambda: kept)

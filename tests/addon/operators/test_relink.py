@@ -8,11 +8,11 @@ import pytest
 
 from blender_addon.choices import footage_links, preferences, to_request
 from blender_addon.engine import session
-from blender_addon.engine.take_folder import footage_of
 from blender_addon.operators import relink
 from blender_addon.operators.takes import active_record
 from blender_addon.panels import takes as panel_takes
 from blender_addon.scene import take_records
+from core import take_status
 from tests.fixtures.graphs import blob, write_clip
 from tests.fixtures.layouts import draw_all
 
@@ -41,7 +41,7 @@ def test_moved_footage_is_said_and_found_and_everything_uses_it(moved, scene, tm
     assert "The footage blob.avi is not there" in drawn()
     assert "is not there: choose the footage again" in to_request.why_not(bpy.context)
     assert bpy.ops.mocap.find_footage(filepath=str(moved)) == {"FINISHED"}
-    assert footage_of(take) == moved and scene.mocap.footage == str(moved)
+    assert take_status(take).footage == moved and scene.mocap.footage == str(moved)
     (clip,) = bpy.data.movieclips
     assert clip.filepath == str(moved) and clip.frame_duration == COUNT
     assert "is not there" not in drawn() and not footage_links.lost_footage(active_record(bpy.context))

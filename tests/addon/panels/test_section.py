@@ -4,10 +4,11 @@ import bpy
 import pytest
 
 import blender_addon
-from blender_addon.choices import preferences, to_request
+from blender_addon.choices import to_request
 from blender_addon.engine import session
 from blender_addon.engine.process import SILENCE_S
 from blender_addon.panels import section as panel
+from blender_addon.panels.preferences import MocapPreferences
 from tests.fixtures.layouts import Layout, draw_all
 from tests.fixtures.truth import DEMO
 
@@ -115,8 +116,8 @@ def test_clip_editor_offers_its_own_clip(addon, scene) -> None:
 def test_preferences_draw_and_tell_the_weights_size(ready) -> None:
     ready("good")
     layout = Layout()
-    fake = SimpleNamespace(layout=layout, bl_rna=preferences.MocapPreferences.bl_rna)
+    fake = SimpleNamespace(layout=layout, bl_rna=MocapPreferences.bl_rna)
     fake.layout.prop = lambda held, name: layout.drawn.append(("prop", name))
-    preferences.MocapPreferences.draw(fake, bpy.context)
+    MocapPreferences.draw(fake, bpy.context)
     assert {"python", "device", "threads", "weights", "is_commercial_only"} <= {name for _, name in layout.drawn}
     assert "test, CC0-1.0, NO commercial use, 0.0 MB in " in layout.texts()

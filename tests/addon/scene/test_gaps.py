@@ -6,7 +6,7 @@ import bpy
 import numpy as np
 import pytest
 
-from blender_addon import axes, bridge
+from blender_addon import axes
 from blender_addon.choices import to_request
 from blender_addon.engine.request import request_from_json, request_to_json
 from blender_addon.exports import export
@@ -15,6 +15,7 @@ from blender_addon.panels import takes as panel_takes
 from blender_addon.scene import curves
 from blender_addon.scene.build import BuildSettings, build_take
 from core import Motion
+from core.motion.report import write_report
 from tests.addon.exports.test_export import IMPORT_M, needs
 from tests.addon.scene.test_mesh_cache import EXACT_M, built_of, show_always
 from tests.fixtures import motions
@@ -102,6 +103,6 @@ def test_frames_nobody_saw_are_told_with_the_result(ready) -> None:
     bpy.ops.mocap.reconstruct()
     record = operators_takes.active_record(bpy.context)
     report = record.motion.with_suffix(".report.json")
-    bridge.core_module("motion.report").write_report(left_empty(motions.motion()), report)
+    write_report(left_empty(motions.motion()), report)
     texts = draw_all(panel_takes.SECTIONS, bpy.context).texts()
     assert "Frames in which nobody saw the person: 4 left empty" in texts

@@ -8,7 +8,7 @@ import pytest
 
 import core.__main__ as command_line
 from core.errors import FootageError, ProgramFault, ReadingsError
-from core.files.fault_log import log_beside, told
+from core.files.fault_log import log_beside, sentence_with_log
 from core.motion import solver
 from core.motion.motion_file import read_motion
 from core.motion.one_by_one import OneByOne
@@ -48,7 +48,7 @@ def broken(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_foreseen_error_is_its_own_sentence_and_leaves_no_log(tmp_path: Path) -> None:
-    assert told(FootageError("a.mp4: is no\nvideo"), "a.mp4", tmp_path / "a.log") == "a.mp4: is no video"
+    assert sentence_with_log(FootageError("a.mp4: is no\nvideo"), "a.mp4", tmp_path / "a.log") == "a.mp4: is no video"
     assert not list(tmp_path.iterdir())
 
 
@@ -59,7 +59,7 @@ def test_any_other_error_is_one_sentence_that_names_a_log_with_the_traceback(tmp
     try:
         raise error
     except Exception as raised:
-        sentence = told(raised, "a.mp4", tmp_path / "logs" / "a.log")
+        sentence = sentence_with_log(raised, "a.mp4", tmp_path / "logs" / "a.log")
     assert "\n" not in sentence and sentence.startswith("a.mp4: ") and str(tmp_path / "logs" / "a.log") in sentence
     text = (tmp_path / "logs" / "a.log").read_text()
     assert "Traceback" in text and type(error).__name__ in text and __name__.rpartition(".")[2] in text
@@ -67,14 +67,14 @@ def test_any_other_error_is_one_sentence_that_names_a_log_with_the_traceback(tmp
 
 def test_second_fault_is_added_to_the_log_of_the_first(tmp_path: Path) -> None:
     for word in ("first", "second"):
-        told(ValueError(word), "a.mp4", tmp_path / "a.log")
+        sentence_with_log(ValueError(word), "a.mp4", tmp_path / "a.log")
     assert [word in (tmp_path / "a.log").read_text() for word in ("first", "second")] == [True, True]
 
 
 def test_log_goes_elsewhere_where_its_place_cannot_be_written_to(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr("core.files.fault_log.tempfile.gettempdir", lambda: str(tmp_path / "temporary"))
     (tmp_path / "file").touch()
-    sentence = told(ValueError("odd"), "a.mp4", tmp_path / "file" / "a.log")
+    sentence = sentence_with_log(ValueError("odd"), "a.mp4", tmp_path / "file" / "a.log")
     assert str(tmp_path / "temporary" / "footage-mocap" / "a.log") in sentence
 
 

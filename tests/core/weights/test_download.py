@@ -130,7 +130,7 @@ def test_branch_that_moved_on_is_a_second_download(hub: Hub, bundle: Path, folde
     assert download.get(NAME).scores == {"new": 1}
     assert {each.commit for each in library.list_downloads()} == {first, second} and len(whole(folder)) == 2
     assert find_weights(f"{NAME}@{first}").scores == {}
-    assert [each.commit for each in library.remove(f"{NAME}@{first}")] == [first] and len(whole(folder)) == 1
+    assert [each.commit for each in library.remove_downloads(f"{NAME}@{first}")] == [first] and len(whole(folder)) == 1
 
 
 @pytest.mark.usefixtures("commit")

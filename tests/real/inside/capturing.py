@@ -158,7 +158,7 @@ def escape_cancels_in_time(story):
     assert took - stall < CANCEL_S, f"cancelled after {took:.1f} s, of which Blender stood still for {stall:.1f} s"
     assert not Path(f"/proc/{child}").exists(), "the engine's process is still there"
     request = story.part("choices.to_request").request_from(bpy.context)
-    story.measured["kept_frames"] = story.part("engine.take_folder").frames_done(request.take)
+    story.measured["kept_frames"] = story.part("bridge").take_status(request.take).frames_done
     assert story.measured["kept_frames"] > 0
 
 

@@ -34,7 +34,7 @@ def person_is_where_the_footage_shows_it(story):
     xs, ys = [at.x for at in seen], [1 - at.y for at in seen]
     width, height = story.settings.clip.size
     drawn = (min(xs) * width, min(ys) * height, max(xs) * width, max(ys) * height)
-    take = story.part("bridge").core_module("take.take").Take.open(record.take)
+    take = story.part("bridge").Take.open(record.take)
     box = box_at(take, person.person_id, middle)
     share = overlap(drawn, box)
     story.measured["overlap_with_box"] = round(float(share), 2)
