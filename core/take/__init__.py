@@ -6,6 +6,6 @@ Read:  `take.py` first (`TakeWriter`, `Take`), then `header.py` (what it was mad
 Uses:  weights, body, footage, geometry, files, settings, errors, types.
 
 `background_writer.py` writes while the next frames are looked at. `portraits.py` cuts small pictures of the people
-and `portrait_files.py` names them. `relink.py` follows footage that has moved. `ranking.py` says who is the main person;
-`status.py` how far a take is that is being written.
+and `portrait_files.py` names them. `relink.py` follows footage that has moved. `ranking.py` says who is the main
+person, `status.py` how far a take is that is being written.
 """
