@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -18,7 +19,7 @@ from .detection.open_detector import is_own_there, open_detector
 from .errors import BoxesError, Cancelled, FootageError, TakeError
 from .files.untrusted import MALFORMED, shortened
 from .footage.decode_ahead import frames_ahead
-from .footage.glances import glanced_at
+from .footage.glances import glance_of, glanced_at
 from .footage.reader import Footage, open_footage
 from .footage.shots import with_cuts
 from .geometry.camera import default_focal_px
@@ -37,6 +38,8 @@ from .tracking.tracker import EVERYTHING, Find, Tracker, most_people
 from .types import CancelFunction, Float, Frame, Image, PersonBox, Progress, ProgressFunction, Sighting
 from .weights.find import find_weights
 
+MANY_BLIND, SHORT_SHOT, DARK_GREY, SMALL_PX = 0.3, 12, 24, 160
+"""Share of blind frames, mean frames of a shot, mean grey of 255 and shorter side, that may be why nobody is found."""
 BACKWARDS_BYTES = 192 * 2**20
 """Of pictures in memory while a person is followed backwards from a drawn box."""
 
@@ -85,8 +88,9 @@ def reconstruct(
             run.backwards(given)
         if not writer.people:
             writer.discard()
+            reason = run.reason_for_nobody()
             raise FootageError(
-                f"{footage}: nobody was found in it; draw a box around the person and give it with --boxes"
+                f"{footage}: nobody was found in it{reason}; draw a box around the person and give it with --boxes"
             )
         seen = Take.open(writer.path)
         keeps_things = settings.people == EVERYTHING
@@ -138,6 +142,7 @@ class _Run:
         self._progress, self._is_cancelled = progress, is_cancelled
         self._start = settings.start or 0
         self.next_frame = max(writer.next_frame, self._start)
+        self._seen: Counter[str] = Counter()
 
     def forwards(self) -> None:
         """Follow people from where the take ends to the end of the clip."""
@@ -158,12 +163,27 @@ class _Run:
 
     def _look_at(self, frame: Frame) -> None:
         self._stop_if_asked()
+        self._seen.update(frames=1, cuts=frame.is_cut, blind=frame.is_blind, grey=round(glance_of(frame).small.mean()))
         for sighting in self._tracker.step(frame):
             self._written.add(sighting)
         self.next_frame = frame.frame_index + 1
         if self._written.is_commit_due:
             self._commit()
         self._tell("estimate", frame.frame_index)
+
+    def reason_for_nobody(self) -> str:
+        """What about the pictures may be why nobody was found, as the middle of a sentence; "" where nothing is."""
+        seen, clip = self._seen, self._clip.info
+        frames = max(1, seen["frames"])
+        if seen["blind"] > MANY_BLIND * frames:
+            return f": {seen['blind']} of {frames} frames are black, white or flashes"
+        if seen["cuts"] * SHORT_SHOT > frames:
+            return f": it has {seen['cuts']} cuts in {frames} frames, so no shot is long enough"
+        if seen["grey"] < DARK_GREY * frames:
+            return f": its pictures are very dark (mean grey {seen['grey'] / frames:.0f} of 255)"
+        if min(clip.width, clip.height) < SMALL_PX:
+            return f": its pictures are small ({clip.width} x {clip.height} px)"
+        return ""
 
     def _after(self, state: dict[str, Any], resume_at: int, frames: Iterator[Frame]) -> Iterator[Frame]:
         """The frames from where the take ends; those that the tracker must remember go to it first."""

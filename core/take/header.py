@@ -83,6 +83,23 @@ def header_for(
     )
 
 
+def differences(old: TakeHeader, new: TakeHeader) -> list[str]:
+    """What a rerun has otherwise than the take that it would resume, each with both values in few words."""
+    before, now = old.question(), json.loads(json.dumps(new.question()))
+    changed = [name for name in sorted({*before, *now}) if before.get(name) != now.get(name)]
+    return [f"{name} ({_short(name, before)}, now {_short(name, now)})" for name in changed]
+
+
+def _short(name: str, question: dict[str, Any]) -> str:
+    """One of a question's values in few words; a clip by what tells it from others."""
+    value = question.get(name)
+    if name == "footage" and isinstance(value, list):
+        _, width, height, frames, size_bytes = value
+        return f"{width} x {height} px, {'?' if frames is None else frames} frames, {size_bytes} bytes"
+    text = value if isinstance(value, str) else json.dumps(value)
+    return text if len(text) <= 24 else text[:12] + "..."
+
+
 def bytes_of(footage: Path) -> int:
     """Size of a file, or of all files in a folder; 0 for a pattern."""
     if footage.is_dir():

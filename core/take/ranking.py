@@ -110,5 +110,8 @@ def chosen(take: Take, most: int, keeps_things: bool = False) -> tuple[list[str]
             notes.append(f"person {one.person_id} left out ({len(frames)} frames); --people all keeps everybody")
     if len(ranked) > 1 and kept:
         notes.insert(0, f"main person: {kept[0].person_id} ({kept[0].told()})")
+    if len(kept) > most:
+        later = ", ".join(f"{one.person_id} (from frame {one.frames[0]})" for one in kept[most:])
+        notes.insert(1, f"in other shots, or come back: {later}; --start and --end choose a shot")
     notes += [f"person {one.person_id}: {one.told()}" for one in kept if one.is_still]
     return [one.person_id for one in kept], notes

@@ -11,7 +11,6 @@ does not count is not there. About 6 KB a person and frame, 7 where the weights 
 
 from __future__ import annotations
 
-import json
 import shutil
 import time
 from collections.abc import Iterator, Sequence
@@ -30,6 +29,7 @@ from .header import (
     TAKE_FILE,
     TakeHeader,
     count_from_json,
+    differences,
     header_from_json,
     header_to_json,
     one_name_a_line,
@@ -329,17 +329,12 @@ class TakeWriter:
 
 def _resumed(path: Path, header: TakeHeader) -> _Content:
     old, content = _read(path)
-    before, now = old.question(), json.loads(json.dumps(header.question()))
-    changed = [name for name in sorted({*before, *now}) if before.get(name) != now.get(name)]
+    changed = differences(old, header)
     if changed:
-        told = ", ".join(f"{name} ({_short(before.get(name))}, now {_short(now.get(name))})" for name in changed)
-        raise TakeError(f"{path}: made with other settings: {told}; choose another name, or delete the take")
+        raise TakeError(
+            f"{path}: made with other settings: {', '.join(changed)}; choose another name, or delete the take"
+        )
     return content
-
-
-def _short(value: Any) -> str:
-    text = value if isinstance(value, str) else json.dumps(value)
-    return text if len(text) <= 24 else text[:12] + "..."
 
 
 def _read(path: Path) -> tuple[TakeHeader, _Content]:

@@ -79,6 +79,12 @@ def test_empty_frames_give_one_sentence_and_no_take(tmp_path: Path, weights: str
     assert not (tmp_path / "clip.take").exists()
 
 
+def test_nobody_in_a_black_clip_names_the_black_frames(tmp_path: Path, weights: str) -> None:
+    reason = r"nobody was found in it: \d+ of \d+ frames are black, white or flashes; draw"
+    with pytest.raises(FootageError, match=reason):
+        run(tmp_path, weights, lambda i: np.zeros_like(blob([])))
+
+
 def test_cut_begins_a_new_person(tmp_path: Path, weights: str) -> None:
     def picture(index: int) -> np.ndarray:
         return blob([(90, 125)]) if index < 20 else np.maximum(blob([(100, 120)]), 80)

@@ -127,3 +127,9 @@ def test_reason_for_the_main_person_is_told_in_one_sentence() -> None:
 
 def test_single_person_needs_no_reason() -> None:
     assert choice(1, Somebody("1", 300, 0, 99))[1] == []
+
+
+def test_one_person_a_shot_is_told() -> None:
+    names, notes = choice(1, Somebody("a", 200, 0, 99), Somebody("b", 150, 100, 160))
+    assert names == ["a", "b"]
+    assert "in other shots, or come back: b (from frame 100); --start and --end choose a shot" in notes

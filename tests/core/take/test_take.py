@@ -161,6 +161,13 @@ def test_take_of_moved_footage_resumes(tmp_path: Path) -> None:
         assert writer.next_frame == 4
 
 
+def test_take_of_another_clip_is_refused_with_both_clips_sizes(tmp_path: Path) -> None:
+    TakeWriter.open(tmp_path / "a.take", _header()).close()
+    sizes = r"footage \(\d+ x \d+ px, .* frames, \d+ bytes, now \d+ x \d+ px, .* frames, 77 bytes\)"
+    with pytest.raises(TakeError, match=sizes):
+        TakeWriter.open(tmp_path / "a.take", replace(_header(), footage_bytes=77))
+
+
 def test_second_run_on_a_take_is_refused(tmp_path: Path) -> None:
     with TakeWriter.open(tmp_path / "a.take", _header()), pytest.raises(TakeError, match="another run"):
         TakeWriter.open(tmp_path / "a.take", _header())
