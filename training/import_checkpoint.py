@@ -1,6 +1,7 @@
 """Public PCT, FastMETRO and PostoMETRO checkpoints in our names, as safetensors.
 
     python -m training.import_checkpoint --from pct|fastmetro|postometro|resnet50|hrnet_w48|swin FILE -o DIR
+    python -m training.import_checkpoint --from nanodet nanodet.json -o DIR [--scores JSON...]     # a detector to ship
 
 The last three are backbones alone, pretrained on COCO's keypoints: SimpleBaseline's pose_resnet_50_256x192.pth.tar and
 HRNet's pose_hrnet_w48_256x192.pth (or files of the same networks from ImageNet), PCT's swin_base.pth.
@@ -34,9 +35,11 @@ from core.nets.config import NetConfig, preset
 from core.nets.keymap import Translated, translate
 from core.nets.network import build_network
 
+from .pretrained.nanodet_bundle import CREDIT, LICENCE, write_detector
 from .upstream import BackboneAlone, PctParts, body_config, tokenizer_config
 
 BACKBONES = ("resnet50", "hrnet_w48", "swin")
+NANODET = "nanodet"
 KINDS = ("pct", "fastmetro", "postometro", *BACKBONES)
 WRAPPERS = ("state_dict", "model", "model_state_dict")
 TELLTALE = {
@@ -172,11 +175,16 @@ def _shown(names: Sequence[str]) -> str:
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command; see the module."""
     parser = argparse.ArgumentParser(prog="python -m training.import_checkpoint", description="Import public weights.")
-    parser.add_argument("--from", dest="kind", choices=KINDS, required=True, help="whose checkpoint it is")
+    parser.add_argument("--from", dest="kind", choices=(*KINDS, NANODET), required=True, help="whose checkpoint it is")
     parser.add_argument("file", type=Path, metavar="FILE", help="the checkpoint")
     parser.add_argument("-o", dest="folder", type=Path, metavar="DIR", required=True, help="a new folder")
+    parser.add_argument("--scores", type=Path, nargs="*", default=[], help="of a detector: evaluate.detector's JSON")
     options = parser.parse_args(arguments)
     try:
+        if options.kind == NANODET:
+            write_detector(options.file, options.folder, options.scores)
+            print(f"{options.folder}: a detector from {options.file.name}; {LICENCE}, {CREDIT}.")
+            return 0
         config, found = import_weights(options.kind, options.file)
         write_import(options.folder, options.kind, options.file, config, found)
     except MocapError as error:
