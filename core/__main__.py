@@ -215,16 +215,22 @@ def _raise_missing(faults: dict[str, str], solved: int) -> None:
 
 
 def _stills(options: argparse.Namespace, printer: ProgressFunction | None, stop: StopRequest) -> None:
+    from .detection.open_detector import open_detector
     from .inference.estimator import Estimator
     from .inference.runtime import open_runtime
-    from .stills import estimate_stills, write_stills
+    from .stills import estimate_stills, find_stills, write_stills
+    from .tracking.confirm import UNSURE
     from .weights.find import find_weights
 
     bundle = find_weights(options.weights)
     runtime = open_runtime(bundle, options.runtime, options.device, options.threads)
     if runtime.notice:
         logging.warning(runtime.notice)
-    stills = estimate_stills(options.folder, options.boxes, Estimator(runtime, bundle), printer, stop)
+    estimator = Estimator(runtime, bundle)
+    if options.boxes is not None:
+        stills = estimate_stills(options.folder, options.boxes, estimator, printer, stop)
+    else:
+        stills = find_stills(options.folder, open_detector(None, options.threads, UNSURE), estimator, printer, stop)
     write_stills(stills, options.output)
     if isinstance(printer, Bar):
         printer.end()
@@ -319,9 +325,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_progress(command).add_argument("--keep-going", action="store_true", help=KEEP_GOING_HELP)
     command.set_defaults(command=_solve, is_stopped_between_frames=False)
 
-    command = commands.add_parser("stills", help="pictures with boxes to arrays", epilog=BOXES_FORM)
+    command = commands.add_parser("stills", help="the people in pictures to arrays", epilog=BOXES_FORM)
     command.add_argument("folder", type=Path, metavar="IMAGE_DIR")
-    command.add_argument("--boxes", type=Path, required=True, metavar="boxes.json")
+    command.add_argument("--boxes", type=Path, metavar="boxes.json", help="of whom; without it whoever is found")
     command.add_argument("-o", "--output", type=Path, required=True, metavar="out.npz")
     _add_network_options(command)
     command.set_defaults(command=_stills, is_stopped_between_frames=True)

@@ -11,7 +11,7 @@ from .. import bridge
 CONFIG = "config.json"
 WITHOUT_LICENCE = ("search", "frame")
 """Ways of finding people that need no file."""
-OWN_DETECTOR = "open-detector"
+OWN_DETECTOR = "open-nanodet"
 ADVICE = "choose another, or switch commercial use off (leave out --commercial)"
 
 

@@ -21,7 +21,7 @@ from .onnx_graph import Graph
 from .own import OwnDetector
 from .yolox import YoloxDetector
 
-OWN_FOLDER = WEIGHTS_FOLDER / "open-detector"
+OWN_FOLDER = WEIGHTS_FOLDER / "open-nanodet"
 Adapter = Callable[[Graph, Mapping[str, Any], str, str], Detector]
 """Of a graph, its options, the detector's name and its digest."""
 ADAPTERS: dict[str, Adapter] = {OWN: OwnDetector, "detr": DetrDetector, "yolox": YoloxDetector}

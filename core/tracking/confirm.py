@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from ..detection.detector import Detector
@@ -39,6 +41,21 @@ IS_KNOWN = 0.5
 """IoU of a detection with the box of somebody who is followed, from which on it is them."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Confirmed:
+    """The people of one picture of whom detector and pose network are sure, the surest first.
+
+    Attributes:
+        seen: N readings.
+        boxes_px: (N, 4) xywh of the detector: around what is seen of each, where a reading's box is around joints.
+        scores: (N,) of the detector.
+    """
+
+    seen: Estimates
+    boxes_px: Float
+    scores: Float
+
+
 def find_detected(
     image: Image,
     known_px: Float,
@@ -57,25 +74,34 @@ def find_detected(
         estimate: the network, as `Estimator.estimate`.
         settings: the thresholds.
     """
-    detections, is_first = detector(image), not len(known_px) and not len(missed_px)
+    if not len(known_px) and not len(missed_px):
+        everybody = confirmed_in(image, detector, estimate, settings)
+        return None if everybody is None else Found(everybody.seen, np.ones(len(everybody.seen), np.bool_))
+    detections, threshold = detector(image), detector.threshold
     boxes, scores = detections.boxes_xywh, detections.scores
-    threshold = detector.threshold
-    if not is_first:
-        threshold = min(BESIDE_OTHERS * threshold, (1 + threshold) / 2)  # one that asks for much is still to be met
+    least = min(BESIDE_OTHERS * threshold, (1 + threshold) / 2)  # one that asks for much is still to be met
     is_known = (box_overlap(boxes[:, None], known_px) > IS_KNOWN).any(1)
     is_missed = (overlap(boxes[:, None], missed_px) > IS_MISSED).any(1)
-    is_worth_it = (scores >= threshold) | (is_first | is_missed) & (scores >= UNSURE * threshold)
+    is_worth_it = (scores >= least) | is_missed & (scores >= UNSURE * least)
     rows = np.flatnonzero(~is_known & is_worth_it)[:MOST_PEOPLE]
     if not len(rows):
         return None
-    seen, scores = _centred(image, boxes[rows], estimate), scores[rows]
-    if is_first:
-        is_sure = is_confirmed(scores, seen, threshold, settings)
-        chosen = _nobody_twice(seen, is_sure)
-    else:
-        is_sure = (scores >= threshold) & is_somebody(seen, settings)
-        chosen = _nobody_twice(seen, is_seen(seen, settings))
+    seen = _centred(image, boxes[rows], estimate)
+    is_sure = (scores[rows] >= least) & is_somebody(seen, settings)
+    chosen = _nobody_twice(seen, is_seen(seen, settings))
     return Found(seen[chosen], is_sure[chosen]) if len(chosen) else None
+
+
+def confirmed_in(image: Image, detector: Detector, estimate: Estimate, settings: TrackSettings) -> Confirmed | None:
+    """The people of a picture (H, W, 3) BGR in which nobody is known yet; None where there are none."""
+    detections = detector(image)
+    rows = np.flatnonzero(detections.scores >= UNSURE * detector.threshold)[:MOST_PEOPLE]
+    if not len(rows):
+        return None
+    boxes, scores = detections.boxes_xywh[rows], detections.scores[rows]
+    seen = _centred(image, boxes, estimate)
+    chosen = _nobody_twice(seen, is_confirmed(scores, seen, detector.threshold, settings))
+    return Confirmed(seen[chosen], boxes[chosen], scores[chosen]) if len(chosen) else None
 
 
 def is_confirmed(scores: Float, seen: Estimates, threshold: float, settings: TrackSettings) -> Bool:

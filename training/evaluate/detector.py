@@ -1,10 +1,13 @@
-"""What a detector finds: `python -m training.evaluate.detector --weights assets/weights/open-detector --store STORE`.
+"""What a detector finds: `python -m training.evaluate.detector --weights assets/weights/open-nanodet --everyday DIR`.
 
-Sets: rendered crowds of a test store; pictures without people, cut from the panoramas of the store's split, which are
-photographs (a training store is for choosing thresholds); with --lspet the Leeds Sports validation photographs, whose
-one labelled person each has a box around the joints (recall counts, precision does not: others are in the pictures
-too). IoU 0.5, the detector's own threshold or --threshold; --sweep shows what others give. --confirmed adds what the
-product finds: the pose network says whether somebody is in a box, and boxes go around the joints that it sees.
+Sets, those asked for: with --everyday photographs whose people all have a box, and photographs without anybody
+(recall is that of people whose box is 96 px long or more; boxes in regions of crowds are not counted); with --store
+rendered crowds of a test store, and pictures without people, cut from the panoramas of the store's split (a training
+store is for choosing thresholds); with --lspet the Leeds Sports validation photographs, whose one labelled person each
+has a box around the joints (recall counts, precision does not: others are in the pictures too). IoU 0.5, the detector's
+own threshold or --threshold; --sweep shows what others give. --confirmed adds what the product finds: the pose network
+says whether somebody is in a box. Boxes go around the joints that it sees, but on everyday photographs, whose truth
+goes around what is seen of a person, they stay the detector's.
 """
 
 from __future__ import annotations
@@ -13,8 +16,9 @@ import argparse
 import json
 import logging
 import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
@@ -27,8 +31,9 @@ from core.geometry.boxes import xywh_to_xyxy
 from core.tracking.confirm import UNSURE
 from core.tracking.evidence import Estimate
 from core.weights.find import find_weights
+from training.datasets.everyday_boxes import load_boxed
 from training.datasets.lspet import load_validation
-from training.evaluate.detection_scores import Float, Image, detection_scores
+from training.evaluate.detection_scores import Float, Image, detection_scores, is_asked
 from training.evaluate.metrics import bootstrap_interval
 from training.evaluate.whole_frames import confirmed, joints_only
 from training.pictures import PictureStore
@@ -37,7 +42,9 @@ from training.pictures.environments import load_environments, panorama_crop, to_
 
 SEED, SIDE, BATCH = 1, 256, 16
 EMPTY_SIDE, EMPTY_ANGLES = 416, (25.0, 75.0)
-CROWDS, NOBODY, LSPET = "rendered crowds", "nobody", "lspet"
+CROWDS, NOBODY, LSPET, EVERYDAY = "rendered crowds", "nobody", "lspet", "everyday"
+LEAST_PX = 96.0
+"""Longer side of a person in an everyday photograph from which on the recall asks for them."""
 SWEEP = (0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6)
 CONFIRMED_SWEEP = SWEEP[3:]
 """Lower ones have the pose network read several times as many boxes."""
@@ -75,6 +82,29 @@ def photographs(folder: Path, count: int | None = None) -> Iterator[tuple[Image,
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class PictureSet:
+    """Pictures and what is known of them.
+
+    Attributes:
+        pictures: BGR, with the people (M, 4) xyxy.
+        is_precise: whether all people of the pictures are known, so that the other boxes are false.
+        is_around_joints: whether the people's boxes go around their joints, not around what is seen of them.
+        crowds: of each picture the regions (K, 4) xyxy in which people are not known; None where there are none.
+        least_px: longer side of a person from which on the recall asks for them.
+    """
+
+    pictures: Iterable[tuple[Image, Float]]
+    is_precise: bool = True
+    is_around_joints: bool = True
+    crowds: list[Float] | None = None
+    least_px: float = 0.0
+
+    def looked(self, found: list[Detections], true: list[Float]) -> Looked:
+        """What was found in the pictures, to be scored."""
+        return Looked(found, true, self.is_precise, self.crowds, self.least_px)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Looked:
     """What a detector said of a set, and the truth.
 
@@ -82,62 +112,97 @@ class Looked:
         found: of each picture.
         true: the people of each picture, (M, 4) xyxy.
         is_precise: whether all people of the pictures are known, so that the other boxes are false.
+        crowds: of each picture the regions (K, 4) xyxy in which they are not; None where there are none.
+        least_px: longer side of a person from which on the recall asks for them.
     """
 
     found: list[Detections]
     true: list[Float]
     is_precise: bool = True
+    crowds: list[Float] | None = None
+    least_px: float = 0.0
 
     @property
     def people(self) -> int:
-        """How many there are."""
-        return sum(len(boxes) for boxes in self.true)
+        """How many the recall asks for."""
+        return sum(int(is_asked(boxes, self.least_px).sum()) for boxes in self.true)
 
     def scores(self, threshold: float) -> dict[str, float]:
         """As `detection_scores`, nan where the set cannot tell."""
-        each = detection_scores(self.found, self.true, threshold)
+        each = detection_scores(self.found, self.true, threshold, self.crowds, self.least_px)
         unknown = ("recall", "precision") if not self.people else () if self.is_precise else ("precision",)
         return each | dict.fromkeys(unknown, float("nan"))
 
     def interval(self, threshold: float) -> tuple[float, float]:
         """95 % interval of the recall, by resampling pictures."""
-        pairs = [(f, t) for f, t in zip(self.found, self.true, strict=True) if len(t)]
+        pairs = [
+            (f, t, int(is_asked(t, self.least_px).sum())) for f, t in zip(self.found, self.true, strict=True) if len(t)
+        ]
+        pairs = [(f, t, count) for f, t, count in pairs if count]
         if not pairs:
             return float("nan"), float("nan")
-        share = [detection_scores([f], [t], threshold)["recall"] for f, t in pairs]
-        return bootstrap_interval(np.array(share), np.array([len(t) for _, t in pairs]))
+        share = [detection_scores([f], [t], threshold, None, self.least_px)["recall"] for f, t, _ in pairs]
+        return bootstrap_interval(np.array(share), np.array([count for _, _, count in pairs]))
 
 
-def pictures_of(given: argparse.Namespace) -> dict[str, Iterator[tuple[Image, Float]]]:
+def pictures_of(given: argparse.Namespace) -> dict[str, PictureSet]:
     """All pictures asked for with the people in them, by set."""
-    store = PictureStore.open(given.store)
-    sets = {CROWDS: crowds(store, given.pictures), NOBODY: empty_pictures(given.pictures, store.meta["split"])}
-    return sets if given.lspet is None else {**sets, LSPET: photographs(given.lspet, given.photographs)}
+    sets: dict[str, PictureSet] = {}
+    if given.store is not None:
+        store = PictureStore.open(given.store)
+        sets[CROWDS] = PictureSet(crowds(store, given.pictures))
+        sets[NOBODY] = PictureSet(empty_pictures(given.pictures, store.meta["split"]))
+    if given.lspet is not None:
+        sets[LSPET] = PictureSet(photographs(given.lspet, given.photographs), is_precise=False)
+    if given.everyday is not None:
+        known = load_boxed(given.everyday)
+        sets[EVERYDAY] = PictureSet(known.pictures(), True, False, known.crowds, LEAST_PX)
+    if not sets:
+        raise ValueError("expected pictures: --store, --lspet or --everyday")
+    return sets
 
 
-def look(detector: Detector, pictures: dict[str, Iterator[tuple[Image, Float]]]) -> dict[str, Looked]:
+@dataclass(slots=True)
+class Timed:
+    """A `Detector` that counts the CPU's time of each look, in this thread."""
+
+    detector: Detector
+    name: str = field(init=False)
+    digest: str = field(init=False)
+    threshold: float = field(init=False)
+    looks_ms: list[float] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.name, self.digest, self.threshold = self.detector.name, self.detector.digest, self.detector.threshold
+
+    def __call__(self, frame: Image) -> Detections:
+        """The detector's answer."""
+        start = time.thread_time()
+        found = self.detector(frame)
+        self.looks_ms.append(1e3 * (time.thread_time() - start))
+        return found
+
+
+def look(detector: Detector, sets: dict[str, PictureSet]) -> dict[str, Looked]:
     """The detector over all pictures, by set."""
     looked = {}
-    for name, each in pictures.items():
-        pairs = [(detector(image), boxes) for image, boxes in each]
-        looked[name] = Looked([found for found, _ in pairs], [boxes for _, boxes in pairs], name != LSPET)
+    for name, one in sets.items():
+        pairs = [(detector(image), boxes) for image, boxes in one.pictures]
+        looked[name] = one.looked([found for found, _ in pairs], [boxes for _, boxes in pairs])
     return looked
 
 
 def look_confirmed(
-    detector: Detector,
-    estimate: Estimate,
-    pictures: dict[str, Iterator[tuple[Image, Float]]],
-    thresholds: Sequence[float],
+    detector: Detector, estimate: Estimate, sets: dict[str, PictureSet], thresholds: Sequence[float]
 ) -> tuple[dict[str, Looked], dict[float, dict[str, Looked]]]:
     """The detector alone, and what the product finds with its threshold at each of some, by set."""
     alone: dict[str, Looked] = {}
     both: dict[float, dict[str, Looked]] = {threshold: {} for threshold in thresholds}
-    for name, each in pictures.items():
-        found, said, true = confirmed(each, detector, estimate, thresholds)
-        alone[name] = Looked(said, true, name != LSPET)
+    for name, one in sets.items():
+        found, said, true = confirmed(one.pictures, detector, estimate, thresholds, one.is_around_joints)
+        alone[name] = one.looked(said, true)
         for threshold in thresholds:
-            both[threshold][name] = Looked(found[threshold], true, name != LSPET)
+            both[threshold][name] = one.looked(found[threshold], true)
     return alone, both
 
 
@@ -177,14 +242,18 @@ def sweep_table(looked: dict[str, Looked]) -> str:
 
 
 def swept(scores: dict[float, dict[str, dict[str, float]]]) -> str:
-    """Scores by threshold and set as a table."""
+    """Scores by threshold and set as a table, of each set what it can tell."""
+    kinds = (("recall", "", 1), ("precision", " precision", 1), ("false_where_nobody", " false", 3))
     first = next(iter(scores.values()))
-    with_people = [name for name, one in first.items() if np.isfinite(one["recall"])]
-    lines = [["threshold", *(f"{name}: recall %" for name in with_people), "precision %", "false where nobody"]]
+    columns = [
+        (name, key, f"{name}{word}", digits)
+        for key, word, digits in kinds
+        for name, one in first.items()
+        if np.isfinite(one[key])
+    ]
+    lines = [["threshold", *(title for _, _, title, _ in columns)]]
     for threshold, by_set in scores.items():
-        shares = [*(by_set[name]["recall"] for name in with_people), by_set[CROWDS]["precision"]]
-        false = _cell(by_set[NOBODY]["false_where_nobody"], 3)
-        lines.append([f"{threshold:.2f}", *(_cell(share, 1) for share in shares), false])
+        lines.append([f"{threshold:.2f}", *(_cell(by_set[name][key], digits) for name, key, _, digits in columns)])
     widths = [max(len(cell) for cell in column) for column in zip(*lines, strict=True)]
     return "\n".join("  ".join(c.rjust(w) for c, w in zip(line, widths, strict=True)) for line in lines)
 
@@ -200,17 +269,21 @@ def _threshold(weights: str, asked: float | None) -> float:
     return open_detector(weights, 1).threshold if asked is None else asked
 
 
-def _looked(given: argparse.Namespace, threshold: float) -> tuple[dict[str, Looked], dict[float, dict[str, Looked]]]:
-    """The detector alone, and by threshold what the product finds where that is asked for."""
+def _looked(
+    given: argparse.Namespace, threshold: float
+) -> tuple[dict[str, Looked], dict[float, dict[str, Looked]], float]:
+    """The detector alone, by threshold what the product finds where that is asked for, and a look's CPU in ms."""
     own = open_detector(given.weights, 1).threshold
     pictures = pictures_of(given)
     least = min(threshold, *SWEEP if given.sweep else (threshold,))
     if given.confirmed is None:
-        return look(open_detector(given.weights, 1, least / own), pictures), {}
+        timed = Timed(open_detector(given.weights, 1, least / own))
+        return look(timed, pictures), {}, float(np.median(timed.looks_ms))
     thresholds = sorted({threshold, *(CONFIRMED_SWEEP if given.sweep else ())})
-    detector = open_detector(given.weights, 1, min(least, UNSURE * thresholds[0]) / own)
+    timed = Timed(open_detector(given.weights, 1, min(least, UNSURE * thresholds[0]) / own))
     estimator = joints_only(find_weights(given.confirmed or None))
-    return look_confirmed(detector, estimator.estimate, pictures, thresholds)
+    alone, both = look_confirmed(timed, estimator.estimate, pictures, thresholds)
+    return alone, both, float(np.median(timed.looks_ms))
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -220,7 +293,8 @@ def main(arguments: list[str] | None = None) -> int:
         formatter_class=argparse.RawTextHelpFormatter,
     )  # fmt: skip
     parser.add_argument("--weights", default="own", help="folder of a detector, or an .onnx file")
-    parser.add_argument("--store", type=Path, required=True, help="rendered people of the test split")
+    parser.add_argument("--store", type=Path, help="rendered people of the test split")
+    parser.add_argument("--everyday", type=Path, metavar="DIR", help="folder of everyday photographs with all boxes")
     parser.add_argument("--lspet", type=Path, help="folder of the LSPET photographs")
     parser.add_argument("--pictures", type=int, default=512, help="crowds, and pictures without people")
     parser.add_argument("--photographs", type=int, help="so many of LSPET, evenly spread; all 500 without")
@@ -235,12 +309,13 @@ def main(arguments: list[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
     try:
         threshold = _threshold(given.weights, given.threshold)
-        alone, both = _looked(given, threshold)
+        alone, both, look_ms = _looked(given, threshold)
     except (MocapError, ValueError, OSError) as error:
         print(f"training.evaluate.detector: {error}", file=sys.stderr)
         return 1
     scores = scores_of(alone, threshold)
-    print(f"at a threshold of {threshold:g}, the detector alone", table(scores), sep="\n")
+    print(f"at a threshold of {threshold:g}, the detector alone, {look_ms:.1f} ms of CPU a look, one thread")
+    print(table(scores))
     if given.sweep:
         print("", sweep_table(alone), sep="\n")
     if both:

