@@ -24,9 +24,12 @@ class TrackSettings:
     new_confidence: float = 0.4
     """Both for somebody new, found in a search: higher, since a search looks at hundreds of crops. On six clips
     people have a score of 0.99 to 1 and a confidence of 0.5 to 0.9, most other things less of one of them."""
-    found_person_score: float = 0.987
-    """The same for somebody new in a detector's box of just its threshold: surer boxes ask for less, unsure ones for
-    more. Chosen with the detector's threshold on pictures without people, see `docs/results.md`."""
+    found_score: float = 0.23
+    """Person score times mean confidence of somebody new in a detector's box of just its threshold: surer boxes ask for
+    less, unsure ones for more. Chosen on everyday photographs with two pose networks, see `docs/results.md`."""
+    believed_confidence: float = 0.3
+    """Mean confidence of the sightings from which on a track that a detector began is believed; one that a search began
+    asks for `new_confidence`."""
     max_misses_s: float = 0.35
     """A person unseen for longer is lost; shorter gaps are bridged and marked."""
     relink_s: float = 1.0

@@ -1,8 +1,9 @@
-"""Our own detector: local peaks of one class, any size of frame.
+"""The detectors that this project writes: one class, any size of frame, boxes decoded in the graph.
 
-Graph: `image` (1, 3, H, W) float32 RGB in 0..1, H and W multiples of 32 -> `boxes` (N, 4) xyxy in pixels of
-the input, `scores` (N,) 0 to 1, one row a cell, 0 where the cell is no local peak. A box is what
-`boxes.box_of_points` lays around a person's joints: what the pose network's crop is cut about.
+Graph: `image` (1, 3, H, W) float32 RGB in 0..1, H and W multiples of 32 -> `boxes` (N, 4) xyxy in pixels of the input,
+`scores` (N,) 0 to 1, one row a cell. That of `training.pretrained.nanodet_bundle` ships: its boxes go around what is seen
+of a person. That of `training.export.detector` is trained on renders: its boxes are what `boxes.box_of_points` lays
+around a person's joints, and cells that are no local peak score 0.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ STRIDE = 32
 LONGER_SIDE = 320
 """Of the pictures that ours is measured on."""
 THRESHOLD = 0.25
-"""Where the pose network has to be sure; chosen with `TrackSettings.found_person_score`."""
+"""Where the pose network has to be sure; chosen with `TrackSettings.found_score`."""
 MOST_OVERLAP = 0.6
 
 

@@ -81,6 +81,7 @@ class Tracker:
         self._past = PastFrames(self._memory_s)
         self._named = 0
         self._looks = Looks(settings, is_find_cheap)
+        self._least_confidence = settings.believed_confidence if is_find_cheap else settings.new_confidence
         self.notes: list[str] = []
         self._safe: tuple[int, dict[str, Any]] = (0, {})
 
@@ -313,7 +314,7 @@ class Tracker:
                 continue
             seen = track.unbelieved + self._before(track.unbelieved[0])
             sure = np.mean([s.estimates.joint_confidence.mean() for s in seen])
-            if len(seen) < self._settings.confirm_frames or sure < self._settings.new_confidence:
+            if len(seen) < self._settings.confirm_frames or sure < self._least_confidence:
                 continue
             track.unbelieved = []
             track.person_id = self._name_for(min(seen, key=lambda s: s.frame_index), track.colours)

@@ -5,11 +5,12 @@ import cv2
 import numpy as np
 import pytest
 
+from core.detection.detector import Detections
 from core.errors import BoxesError, Cancelled, FootageError
 from core.inference.estimator import Estimator
 from core.inference.runtime import open_runtime
-from core.stills import Stills, estimate_stills, write_stills
-from core.types import Progress
+from core.stills import Stills, estimate_stills, find_stills, write_stills
+from core.types import Image, Progress
 from core.weights.find import find_weights
 from tests.fixtures.graphs import blob
 
@@ -54,6 +55,8 @@ def test_stills_file_has_the_arrays_that_scripts_rely_on(folder: Path, estimator
         "joints": (3, 14, 3),
         "vertices": (3, 6890, 3),
         "confidence": (3, 14),
+        "boxes_xywh": (3, 4),
+        "scores": (3,),
     }
 
 
@@ -94,3 +97,45 @@ def test_picture_outside_of_the_folder_is_refused(folder: Path, estimator: Estim
     (inside / "boxes.json").write_text(json.dumps({named: [{"id": "r", "box_xywh": [0, 0, 320, 240]}]}))
     with pytest.raises(BoxesError, match=r"outside of .*inside; give names of pictures in it"):
         _estimate(inside, estimator)
+
+
+class BrightThings:
+    """A detector that sees the bright thing of a picture, half of it also outside; nothing in a dark picture."""
+
+    name, digest, threshold = "bright", "", 0.4
+
+    def __call__(self, frame: Image) -> Detections:
+        rows, columns = np.nonzero(frame.max(2) > 100)
+        if not len(rows):
+            return Detections(np.zeros((0, 4)), np.zeros(0))
+        x, y = columns.mean(), rows.mean()
+        boxes = np.array([[x - 40, y - 200, x + 40, y + 80], [x - 38, y - 198, x + 42, y + 80]])
+        return Detections(boxes, np.array([0.9, 0.8]))
+
+
+def test_people_are_found_where_no_boxes_are_given(folder: Path, estimator: Estimator) -> None:
+    cv2.imwrite(str(folder / "empty.png"), np.zeros((240, 320, 3), np.uint8))
+    stills = find_stills(folder, BrightThings(), estimator)
+    assert stills.ids == ["left.png#0", "right.png#0"]
+    np.testing.assert_allclose(stills.boxes_xywh, [[60, 0, 80, 200], [180, 0, 80, 200]], atol=2)
+    np.testing.assert_allclose(stills.scores, [0.9, 0.9])
+    np.testing.assert_allclose(stills.joints_px[:, :, 0].mean(axis=1), [100, 220], atol=6)
+
+
+def test_pictures_without_anybody_make_a_file_without_rows(tmp_path: Path, estimator: Estimator) -> None:
+    cv2.imwrite(str(tmp_path / "empty.png"), np.zeros((240, 320, 3), np.uint8))
+    write_stills(find_stills(tmp_path, BrightThings(), estimator), tmp_path / "out.npz")
+    with np.load(tmp_path / "out.npz") as arrays:
+        shapes = {name: arrays[name].shape for name in arrays.files}
+    assert shapes["ids"] == (0,) and shapes["boxes_xywh"] == (0, 4) and shapes["vertices"] == (0, 6890, 3)
+
+
+def test_folder_without_pictures_is_an_error(tmp_path: Path, estimator: Estimator) -> None:
+    with pytest.raises(FootageError, match="no pictures in it"):
+        find_stills(tmp_path, BrightThings(), estimator)
+
+
+def test_given_boxes_come_back_with_the_stills(folder: Path, estimator: Estimator) -> None:
+    stills = _estimate(folder, estimator)
+    np.testing.assert_array_equal(stills.boxes_xywh[2], [60, 40, 80, 160])
+    assert stills.scores.tolist() == [1, 1, 1]

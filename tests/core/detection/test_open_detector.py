@@ -21,7 +21,7 @@ NEAR = 0.9
 NOBODY = np.zeros((0, 4))
 ANN, BOB = (60.0, 80, 80, 200), (420.0, 60, 90, 230)
 BESIDE_ANN = (64.0, 80, 80, 200)
-DOUBTFUL = replace(SETTINGS, found_person_score=0.99999)
+DOUBTFUL = replace(SETTINGS, found_score=0.99999)
 
 
 class FakeDetector:
@@ -96,9 +96,8 @@ def test_unsure_reading_of_a_frame_without_anybody_is_nobody() -> None:
     assert found({"a": ANN}, [BESIDE_ANN], settings=DOUBTFUL)[0] is None
 
 
-@pytest.mark.parametrize("limit", ["new_person_score", "new_confidence"])
-def test_unsure_reading_beside_others_is_found_as_unsure(limit: str) -> None:
-    people, _ = found({"a": ANN}, [ANN], np.array([BOB]), replace(SETTINGS, **{limit: 1.01}))
+def test_unsure_reading_beside_others_is_found_as_unsure() -> None:
+    people, _ = found({"a": ANN}, [BESIDE_ANN], np.array([BOB]), DOUBTFUL)
     assert people is not None
     assert not people.is_sure.any()
 
@@ -109,12 +108,13 @@ def test_box_of_just_the_threshold_is_somebody_alone_but_nobody_new_beside_other
     assert found({"a": ANN}, [ANN], np.array([BOB]), score=0.36) == (None, 0)
 
 
-def confirmed_at(box_score: float, person_score: float) -> bool:
-    """Whether a box and a reading of those scores are somebody, at thresholds of 0.4 and 0.9."""
+def confirmed_at(box_score: float, person_score: float, confidence: float = 0.5) -> bool:
+    """Whether a box and a reading of those scores are somebody, at thresholds of 0.4 and 0.45."""
     scene = FakePeople([{"a": ANN}])
     seen = scene.estimate(next(scene.frames()).image, np.array([ANN]))
-    seen = replace(seen, person_score=np.array([person_score]))
-    return bool(is_confirmed(np.array([box_score]), seen, 0.4, replace(SETTINGS, found_person_score=0.9))[0])
+    sure = np.full_like(seen.joint_confidence, confidence)
+    seen = replace(seen, person_score=np.array([person_score]), joint_confidence=sure)
+    return bool(is_confirmed(np.array([box_score]), seen, 0.4, replace(SETTINGS, found_score=0.45))[0])
 
 
 def test_box_and_reading_of_just_their_thresholds_are_somebody() -> None:
@@ -123,16 +123,13 @@ def test_box_and_reading_of_just_their_thresholds_are_somebody() -> None:
 
 
 def test_sure_box_makes_up_for_an_unsure_reading_and_the_other_way_round() -> None:
-    assert confirmed_at(0.7, 0.7) and not confirmed_at(0.4, 0.7)
-    assert confirmed_at(0.3, 0.97) and not confirmed_at(0.3, 0.9)
+    assert confirmed_at(0.6, 0.7, 0.2) and not confirmed_at(0.4, 0.7, 0.2)
+    assert confirmed_at(0.35, 0.97, 0.8) and not confirmed_at(0.35, 0.9)
 
 
-def test_no_box_is_sure_enough_for_a_reading_that_sees_nobody() -> None:
-    assert not confirmed_at(1.0, SETTINGS.min_person_score - 0.01)
-
-
-def test_reading_below_the_lower_bar_is_nobody() -> None:
-    assert found({"a": ANN}, [ANN], settings=replace(SETTINGS, min_person_score=1.01))[0] is None
+def test_who_is_there_but_cannot_be_read_is_nobody_to_follow() -> None:
+    settings = replace(SETTINGS, min_confidence=1.01)
+    assert found({"a": ANN}, [ANN], settings=settings, score=0.9)[0] is None
 
 
 def test_detector_that_asks_for_much_can_still_find_somebody_beside_others() -> None:
