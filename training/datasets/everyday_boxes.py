@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from core.geometry.crops import xywh_to_xyxy
+from core.geometry.boxes import xywh_to_xyxy
 
 Float = npt.NDArray[np.floating[Any]]
 Image = npt.NDArray[np.uint8]

@@ -18,6 +18,7 @@ from onnx import TensorProto, helper, numpy_helper
 from core.detection import own
 from core.errors import OutputError
 from core.nets.nanodet import DeployedNanoDet, NanoDet
+from core.weights.bundle import sha256
 from training.export import bundle
 from training.export.network import write_graph
 from training.pretrained.nanodet import read_nanodet
@@ -110,7 +111,10 @@ def write_detector(file: Path, target: Path, scores: Sequence[Path] = (), thresh
         folder.mkdir(parents=True)
         write_onnx(network, folder / ONNX)
         numbers = {name: value for path in scores for name, value in json.loads(path.read_text()).items()}
-        bundle.finish(folder, _config(file, target.name, numbers, threshold), card(target.name, numbers, threshold))
+        (folder / bundle.CARD).write_text(card(target.name, numbers, threshold), encoding="utf-8")
+        files = {ONNX: {"sha256": sha256(folder / ONNX), "bytes": (folder / ONNX).stat().st_size}}
+        config = _config(file, target.name, numbers, threshold) | {"files": files}
+        (folder / bundle.CONFIG).write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
         bundle.put_in_place(folder, target)
     except (OSError, ValueError) as error:
         raise OutputError(f"{target}: can't be written ({error}); give another folder.") from error

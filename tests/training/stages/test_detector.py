@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
+import tarfile
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -112,6 +115,16 @@ def test_scores_count_each_person_once_and_boxes_where_nobody_is() -> None:
     assert scores == {"recall": 50.0, "precision": pytest.approx(100 / 6), "false_where_nobody": 3.0}
 
 
+def test_boxes_in_a_crowd_are_not_counted_and_small_people_are_not_asked_for() -> None:
+    large, small = [0, 0, 100, 200.0], [300, 0, 320, 40.0]
+    found = Detections(np.array([large, small, [500, 0, 520, 40], [700, 0, 720, 40.0]]), np.array([0.9, 0.8, 0.7, 0.6]))
+    crowds = [np.array([[490, 0, 530, 60.0]]), np.zeros((0, 4)), np.array([[0, 0, 9, 9.0]])]
+    true = [np.array([large, small, [0, 300, 90, 350]]), np.zeros((0, 4)), np.zeros((0, 4))]
+    nothing = Detections(np.zeros((0, 4)), np.zeros(0))
+    scores = detection_scores.detection_scores([found, found, nothing], true, 0.5, crowds, 96)
+    assert scores == {"recall": 100.0, "precision": pytest.approx(100 * 2 / 7), "false_where_nobody": 4.0}
+
+
 def test_letterbox_keeps_the_picture_top_left_and_its_scale() -> None:
     image = np.zeros((100, 400, 3), np.uint8)
     image[:, :, 0] = 200  # blue
@@ -179,6 +192,30 @@ def test_sweep_tells_recall_and_false_boxes_at_each_threshold() -> None:
     assert [found[threshold] for threshold in ("0.20", "0.25", "0.45")] == [
         ["100.0", "100.0", "1.000"], ["50.0", "100.0", "0.000"], ["0.0", "0.0", "0.000"]
     ]  # fmt: skip
+
+
+def test_pictures_have_to_be_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    assert evaluate_detector.main([]) == 1
+    assert "--everyday" in capsys.readouterr().err
+
+
+def test_photographs_with_all_boxes_are_scored_as_the_detector_draws_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    graph = own_graph(tmp_path / "d.onnx", np.array([[10.0, 10, 100, 200]]), np.array([0.5]))
+    image = cv2.imencode(".png", np.full((320, 320, 3), 255, np.uint8))[1].tobytes()
+    people = {"images": [{"file": "a.png", "people": [{"box_xywh": [10, 10, 90, 190], "iscrowd": 0}]}]}
+    (tmp_path / "people.json").write_text(json.dumps(people))
+    with tarfile.open(tmp_path / "images.tar", "w") as archive:
+        member = tarfile.TarInfo("a.png")
+        member.size = len(image)
+        archive.addfile(member, io.BytesIO(image))
+    file = tmp_path / "scores.json"
+    command = ["--weights", str(graph), "--everyday", str(tmp_path), "--threshold", "0.3", "--json", str(file)]
+    assert evaluate_detector.main(command) == 0
+    assert "ms of CPU a look" in capsys.readouterr().out
+    scores = json.loads(file.read_text())[evaluate_detector.EVERYDAY]
+    assert (scores["people"], scores["recall"], scores["precision"]) == (1, 100, 100)
 
 
 def test_detector_is_scored_at_the_threshold_asked_for(tmp_path: Path) -> None:
