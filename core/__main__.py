@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from .commands.console import Bar, StopRequest, progress_printer
+from .commands.stills import run_stills
 from .commands.takes import add_take_commands
 from .commands.weights import add_weights_command
 from .errors import Cancelled, MocapError
@@ -214,29 +215,6 @@ def _raise_missing(faults: dict[str, str], solved: int) -> None:
         raise MocapError(f"{count}: {'; '.join(faults.values())}")
 
 
-def _stills(options: argparse.Namespace, printer: ProgressFunction | None, stop: StopRequest) -> None:
-    from .detection.open_detector import open_detector
-    from .inference.estimator import Estimator
-    from .inference.runtime import open_runtime
-    from .stills import estimate_stills, find_stills, write_stills
-    from .tracking.confirm import UNSURE
-    from .weights.find import find_weights
-
-    bundle = find_weights(options.weights)
-    runtime = open_runtime(bundle, options.runtime, options.device, options.threads)
-    if runtime.notice:
-        logging.warning(runtime.notice)
-    estimator = Estimator(runtime, bundle)
-    if options.boxes is not None:
-        stills = estimate_stills(options.folder, options.boxes, estimator, printer, stop)
-    else:
-        stills = find_stills(options.folder, open_detector(None, options.threads, UNSURE), estimator, printer, stop)
-    write_stills(stills, options.output)
-    if isinstance(printer, Bar):
-        printer.end()
-    print(f"{options.output}: {len(stills.ids)} people")
-
-
 def _doctor(options: argparse.Namespace, _printer: ProgressFunction | None, _stop: StopRequest) -> None:
     from .commands.doctor import examine, report
 
@@ -330,7 +308,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--boxes", type=Path, metavar="boxes.json", help="of whom; without it whoever is found")
     command.add_argument("-o", "--output", type=Path, required=True, metavar="out.npz")
     _add_network_options(command)
-    command.set_defaults(command=_stills, is_stopped_between_frames=True)
+    command.set_defaults(command=run_stills, is_stopped_between_frames=True)
 
     takers = add_take_commands(commands)
 

@@ -24,7 +24,7 @@ class TrackSettings:
     new_confidence: float = 0.4
     """Both for somebody new, found in a search: higher, since a search looks at hundreds of crops. On six clips
     people have a score of 0.99 to 1 and a confidence of 0.5 to 0.9, most other things less of one of them."""
-    found_score: float = 0.23
+    found_score: float = 0.22
     """Person score times mean confidence of somebody new in a detector's box of just its threshold: surer boxes ask for
     less, unsure ones for more. Chosen on everyday photographs with two pose networks, see `docs/results.md`."""
     believed_confidence: float = 0.3

@@ -1,4 +1,4 @@
-"""Photographs with all boxes: people and crowds apart, pictures in the order of the file, one sentence where one lacks."""
+"""Photographs with all boxes: people and crowds apart, in the order of the file, one sentence where one lacks."""
 
 from __future__ import annotations
 
