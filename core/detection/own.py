@@ -1,9 +1,9 @@
 """The detectors that this project writes: one class, any size of frame, boxes decoded in the graph.
 
 Graph: `image` (1, 3, H, W) float32 RGB in 0..1, H and W multiples of 32 -> `boxes` (N, 4) xyxy in pixels of the input,
-`scores` (N,) 0 to 1, one row a cell. That of `training.pretrained.nanodet_bundle` ships: its boxes go around what is seen
-of a person. That of `training.export.detector` is trained on renders: its boxes are what `boxes.box_of_points` lays
-around a person's joints, and cells that are no local peak score 0.
+`scores` (N,) 0 to 1, one row a cell. That of `training.pretrained.nanodet_bundle` ships: its boxes go around what is
+seen of a person. That of `training.export.detector` is trained on renders: its boxes are what `boxes.box_of_points`
+lays around a person's joints, and cells that are no local peak score 0.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A detector's run as a folder to ship: `python -m training.export.detector RUN -o assets/weights/open-detector`.
+"""A detector's run as a folder to ship: `python -m training.export.detector RUN -o DIR`.
 
 The averaged weights become one ONNX file for pictures of any size; it is compared with torch on three sizes before
 anything appears under the target's name.

@@ -1,7 +1,9 @@
 """Networks that others trained on real people, read from their own files and written in our forms.
 
 In:    a graph model of TensorFlow.js, a .json and the .bin beside it.
-Out:   a bundle that ships, with its maker's name and licence.
+Out:   a bundle that ships, with its maker's name and licence; today one detector.
 Read:  `nanodet_bundle.py` first (what is written), then `nanodet.py` and `tfjs_graph.py` (how it is read).
 Uses:  export.
+
+Called by `python -m training.import_checkpoint`.
 """
