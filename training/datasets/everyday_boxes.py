@@ -59,7 +59,9 @@ def load_boxed(folder: Path) -> BoxedPhotographs:
     for name in ("images.tar", "people.json"):
         if not (folder / name).is_file():
             raise ValueError(f"{folder} is not the folder of everyday photographs: it lacks {name}")
-    files, people, crowds = [], [], []
+    files: list[str] = []
+    people: list[Float] = []
+    crowds: list[Float] = []
     for image in json.loads((folder / "people.json").read_text(encoding="utf-8"))["images"]:
         files.append(str(image["file"]))
         for boxes, is_crowd in ((people, False), (crowds, True)):

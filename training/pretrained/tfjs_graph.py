@@ -14,7 +14,7 @@ import numpy.typing as npt
 from core.errors import WeightsError
 
 Array = npt.NDArray[Any]
-STORED = {"float32": np.dtype("<f4"), "int32": np.dtype("<i4"), "float16": np.dtype("<f2")}
+STORED: dict[str, np.dtype[Any]] = {"float32": np.dtype("<f4"), "int32": np.dtype("<i4"), "float16": np.dtype("<f2")}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
