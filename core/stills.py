@@ -178,8 +178,16 @@ def _stills(
     ids: list[str], boxes_px: Float, scores: Float, parts: list[Estimates], estimator: Estimator
 ) -> Stills:
     if not parts:
-        shapes = ((KEYPOINTS, 2), (JOINTS, 2), (JOINTS, 3), (VERTICES, 3), (JOINTS,))
-        return Stills(ids, *(np.zeros((0, *shape)) for shape in shapes), boxes_px, scores)
+        return Stills(
+            ids,
+            keypoints_px=np.zeros((0, KEYPOINTS, 2)),
+            joints_px=np.zeros((0, JOINTS, 2)),
+            joints=np.zeros((0, JOINTS, 3)),
+            vertices=np.zeros((0, VERTICES, 3)),
+            confidence=np.zeros((0, JOINTS)),
+            boxes_xywh=boxes_px,
+            scores=scores,
+        )
     found = join(parts)
     vertices = upsample(found.coarse_vertices, load_body(), estimator.bundle.learned_sampler())
     arrays = found.keypoints_px, found.joints_px, found.joints, vertices, found.joint_confidence
