@@ -81,6 +81,21 @@ def test_video_cut_off_reports_the_frames_missing_at_its_end(tmp_path: Path) -> 
     assert (footage.report.decoded, footage.report.missing_at_end) == (decoded, 60 - decoded)
 
 
+def test_trimmed_video_when_read_to_its_end_has_lost_nothing(tmp_path: Path) -> None:
+    footage = open_footage(clips.trimmed(write_clip(tmp_path / "a.mp4", 40, fps=20), 15, fps=20))
+    frames = list(footage.frames())
+    np.testing.assert_allclose([frame.time_s for frame in frames], np.arange(25) / 20, atol=1e-6)
+    assert (footage.report.decoded, footage.report.lost, footage.report.missing_at_end) == (25, (), 0)
+    assert footage.info.announced_frames == 25
+
+
+def test_video_of_variable_rate_when_read_to_its_end_has_lost_nothing(tmp_path: Path) -> None:
+    footage = open_footage(clips.with_variable_rate(write_clip(tmp_path / "a.mp4", 20, fps=20), first_count=10))
+    assert len(list(footage.frames())) == 20
+    assert footage.report.missing_at_end == 0
+    assert footage.info.fps == 20  # that of the shorter frames, which all stamps fit; not the mean, 13.3
+
+
 def test_video_read_up_to_a_frame_reports_nothing_missing(tmp_path: Path) -> None:
     footage = open_footage(write_clip(tmp_path / "a.mp4", 20))
     list(footage.frames(end=5))
