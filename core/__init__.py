@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from .files.fault_log import log_beside, sentence_with_log
     from .files.windows import windows
     from .files.written_whole import make_folder, output_error, write_arrays, written_whole
+    from .footage.film_time import STEP_TOLERANCE, FilmSteps, film_steps
+    from .footage.mp4_track import mp4_track
+    from .footage.picture_names import PICTURE_SUFFIXES, PictureNames, picture_names, picture_refusal
     from .footage.reader import open_footage
     from .geometry.rotations import continuous, matrices_of
     from .motion.alternatives import Readings, read_readings
@@ -39,7 +42,7 @@ if TYPE_CHECKING:
     from .motion.pose_vocabulary import BODY_JOINTS
     from .motion.solver import solve
     from .pipeline import reconstruct
-    from .settings import ReconstructSettings, SolveSettings, TrackSettings, longest_gap
+    from .settings import ReconstructSettings, SolveSettings, TrackSettings, film_rate, longest_gap
     from .take.chunks import seen_joints
     from .take.portrait_files import portraits_in
     from .take.status import PersonStatus, TakeStatus, is_take, take_status
@@ -55,16 +58,20 @@ os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(2**27))
 __all__ = [
     "BODY_JOINTS",
     "LSP_EDGES",
+    "PICTURE_SUFFIXES",
+    "STEP_TOLERANCE",
     "Bar",
     "Body",
     "Cancelled",
     "Downloaded",
+    "FilmSteps",
     "MocapError",
     "Motion",
     "OutputError",
     "PersonMotion",
     "PersonStatus",
     "PersonTake",
+    "PictureNames",
     "ProgramFault",
     "Progress",
     "Readings",
@@ -76,6 +83,8 @@ __all__ = [
     "TakeStatus",
     "TrackSettings",
     "continuous",
+    "film_rate",
+    "film_steps",
     "find_weights",
     "in_world",
     "is_take",
@@ -85,9 +94,12 @@ __all__ = [
     "longest_gap",
     "make_folder",
     "matrices_of",
+    "mp4_track",
     "open_footage",
     "open_motion",
     "output_error",
+    "picture_names",
+    "picture_refusal",
     "portraits_in",
     "progress_printer",
     "read_checks",
@@ -110,16 +122,20 @@ __all__ = [
 _HOMES = {
     "BODY_JOINTS": "motion.pose_vocabulary",
     "LSP_EDGES": "types",
+    "PICTURE_SUFFIXES": "footage.picture_names",
+    "STEP_TOLERANCE": "footage.film_time",
     "Bar": "commands.console",
     "Body": "body.model",
     "Cancelled": "errors",
     "Downloaded": "weights.library",
+    "FilmSteps": "footage.film_time",
     "MocapError": "errors",
     "Motion": "types",
     "OutputError": "errors",
     "PersonMotion": "types",
     "PersonStatus": "take.status",
     "PersonTake": "types",
+    "PictureNames": "footage.picture_names",
     "ProgramFault": "errors",
     "Progress": "types",
     "Readings": "motion.alternatives",
@@ -131,6 +147,8 @@ _HOMES = {
     "TakeStatus": "take.status",
     "TrackSettings": "settings",
     "continuous": "geometry.rotations",
+    "film_rate": "settings",
+    "film_steps": "footage.film_time",
     "find_weights": "weights.find",
     "in_world": "motion.moving_camera",
     "is_take": "take.status",
@@ -140,9 +158,12 @@ _HOMES = {
     "longest_gap": "settings",
     "make_folder": "files.written_whole",
     "matrices_of": "geometry.rotations",
+    "mp4_track": "footage.mp4_track",
     "open_footage": "footage.reader",
     "open_motion": "motion.motion_file",
     "output_error": "files.written_whole",
+    "picture_names": "footage.picture_names",
+    "picture_refusal": "footage.picture_names",
     "portraits_in": "take.portrait_files",
     "progress_printer": "commands.console",
     "read_checks": "motion.motion_file",

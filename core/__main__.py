@@ -15,12 +15,13 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from .commands.arguments import count, device, people, positive, positive_float, share
 from .commands.console import Bar, StopRequest, progress_printer
 from .commands.stills import run_stills
 from .commands.takes import add_take_commands
 from .commands.weights import add_weights_command
 from .errors import Cancelled, MocapError
-from .settings import ReconstructSettings, SolveSettings, longest_gap
+from .settings import ReconstructSettings, SolveSettings, film_rate, longest_gap
 from .types import Motion, ProgressFunction
 
 DONE, FAILED, USAGE, CANCELLED = 0, 1, 2, 130
@@ -34,10 +35,10 @@ MANIFEST_HELP = (
     "are done are left as they are"
 )
 CONTACTS_HELP = 'frames in which feet stand: {"1": {"left": [[first, last], ...], "right": [...]}}; or a report'
-FLOOR_HELP = (
-    "solid: feet are set on one floor and nobody sinks through it; found: measured alone; off: there is none"
-)
+FLOOR_HELP = "solid: feet are set on one floor and nobody sinks through it; found: measured alone; off: there is none"
 GAPS_HELP = "the longest gap, in which nobody saw the person, that is filled; longer ones stay empty"
+FOOTAGE_HELP = "video file, folder of pictures, or one picture, which stands for its numbered sequence"
+FILM_FPS_HELP = "frames a second at which it was shot: of pictures, 24 by default, and of slow motion"
 CAMERA_HELP = "a camera that moves: frame_index, camera_to_world (N, 4, 4), focal_px; see core/motion/moving_camera.py"
 BONES_HELP = "from the mesh, from the network's rotation tokens, or the fit led by them; default: the take's best"
 READINGS_HELP = 'poses chosen for single frames: {"1": [{"frame": 47, "rotations": [[w, x, y, z], ... 21 joints]}]}'
@@ -102,6 +103,7 @@ def _settings(options: argparse.Namespace) -> ReconstructSettings:
         start=options.start,
         end=options.end,
         step=options.step,
+        fps=options.fps,
         focal_px=options.focal_px,
         threads=options.threads,
     )
@@ -142,7 +144,9 @@ def _reconstruct(options: argparse.Namespace, printer: ProgressFunction | None, 
     print(f"{take.path}: {len(counted)} {'person' if len(counted) == 1 else 'people'} ({'; '.join(counted)})")
     if take.report is not None:
         lost = len(take.report.lost) + take.report.missing_at_end
-        print(f"{take.report.decoded} frames decoded, {lost} lost", *take.report.warnings, sep="; ")
+        print(f"{take.report.decoded} frames decoded, {lost} lost")
+        for warning in take.report.warnings:
+            logging.warning(warning)  # the panel shows these lines too
     for note in take.notes:
         print(note)
     if options.check:
@@ -264,7 +268,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     command = commands.add_parser("reconstruct", help="footage to take: the network, once")
-    command.add_argument("footage", type=Path, nargs="?", help="video file, folder of pictures, or one picture")
+    command.add_argument("footage", type=Path, nargs="?", help=FOOTAGE_HELP)
     command.add_argument("-o", "--output", type=Path, metavar="NAME.take", help="with --manifest: folder of the takes")
     command.add_argument("--manifest", type=Path, metavar="clips.jsonl", help=MANIFEST_HELP)
     command.add_argument(
@@ -274,22 +278,20 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--executor", choices=["here", "ray"], default="here", help="clips in turn, or as Ray tasks")
     command.add_argument("--ray-address", metavar="HOST:PORT", help="default: RAY_ADDRESS, or this machine's cluster")
     _add_network_options(command)
-    command.add_argument("--people", type=_people, default="main", metavar="all|all+|main|N")
+    command.add_argument("--people", type=people, default="main", metavar="all|all+|main|N")
     command.add_argument("--detector", metavar="NAME|FILE|search|frame", help=DETECTOR_HELP)
     command.add_argument("--boxes", type=Path, metavar="boxes.json", help="where people are in some frames")
-    command.add_argument("--start", type=_count, metavar="F", help="first frame, from 0")
-    command.add_argument("--end", type=_count, metavar="F", help="last frame, included")
-    command.add_argument("--step", type=_positive, default=1, metavar="N", help="every N-th frame")
-    command.add_argument("--focal-px", type=_positive_float, help="focal length in pixels, if known")
+    _add_frame_options(command)
+    command.add_argument("--focal-px", type=positive_float, help="focal length in pixels, if known")
     command.add_argument("--check", action="store_true", help="solve it as well, for the self-check's table alone")
     command.set_defaults(command=_reconstruct, is_stopped_between_frames=True)
 
     command = commands.add_parser("solve", help="take to motion: in seconds, as often as you like")
     command.add_argument("take", type=Path)
     command.add_argument("-o", "--output", type=Path, required=True, metavar="motion.npz")
-    command.add_argument("--smooth", type=_share, default=SolveSettings().smooth, metavar="0..1")
+    command.add_argument("--smooth", type=share, default=SolveSettings().smooth, metavar="0..1")
     for part in ("body", "limbs", "root"):
-        command.add_argument(f"--smooth-{part}", type=_share, metavar="0..1", help="where it is to differ")
+        command.add_argument(f"--smooth-{part}", type=share, metavar="0..1", help="where it is to differ")
     command.add_argument("--feet", choices=["off", "auto", "lock"], default=SolveSettings().feet)
     command.add_argument("--contacts", type=Path, metavar="contacts.json", help=CONTACTS_HELP)
     command.add_argument("--floor", choices=["off", "found", "solid"], default="found", help=FLOOR_HELP)
@@ -298,7 +300,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--bones", choices=["fit", "tokens", "both"], help=BONES_HELP)
     command.add_argument("--readings", type=Path, metavar="readings.json", help=READINGS_HELP)
     command.add_argument("--report", type=Path, metavar="report.json", help="the self-check and the contacts")
-    command.add_argument("--fps", type=_positive_float, metavar="N", help="resample to that rate")
+    command.add_argument("--fps", type=positive_float, metavar="N", help="resample to that rate")
     command.add_argument("--body", type=Path, help="body file in SMPL's format; the open body by default")
     _add_progress(command).add_argument("--keep-going", action="store_true", help=KEEP_GOING_HELP)
     command.set_defaults(command=_solve, is_stopped_between_frames=False)
@@ -314,7 +316,7 @@ def _parser() -> argparse.ArgumentParser:
 
     command = commands.add_parser("doctor", help="what is installed, what is missing and what to do")
     command.add_argument("--weights", metavar="NAME|DIR")
-    command.add_argument("--device", type=_device, default="auto")
+    command.add_argument("--device", type=device, default="auto")
     command.add_argument("--detector", metavar="NAME|FILE|search|frame")
     command.set_defaults(command=_doctor, is_stopped_between_frames=False)
     for command in (*takers, *add_weights_command(commands)):
@@ -322,11 +324,18 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_frame_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--start", type=count, metavar="F", help="first frame, from 0")
+    command.add_argument("--end", type=count, metavar="F", help="last frame, included")
+    command.add_argument("--step", type=positive, default=1, metavar="N", help="every N-th frame")
+    command.add_argument("--fps", type=film_rate, metavar="N", help=FILM_FPS_HELP)
+
+
 def _add_network_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--weights", metavar="NAME|DIR", help="or owner/name@revision on Hugging Face")
-    command.add_argument("--device", type=_device, default="auto", metavar="auto|cpu|cuda|...")
+    command.add_argument("--device", type=device, default="auto", metavar="auto|cpu|cuda|...")
     command.add_argument("--runtime", choices=["onnx", "torch"], default="onnx")
-    command.add_argument("--threads", type=_positive, metavar="N", help="CPU threads of the network")
+    command.add_argument("--threads", type=positive, metavar="N", help="CPU threads of the network")
     _add_progress(command)
 
 
@@ -335,47 +344,6 @@ def _add_progress(command: argparse.ArgumentParser) -> argparse.ArgumentParser:
         "--progress", choices=["auto", "json", "none"], default="auto", help="auto: a bar on a terminal"
     )
     return command
-
-
-def _device(text: str) -> str:
-    name, _, number = text.partition(":")
-    if name not in {"auto", "cpu", "cuda", "directml", "coreml"} or (number and not number.isdecimal()):
-        raise argparse.ArgumentTypeError(f"{text!r}: expected auto, cpu, cuda, cuda:N, directml or coreml")
-    return text
-
-
-def _people(text: str) -> str:
-    if text not in {"all", "all+", "main"} and not (text.isdecimal() and int(text) > 0):
-        raise argparse.ArgumentTypeError(f"{text!r}: expected all, all+, main or a number above 0")
-    return text
-
-
-def _count(text: str) -> int:
-    value = int(text)
-    if value < 0:
-        raise argparse.ArgumentTypeError(f"{text}: expected 0 or more")
-    return value
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text}: expected 1 or more")
-    return value
-
-
-def _positive_float(text: str) -> float:
-    value = float(text)
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text}: expected more than 0")
-    return value
-
-
-def _share(text: str) -> float:
-    value = float(text)
-    if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"{text}: expected 0 to 1")
-    return value
 
 
 if __name__ == "__main__":

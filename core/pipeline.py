@@ -65,7 +65,7 @@ def reconstruct(
         Cancelled: the take stays and can be resumed.
     """
     settings = settings or ReconstructSettings()
-    clip = open_footage(Path(footage))
+    clip = open_footage(Path(footage), settings.fps)
     given = _on_the_steps(boxes_by_frame(settings.boxes, clip), settings) if settings.boxes else {}
     bundle = find_weights(settings.weights)
     runtime = open_runtime(bundle, settings.runtime, settings.device, settings.threads)

@@ -66,6 +66,8 @@ class ReconstructSettings:
     end: int | None = None
     """Last frame, included."""
     step: int = 1
+    fps: float | None = None
+    """Frames a second at which the film was shot; None for what the file says, and 24 for pictures."""
     focal_px: float | None = None
     """None: the diagonal of the frame, a diagonal angle of view of 53 degrees (a usual guess, as in CLIFF)."""
     threads: int | None = None
@@ -104,6 +106,25 @@ class SolveSettings:
     the best that the take has; see `bones.py`."""
     readings: Path | None = None
     """A file of poses that a person has chosen for single frames; see `chosen.py`."""
+
+
+FASTEST_FPS = 10_000.0
+"""Of film; faster cameras are for bullets."""
+
+
+def film_rate(text: str) -> float:
+    """What `--fps` says of footage: frames a second.
+
+    Raises:
+        argparse.ArgumentTypeError: no such rate.
+    """
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 < value <= FASTEST_FPS:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected frames a second, above 0 and up to {FASTEST_FPS:g}")
+    return value
 
 
 def longest_gap(text: str) -> float | None:

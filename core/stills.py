@@ -18,7 +18,8 @@ from .detection.detector import Detector
 from .errors import BoxesError, Cancelled, FootageError
 from .files.untrusted import told
 from .files.written_whole import write_arrays
-from .footage.reader import PICTURE_SUFFIXES, read_picture
+from .footage.picture_names import PICTURE_SUFFIXES
+from .footage.pictures import read_picture
 from .geometry.boxes import xywh_to_xyxy, xyxy_to_xywh
 from .inference.estimator import Estimator, join
 from .settings import TrackSettings

@@ -64,6 +64,8 @@ class FootageInfo:
     fps: float
     announced_frames: int | None
     """What the container claims; never trust it for an array's size."""
+    slowdown: float = 1.0
+    """Seconds of the file for one of life, where another `fps` was told than the file's; see `footage/film_time.py`."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -97,7 +99,7 @@ class Frame:
 
     Attributes:
         frame_index: position in the footage, from 0; frames that could not be decoded keep their number.
-        time_s: the container's time stamp.
+        time_s: the container's time stamp, in seconds of life; see `footage/film_time.py`.
         image: (H, W, 3) uint8, BGR as OpenCV decodes it.
         glance: what `glances.glance_of` sees of it, where somebody has looked already.
         is_cut, is_blind: the first of another shot; a flash or a blank picture (`footage.shots`).
@@ -233,13 +235,7 @@ class Estimates(_Arrays):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sighting:
-    """One person in one frame, as the network saw them.
-
-    Attributes:
-        person_id: the name that the user gave, or the number of the track.
-        frame_index, time_s: of the footage, by the container's time stamp.
-        estimates: a batch of one.
-    """
+    """One person in one frame, by its time stamp, as the network saw them: `estimates` is a batch of one."""
 
     person_id: str
     frame_index: int
@@ -380,6 +376,8 @@ class Motion:
         camera: of a moving shot; `transl` and the bodies are in its frame's axes. None for a camera that stands.
         floor: that everybody was set on; None where people are as high as they were seen.
         faults: ids of people who could not be solved, each with its sentence as a MocapError.
+        film_fps: frames of the footage in a second of life; None in motions from before it was told, and as `fps`.
+        slowdown: of the footage, as in `FootageInfo`.
     """
 
     persons: list[PersonMotion]
@@ -393,6 +391,8 @@ class Motion:
     camera: CameraPath | None = None
     floor: Floor | None = None
     faults: tuple[tuple[str, Exception], ...] = ()
+    film_fps: float | None = None
+    slowdown: float = 1.0
 
     @property
     def names(self) -> list[str]:

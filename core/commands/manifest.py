@@ -18,7 +18,7 @@ from typing import Any
 
 from ..errors import ManifestError
 from ..files.untrusted import parsed_json, shortened
-from ..settings import ReconstructSettings
+from ..settings import FASTEST_FPS, ReconstructSettings
 
 LARGEST_BYTES = 256 * 2**20
 """A manifest of a million clips has a fifth of it."""
@@ -179,6 +179,10 @@ def _is_length(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= 1e7
 
 
+def _is_rate(value: Any) -> bool:
+    return _is_length(value) and value <= FASTEST_FPS
+
+
 def _is_people(value: Any) -> bool:
     if isinstance(value, str):
         return value in ("all", "main") or (value.isdecimal() and len(value) < 10 and int(value) > 0)
@@ -192,6 +196,7 @@ OPTIONS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "start": (_is_count, "a frame from 0"),
     "end": (_is_count, "a frame from 0"),
     "step": (_is_positive, "a number above 0"),
+    "fps": (_is_rate, "frames a second, above 0 and up to 10000"),
     "focal_px": (_is_length, "a length in pixels"),
     "weights": (_is_name, "a name or a folder"),
 }

@@ -20,6 +20,8 @@ from ..types import Float, Int
 
 LARGEST_TABLES_BYTES = 2**26
 """Of the index; that of three hours at 60 frames a second has 10 MB."""
+STORED_SIZE_AT = 40
+"""In a `stsd`, of its first entry."""
 MOST_FRAMES = 10**7
 EVEN = 0.1
 """Share of the shortest frame by which the others' lengths may be off a multiple of it: time bases are rough."""
@@ -33,12 +35,14 @@ class Mp4Track:
         stamps_s: (N,) when each shown frame begins, ascending, the first at 0; those an edit list hides are left out.
         end_s: when the last one ends.
         base_fps: the rate whose steps all stamps lie on; None where no plain rate does.
+        stored_px: width and height of the picture as it is stored, before any turn.
         turn_deg: clockwise turn that sets the coded picture upright: 0, 90, 180 or 270.
     """
 
     stamps_s: Float
     end_s: float
     base_fps: float | None
+    stored_px: tuple[int, int]
     turn_deg: int
 
     @property
@@ -130,8 +134,13 @@ def _read(track: bytes, film_scale: int) -> Mp4Track | None:
     begins, ends = _edited(begins, ends, _edits(track, film_scale, scale))
     if not len(begins):
         return None
-    turn = _turn(_found(track, b"tkhd"))
-    return Mp4Track((begins - begins[0]) / scale, float(ends[-1] - begins[0]) / scale, _base_fps(begins, scale), turn)
+    return Mp4Track(
+        stamps_s=(begins - begins[0]) / scale,
+        end_s=float(ends[-1] - begins[0]) / scale,
+        base_fps=_base_fps(begins, scale),
+        stored_px=struct.unpack_from(">2H", inside[b"stsd"], STORED_SIZE_AT),
+        turn_deg=_turn(_found(track, b"tkhd")),
+    )
 
 
 def _runs(table: bytes, kind: str) -> Int:

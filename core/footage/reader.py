@@ -1,4 +1,4 @@
-"""A video file, a folder of pictures or one picture -> FootageInfo, Frames, and a report of what was lost.
+"""A video file, or pictures (see `pictures`) -> FootageInfo, Frames, and a report of what was lost.
 
 What OpenCV does to a careless reader, measured: `read()` fails at a damaged frame and goes on after it, so
 a loop that stops at the first failure loses the rest; the header's frame count is a claim; frame number / fps
@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import math
 import os
-import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -22,17 +21,16 @@ import numpy as np
 from ..errors import FootageError
 from ..types import FootageInfo, FootageReport, Frame, Image
 from .diagnosis import PLAYLIST_BYTES, is_playlist, why_unreadable
+from .film_time import check_range, check_start, slowdown_of
 from .mp4_track import mp4_track
+from .picture_names import PICTURE_SUFFIXES, picture_refusal
+from .pictures import PictureSequence
 
-PICTURE_SUFFIXES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp"}
-SEQUENCE_FPS = 24.0
-"""Pictures carry no rate: Blender's default."""
 FALLBACK_FPS = 25.0
 FILES_ONLY = "protocol_whitelist;file"
 """For FFmpeg: whatever a container names, nothing is fetched from a network."""
 LARGEST_PIXELS = 2**27
 """Of a frame, 16384 x 8192; for pictures see `core/__init__.py`."""
-LARGEST_PICTURE_BYTES = 2**30
 ONE_THREAD_PIXELS = 1280 * 720
 """Up to this size one thread decodes a frame in a millisecond or two, for a quarter less CPU than several."""
 COUNTED = (".avi",)
@@ -62,8 +60,12 @@ class Footage(Protocol):
         """Let `frames` end at the next picture, skipped ones included; another thread may call it."""
 
 
-def open_footage(path: Path) -> Footage:
-    """The clip behind a path: video file, folder of pictures (in natural order) or one picture.
+def open_footage(path: Path, fps: float | None = None) -> Footage:
+    """The clip behind a path: video file, folder of pictures, a picture of a sequence, or one picture.
+
+    Args:
+        path: of the file or folder.
+        fps: frames a second at which it was shot; None for what the file says, and 24 for pictures.
 
     Raises:
         FootageError: nothing there, nothing that can be decoded, or pictures of different sizes.
@@ -76,14 +78,16 @@ def open_footage(path: Path) -> Footage:
     if not path.exists():
         raise FootageError(f"{path}: no such file or folder; check the path")
     if path.is_dir() or path.suffix.lower() in PICTURE_SUFFIXES:
-        return PictureSequence(path)
-    return VideoFile(path)
+        return PictureSequence(path, fps)
+    if told := picture_refusal(path):
+        raise FootageError(told)
+    return VideoFile(path, fps)
 
 
 class VideoFile:
     """A video, read through OpenCV's FFmpeg."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, told_fps: float | None = None) -> None:
         """Decode the first frame, for the size."""
         self._path = path
         self._decoded = 0
@@ -104,12 +108,14 @@ class VideoFile:
         if track is not None:
             fps, announced = track.base_fps or fps, len(track.stamps_s)
         self._is_counted = track is not None or path.suffix.lower() in COUNTED
+        own_fps = fps if math.isfinite(fps) and 0 < fps <= 1000 else FALLBACK_FPS
         self.info = FootageInfo(
             path=path,
             kind="video",
             width=first.shape[1],
             height=first.shape[0],
-            fps=fps if math.isfinite(fps) and 0 < fps <= 1000 else FALLBACK_FPS,
+            fps=told_fps or own_fps,
+            slowdown=slowdown_of(own_fps, told_fps),
             announced_frames=int(announced) if math.isfinite(announced) and announced > 0 else None,
         )
 
@@ -128,7 +134,7 @@ class VideoFile:
         if self._is_counted:
             return by_count
         rest_s = (announced - 1) / self.info.fps - self._last_s
-        return 0 if rest_s < ROUGH_END_S else min(by_count, round(rest_s * self.info.fps))
+        return 0 if rest_s * self.info.slowdown < ROUGH_END_S else min(by_count, round(rest_s * self.info.fps))
 
     _is_at_end = False
     _last_s = 0.0
@@ -140,7 +146,7 @@ class VideoFile:
 
     def frames(self, start: int = 0, end: int | None = None, step: int = 1) -> Iterator[Frame]:
         """Frames by number; the skipped ones are decoded but not converted."""
-        _check_range(start, end, step)
+        check_range(start, end, step)
         self._decoded, self._lost, self._last, self._is_at_end, self._is_stopped = 0, [], -1, False, False
         is_small = self.info.width * self.info.height <= ONE_THREAD_PIXELS
         capture = self._open([cv2.CAP_PROP_N_THREADS, 1] if is_small else [])
@@ -158,13 +164,14 @@ class VideoFile:
                 self._lost.append(index)
                 if self._is_over(index, failures):
                     self._is_at_end = True
-                    _check_start(self._path, start, self._last + 1)
+                    check_start(self._path, start, self._last + 1)
                     return
                 continue
             failures = 0
             self._decoded += 1
             self._last = index
-            self._last_s = time_s = self._time_after(time_s, capture.get(cv2.CAP_PROP_POS_MSEC) / 1000)
+            stamp_s = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+            self._last_s = time_s = self._time_after(time_s, stamp_s / self.info.slowdown)
             if index >= start and (index - start) % step == 0:
                 yield from self._retrieved(capture, index, time_s)
 
@@ -181,7 +188,7 @@ class VideoFile:
         return failures >= FAILURES_IN_A_ROW or (announced is not None and index + 1 >= announced)
 
     def _time_after(self, last_s: float, stamp_s: float) -> float:
-        """The time stamp, or a frame's length after the last one where the container has no good stamps."""
+        """The time of a stamp, or a frame's length after the last one where the container has no good stamps."""
         if math.isfinite(stamp_s) and stamp_s > last_s:
             return stamp_s
         return last_s + 1 / self.info.fps
@@ -203,70 +210,6 @@ class VideoFile:
             raise FootageError(f"{self._path}: {why_unreadable(self._path)}")
         capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)  # 4.11 has it off where the backend is named
         return capture
-
-
-class PictureSequence:
-    """Pictures in a folder, in natural order (2 before 10), or a single one; 24 a second."""
-
-    def __init__(self, path: Path) -> None:
-        """List the folder and decode the first picture that can be decoded."""
-        try:
-            names = [path] if path.is_file() else list(path.iterdir())
-        except OSError as error:
-            raise FootageError(f"{path}: can't be opened ({error.strerror}); check the folder") from error
-        found = [n for n in names if n.suffix.lower() in PICTURE_SUFFIXES and not n.name.startswith(".")]
-        self.files = sorted(found, key=_natural_order)
-        if not self.files:
-            kinds = ", ".join(sorted(suffix[1:] for suffix in PICTURE_SUFFIXES))
-            raise FootageError(f"{path}: no pictures in this folder ({kinds}); choose another folder")
-        first = next((image for image in map(read_picture, self.files) if image is not None), None)
-        if first is None:
-            raise FootageError(f"{path}: none of its {len(self.files)} pictures can be decoded; export again")
-        self._decoded = 0
-        self._lost: list[int] = []
-        self.info = FootageInfo(path, "images", first.shape[1], first.shape[0], SEQUENCE_FPS, len(self.files))
-
-    @property
-    def report(self) -> FootageReport:
-        """What decoding has met so far."""
-        return FootageReport(self._decoded, tuple(self._lost), 0, ())
-
-    def stop(self) -> None:
-        """Nothing to do: skipped pictures are not read, so `frames` is never far from its next one."""
-
-    def frames(self, start: int = 0, end: int | None = None, step: int = 1) -> Iterator[Frame]:
-        """Pictures by number; skipped ones are not read."""
-        _check_range(start, end, step)
-        self._decoded, self._lost = 0, []
-        _check_start(self.info.path, start, len(self.files))
-        last = len(self.files) - 1 if end is None else min(end, len(self.files) - 1)
-        for index in range(start, last + 1, step):
-            image = read_picture(self.files[index])
-            if image is None:
-                self._lost.append(index)
-                continue
-            if image.shape != (self.info.height, self.info.width, 3):
-                raise FootageError(
-                    f"{self.files[index]}: {image.shape[1]} x {image.shape[0]} pixels, the first picture "
-                    f"{self.info.width} x {self.info.height}; keep pictures of one size only"
-                )
-            self._decoded += 1
-            yield Frame(index, index / SEQUENCE_FPS, image)
-
-
-def read_picture(file: Path) -> Image | None:
-    """(H, W, 3) uint8 BGR, upright by its EXIF orientation; None where it can't be decoded.
-
-    The bytes go through Python, since OpenCV's own reading of names with other letters fails on Windows.
-    """
-    try:
-        if not file.is_file() or file.stat().st_size > LARGEST_PICTURE_BYTES:
-            return None
-        encoded = np.fromfile(file, np.uint8)
-        image = cv2.imdecode(encoded, cv2.IMREAD_COLOR) if len(encoded) else None
-    except (OSError, cv2.error):  # the second where a header claims more pixels than are allowed
-        return None
-    return None if image is None or not image.size else np.asarray(image, np.uint8)
 
 
 def _first_frame(capture: cv2.VideoCapture) -> Image | None:
@@ -304,19 +247,3 @@ def _pixel_aspect_warnings(capture: cv2.VideoCapture) -> tuple[str, ...]:
     if wide > 0 and high > 0 and wide != high:
         return (f"pixels are not square ({wide:g}:{high:g}) and people look squeezed; export with square pixels",)
     return ()
-
-
-def _check_range(start: int, end: int | None, step: int) -> None:
-    if start < 0 or step < 1 or (end is not None and end < start):
-        raise ValueError(f"expected 0 <= start <= end and step >= 1, got {start}, {end} and {step}")
-
-
-def _check_start(path: Path, start: int, frame_count: int) -> None:
-    if start >= frame_count:
-        raise FootageError(f"{path}: has {frame_count} frames, from 0; choose a first frame before {frame_count}")
-
-
-def _natural_order(file: Path) -> list[tuple[int, str]]:
-    """2 before 10: numbers by value, the rest by letters."""
-    parts = re.split(r"([0-9]+)", file.name.lower())
-    return [(int(part), "") if part.isdecimal() and part.isascii() else (-1, part) for part in parts]

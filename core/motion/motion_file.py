@@ -4,7 +4,8 @@ Per person `pI_frame_index`, `pI_time_s`, `pI_vertices` (T, 6890, 3), `pI_joints
 `pI_bone_rotations` (T, 24, 4) wxyz, `pI_bone_transl`, `pI_betas`, `pI_confidence`, `pI_is_filled`,
 `pI_contacts` (T, 2) left and right, `pI_plausibility_mm` (T,), or (0,) without a vocabulary of poses,
 `pI_gap_after` (T,): after this row frames were left out in which nobody was seen; `pI_flips`; once
-`names`, `faces`, `fps`, `focal_px`, `width`, `height`, `footage`,
+`names`, `faces`, `fps`, `focal_px`, `width`, `height`, `footage`, its `film_fps` and `slowdown` (see
+`footage/film_time.py`; not in the files of the first versions),
 `self_check` (JSON text, see `report.to_json`), `format_version`. Of a moving shot also `camera_frame_index`,
 `camera_time_s`, `camera_to_world` (N, 4, 4) metres, `camera_focal_px`, `camera_centre_px`, `camera_scale`: `pI_transl`,
 the vertices and the first rotation stay in the frame's own camera, which these matrices bring into the world.
@@ -34,6 +35,8 @@ KINDS |= {"gap_after": np.bool_, "flips": np.int64}
 LATER_FIELDS = {"contacts", "plausibility_mm", "gap_after", "flips"}
 """Not in the files of the first versions."""
 ANY_LENGTH = {"betas", *LATER_FIELDS}
+SLOWEST, FASTEST = 1e-5, 1e7
+"""Of frames a second, and of a slowdown: beyond them is no film."""
 PERSON_FIELDS = tuple(name for name in PersonMotion.__dataclass_fields__ if name != "person_id")
 CAMERA_FIELDS = tuple(CameraPath.__dataclass_fields__)
 
@@ -53,6 +56,8 @@ def write_motion(motion: Motion, path: Path) -> None:
         "width": np.array(motion.width),
         "height": np.array(motion.height),
         "footage": np.array(str(motion.footage)),
+        "film_fps": np.array(motion.film_fps or motion.fps, np.float64),
+        "slowdown": np.array(motion.slowdown, np.float64),
         "self_check": np.array(json.dumps(to_json(motion.self_check))),
     }
     if motion.camera is not None:
@@ -145,7 +150,18 @@ def _motion(arrays: Any) -> Motion:
         self_check=_checks(arrays),
         camera=_camera(arrays),
         floor=_floor(arrays),
+        film_fps=_rate(arrays, "film_fps"),
+        slowdown=_rate(arrays, "slowdown") or 1.0,
     )
+
+
+def _rate(arrays: Any, name: str) -> float | None:
+    if name not in arrays:
+        return None
+    rate = float(arrays[name])
+    if not SLOWEST < rate < FASTEST:
+        raise ValueError(f"{name} is {rate}")
+    return rate
 
 
 def _floor(arrays: Any) -> Floor | None:

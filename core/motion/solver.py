@@ -91,9 +91,7 @@ def solve_rows(take: Take | Path, settings: SolveSettings | None = None) -> Moti
     Raises:
         TakeError: the take is damaged or holds nobody yet.
         BodyError: the body is not the one that the take's weights predict.
-        ContactsError: the file of contacts is not usable.
-        ReadingsError: the file of chosen readings is not usable.
-        CameraError: the file of the camera is not usable, or about other frames.
+        ContactsError, ReadingsError, CameraError: their file is not usable, or about other frames.
     """
     settings = settings or SolveSettings()
     take = take if isinstance(take, Take) else Take.open(Path(take))
@@ -170,6 +168,8 @@ def _motion_of(
         camera=camera,
         floor=floor,
         faults=tuple(faults),
+        film_fps=clip.fps,
+        slowdown=clip.slowdown,
     )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..files.untrusted import told
+from ..footage.picture_names import PICTURE_SUFFIXES, picture_names
 from ..settings import ReconstructSettings
 from ..types import FootageInfo, FootageReport
 from ..weights.rotation_tokens import RotationTokens, sizes_from_json, sizes_to_json
@@ -101,9 +102,9 @@ def _short(name: str, question: dict[str, Any]) -> str:
 
 
 def bytes_of(footage: Path) -> int:
-    """Size of a file, or of all files in a folder; 0 for a pattern."""
-    if footage.is_dir():
-        return sum(file.stat().st_size for file in footage.iterdir() if file.is_file())
+    """Size of a video, or of all pictures of a sequence; 0 where nothing is there."""
+    if footage.is_dir() or footage.suffix.lower() in PICTURE_SUFFIXES:
+        return sum(file.stat().st_size for file in picture_names(footage).files.values())
     return footage.stat().st_size if footage.is_file() else 0
 
 
@@ -155,6 +156,7 @@ def header_from_json(document: dict[str, Any], learned_sampler: LearnedSampler |
 
 def _footage_from_json(stored: dict[str, Any]) -> FootageInfo:
     footage = FootageInfo(**{**stored, "path": Path(stored["path"]), "fps": _positive("fps", stored["fps"])})
+    _positive("slowdown", footage.slowdown)
     if footage.kind not in ("video", "images") or "\0" in str(footage.path):
         raise ValueError("footage of no kind or without a path")
     for name in ("width", "height"):

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..errors import OutputError
 from ..files.written_whole import make_folder, written_whole
+from ..footage.film_time import told_fps
 from ..footage.reader import open_footage
 from ..geometry.boxes import BOX_MARGIN
 from ..geometry.crops import cut
@@ -51,7 +52,7 @@ def write_portraits(
     first, last = min(wanted), max(wanted)
     steps = int(take.header.settings.get("step") or 1)
     written: list[Path] = []
-    for frame in open_footage(take.header.footage.path).frames(first, last, steps):
+    for frame in open_footage(take.header.footage.path, told_fps(take.header.footage)).frames(first, last, steps):
         if is_cancelled is not None and is_cancelled():
             break
         for file, box in wanted.get(frame.frame_index, []):

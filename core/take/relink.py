@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..errors import FootageError
+from ..footage.film_time import told_fps
 from ..footage.reader import open_footage
 from ..types import FootageInfo
-from .header import TakeHeader, bytes_of
+from .header import bytes_of
 from .take import Take, TakeWriter
 
 FPS_TOLERANCE = 0.01
@@ -28,9 +29,9 @@ def relink(take: Path, footage: Path) -> list[str]:
     """
     header = Take.open(Path(take)).header
     footage = Path(footage)
-    if header.footage.kind == "images" and footage.is_file() and not _is_one_picture(header):
+    if header.footage.kind == "images" and footage.is_file() and not header.footage.path.suffix:
         footage = footage.parent
-    clip = open_footage(footage).info
+    clip = open_footage(footage, told_fps(header.footage)).info
     differences = _differences(header.footage, clip)
     if differences:
         raise FootageError(
@@ -58,7 +59,3 @@ def _differences(was: FootageInfo, clip: FootageInfo) -> list[str]:
     if abs(clip.fps - was.fps) > FPS_TOLERANCE:
         told.append(f"{clip.fps:.5g} frames a second, not {was.fps:.5g}")
     return told
-
-
-def _is_one_picture(header: TakeHeader) -> bool:
-    return header.footage.announced_frames == 1 and bool(header.footage.path.suffix)

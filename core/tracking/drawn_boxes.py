@@ -18,7 +18,8 @@ import numpy as np
 
 from ..errors import BoxesError
 from ..files.untrusted import MALFORMED, read_json, shortened, told
-from ..footage.reader import Footage, PictureSequence
+from ..footage.pictures import PictureSequence
+from ..footage.reader import Footage
 from ..types import PersonBox
 
 LARGEST_PX = 1e6
@@ -42,8 +43,7 @@ def read_boxes(path: Path) -> dict[str, list[PersonBox]]:
     if not isinstance(document, dict) or not document:
         raise BoxesError(f'{path}: expected {{"file.jpg": [{{"id": "a", "box_xywh": [x, y, w, h]}}]}}')
     return {
-        key: [_person_box(path, key, entry) for entry in _entries(path, key, value)]
-        for key, value in document.items()
+        key: [_person_box(path, key, entry) for entry in _entries(path, key, value)] for key, value in document.items()
     }
 
 
@@ -56,7 +56,7 @@ def boxes_by_frame(path: Path, footage: Footage) -> dict[int, list[PersonBox]]:
     clip = footage.info
     names = {clip.path.name: 0}
     if isinstance(footage, PictureSequence):
-        names = {file.name: index for index, file in enumerate(footage.files)}
+        names = {file.name: index for index, file in footage.files.items()}
     found: dict[int, list[PersonBox]] = {}
     for key, boxes in read_boxes(path).items():
         index = names.get(key, int(key) if key.isdecimal() and len(key) < 10 else -1)

@@ -112,3 +112,12 @@ def test_shard_that_does_not_exist_is_refused(text: str) -> None:
 def test_slurm_array_with_gaps_or_without_its_variables_is_refused(variables: dict[str, str]) -> None:
     with pytest.raises(ValueError, match="give --shard i/N"):
         shard_of(None, variables)
+
+
+def test_rate_of_the_film_when_a_line_tells_it_is_that_clips_alone(tmp_path: Path) -> None:
+    file = tmp_path / "clips.jsonl"
+    file.write_text('{"footage": "a.mp4", "fps": 240}\n{"footage": "b.mp4"}\n')
+    assert [clip.settings.fps for clip in read_manifest(file, ReconstructSettings(fps=24.0), None)] == [240, 24]
+    file.write_text('{"footage": "a.mp4", "fps": 0}\n')
+    with pytest.raises(ManifestError, match=r"line 1: expected \"fps\" to be frames a second"):
+        read_manifest(file, ReconstructSettings(), None)
