@@ -28,14 +28,13 @@ DOWN = np.array([0.0, 1.0, 0.0])
 """Of a level camera, in the camera's axes."""
 SENSOR_WIDTH_MM = 36.0
 FIRST_SCENE_FRAME = 1
-"""Frame 0 of the footage: movie clips and image sequences start at scene frame 1."""
+"""Of a film that Blender shows nowhere yet, the scene frame of its first frame: Movie Clips start at 1."""
 
 _VIEW = np.diag([1.0, -1.0, -1.0, 1.0])
 """Between core's camera, which looks along z with y down, and Blender's."""
 _TURN = math.sqrt(0.5)
 _CAMERA_TO_WORLD_WXYZ = np.array([_TURN, -_TURN, 0.0, 0.0])
 _BODY_TO_ARMATURE_WXYZ = np.array([_TURN, _TURN, 0.0, 0.0])
-_WHOLE_FRAME_TOLERANCE = 0.01  # time stamps are rounded to a millisecond or a time base: under 1 % of a frame
 
 
 def camera_to_world(points: Float) -> Float:
@@ -123,10 +122,3 @@ def lens_mm(focal_px: float, width_px: int) -> float:
     if focal_px <= 0 or width_px <= 0:
         raise ValueError(f"expected a positive focal length and width, got {focal_px} px and {width_px} px")
     return focal_px * SENSOR_WIDTH_MM / width_px
-
-
-def time_to_scene_frame(time_s: Float, fps: float) -> Float:
-    """Scene frames (T,) of time stamps (T,); time 0 is scene frame 1. Whole where they are nearly whole."""
-    frames = FIRST_SCENE_FRAME + np.asarray(time_s, dtype=np.float64) * fps
-    whole = np.round(frames)
-    return np.asarray(np.where(np.abs(frames - whole) <= _WHOLE_FRAME_TOLERANCE, whole, frames))

@@ -2,7 +2,7 @@
 
     blender -b --python blender_addon/batch.py -- CLIP... -o OUT/ [--output mesh,armature]
         [--export glb,fbx,bvh,usd,abc,unreal,unity,godot,mixamo] [--report report.json] [--commercial]
-        [--storage keys|cache]
+        [--storage keys|cache] [--fps N]
     python blender_addon/batch.py -- CLIP... -o OUT/          with bpy from PyPI
 
 A bad clip gets one sentence and the others go on, and so does a person, an export or a sheet; what nobody foresaw has

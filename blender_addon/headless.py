@@ -17,6 +17,7 @@ import bpy
 
 from . import bridge
 from .engine.licences import detector_refusal, refusal
+from .engine.request import title_of
 from .exports.contact_sheet import write_sheet
 from .exports.export import check_format, export_take
 from .exports.presets import PRESETS
@@ -84,7 +85,7 @@ def clip_names(clips: Sequence[Path], name: str | None) -> list[str]:
     """Names of the results: the clips' own, numbered where two clips share one."""
     names: list[str] = []
     for clip in clips:
-        base = name or clip.stem or clip.name
+        base = name or title_of(clip) or clip.name
         taken = sum(1 for other in names if other == base or other.startswith(f"{base}_"))
         names.append(f"{base}_{taken + 1}" if taken else base)
     return names
@@ -193,6 +194,7 @@ def _reconstruct(clip: Path, take: Path, options: argparse.Namespace, stop: brid
         start=options.start,
         end=options.end,
         step=options.step,
+        fps=options.fps,
         threads=options.threads,
     )
     try:
@@ -234,15 +236,12 @@ def _describe(report: ClipReport, motion: bridge.Motion, take: bridge.Take) -> N
 
 def _save(path: Path) -> None:
     """Save the scene; footage and mesh caches are named relative to the .blend, so that all can move together."""
-    folder = str(path.parent.resolve())
-    for clip in bpy.data.movieclips:
-        clip.filepath = bpy.path.relpath(clip.filepath, start=folder)
     for body in bpy.data.objects:
         modifier = cache_of(body)
         if modifier is not None:
-            modifier.filepath = bpy.path.relpath(str(Path(modifier.filepath).resolve()), start=folder)
-    try:
-        bpy.ops.wm.save_as_mainfile(filepath=str(path.resolve()), compress=True, relative_remap=False)
+            modifier.filepath = str(Path(modifier.filepath).resolve())
+    try:  # Blender itself makes all paths relative in a file's first save; to do it before loses what a sequence is
+        bpy.ops.wm.save_as_mainfile(filepath=str(path.resolve()), compress=True, relative_remap=True)
     except RuntimeError as error:
         raise bridge.OutputError(
             f"{path}: can't be written ({' '.join(str(error).split())}); free space or choose another folder"
@@ -313,6 +312,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--start", type=int, metavar="F")
     parser.add_argument("--end", type=int, metavar="F")
     parser.add_argument("--step", type=int, default=1, metavar="N")
+    fps_help = "at which it was shot: of pictures, and of slow motion"
+    parser.add_argument("--fps", type=bridge.film_rate, metavar="N", help=fps_help)
     parser.add_argument("--smooth", type=float, default=0.5, metavar="0..1")
     parser.add_argument("--camera", type=Path, metavar="camera.npz", help="see core/motion/moving_camera.py")
     parser.add_argument("--feet", choices=["off", "auto", "lock"], default="auto")

@@ -11,8 +11,7 @@ import bpy
 import numpy as np
 
 from .. import bridge
-from ..axes import Float, time_to_scene_frame
-from ..scene.camera import scene_fps
+from ..axes import Float
 from ..scene.take_records import TakeRecord
 from .properties import settings_of
 
@@ -43,7 +42,7 @@ def _read(file: Path, _changed_at: int) -> dict[str, bridge.Readings]:
     return bridge.read_readings(file)
 
 
-def scene_frames(record: TakeRecord, scene: bpy.types.Scene) -> list[tuple[int, str, int]]:
+def scene_frames(record: TakeRecord) -> list[tuple[int, str, int]]:
     """Scene frame, person and row of all other readings of a take, in order; of people who are in the scene.
 
     Raises:
@@ -55,7 +54,7 @@ def scene_frames(record: TakeRecord, scene: bpy.types.Scene) -> list[tuple[int, 
         (round(float(frame)), name, row)
         for name, readings in found_readings(record.take).items()
         if name in people
-        for row, frame in enumerate(time_to_scene_frame(readings.time_s, scene_fps(scene)))
+        for row, frame in enumerate(record.built.film.frames_of(readings.time_s))
     ]
     return sorted(frames)
 

@@ -10,7 +10,7 @@ import bpy
 
 from .. import bridge
 from ..scene.take_records import TakeRecord
-from .properties import first_scene_frame, settings_of
+from .properties import film_of, settings_of
 
 NEAR_FRAMES = 30
 FEET = ("left", "right")
@@ -29,7 +29,7 @@ def contacts_near(scene: bpy.types.Scene) -> list[int]:
 
 def footage_frame(scene: bpy.types.Scene) -> int:
     """The frame of the footage that the scene shows, from 1."""
-    return max(1, scene.frame_current - first_scene_frame(settings_of(scene)) + 1)
+    return max(1, film_of(settings_of(scene)).frame_at(scene.frame_current) + 1)
 
 
 def ranges_of(contacts: Any, people: list[str]) -> dict[str, dict[str, list[list[int]]]]:

@@ -11,8 +11,10 @@ import bpy
 
 from .. import bridge
 from ..engine.request import request_from_json, request_to_json
-from ..scene.camera import clip_path, first_picture, load_clip, show_footage
+from ..scene.camera import first_picture, load_clip, show_footage
+from ..scene.film_frames import clip_path
 from ..scene.take_records import TAKE, TakeRecord
+from ..scene.turned_clip import upright_size
 from .properties import settings_of
 
 SHAPE_TOLERANCE = 0.01
@@ -22,7 +24,7 @@ SHAPE_TOLERANCE = 0.01
 def lost_footage(record: TakeRecord) -> list[Path]:
     """Where the take and the clip behind its camera look for the footage in vain; empty where it is there."""
     of_take = bridge.take_status(record.take).footage if record.take else None
-    known = [of_take, *(_footage_of_clip(clip) for clip in _behind(record))]
+    known = [of_take, *(_footage_of_clip(clip, of_take) for clip in _behind(record))]
     return [path for path in dict.fromkeys(known) if path is not None and not path.exists()]
 
 
@@ -32,7 +34,7 @@ def shape_problem(record: TakeRecord, footage: Path) -> str:
     clip = load_clip(footage)
     if clip is None:
         return f"{footage}: Blender can't open it as a Movie Clip; choose the footage of {record.built.collection}"
-    width, height = clip.size[:]
+    width, height = upright_size(clip)
     if clip not in known:
         bpy.data.movieclips.remove(clip)
     camera: Any = bpy.data.objects.get(record.built.camera)
@@ -55,8 +57,8 @@ def relink_scene(record: TakeRecord, was: list[Path], footage: Path) -> None:
         footage: file or folder.
     """
     clips: Any = bpy.data.movieclips
-    for clip in [clip for clip in clips if clip.library is None and _footage_of_clip(clip) in was]:
-        there = footage / clip_path(clip).name if footage.is_dir() else footage
+    for clip in [clip for clip in clips if clip.library is None and _is_of(clip, was)]:
+        there = footage if clip.source == "MOVIE" else _folder(footage) / clip_path(clip).name
         clip.filepath = str(there if there.is_file() else first_picture(footage) or footage)
     for scene in bpy.data.scenes:
         _relink_choices(settings_of(scene), was, footage)
@@ -89,5 +91,17 @@ def _behind(record: TakeRecord) -> list[Any]:
     return [background.clip for background in backgrounds if background.clip is not None]
 
 
-def _footage_of_clip(clip: Any) -> Path:
-    return clip_path(clip).parent if clip.source == "SEQUENCE" else clip_path(clip)
+def _footage_of_clip(clip: Any, of_take: Path | None) -> Path:
+    """The file of a clip; of pictures their folder, unless the take knows them by one of them."""
+    is_folder = clip.source == "SEQUENCE" and (of_take is None or not of_take.suffix)
+    return clip_path(clip).parent if is_folder else clip_path(clip)
+
+
+def _is_of(clip: Any, was: list[Path]) -> bool:
+    file = clip_path(clip)
+    is_sequence = clip.source == "SEQUENCE"
+    return file in was or (is_sequence and (file.parent in was or file.parent in {path.parent for path in was}))
+
+
+def _folder(footage: Path) -> Path:
+    return footage if footage.is_dir() else footage.parent

@@ -48,7 +48,7 @@ def show_ghosts(scene: bpy.types.Scene, record: TakeRecord, frame: int) -> list[
     Raises:
         MocapError: the motion or the readings can't be read, or the motion is not of the open body.
     """
-    wanted = [(person, row) for at, person, row in scene_frames(record, scene) if at == frame]
+    wanted = [(person, row) for at, person, row in scene_frames(record) if at == frame]
     motion = bridge.open_motion(record.motion)
     body = bridge.load_body()
     if not np.array_equal(body.faces, motion.faces):

@@ -1,6 +1,7 @@
 """What a person chooses for a reconstruction; kept in the scene, so in the .blend."""
 
 import os
+from pathlib import Path
 from typing import Any
 
 import bpy
@@ -15,8 +16,13 @@ from bpy.props import (
     StringProperty,
 )
 
-from ..axes import FIRST_SCENE_FRAME
 from ..exports.presets import PRESETS
+from ..scene.camera import opened_clip, scene_fps
+from ..scene.film_frames import FilmFrames, ShownFilm, film_frames, shown_film
+
+NOWHERE = "no footage chosen"
+PICTURES_FPS = 24.0
+"""As the engine has it where nobody tells another rate."""
 
 
 class MocapFoundPerson(bpy.types.PropertyGroup):
@@ -110,6 +116,15 @@ class MocapSettings(bpy.types.PropertyGroup):
     )
     first: IntProperty(name="From", description="First frame of the footage, from 1", min=1, default=1)  # type: ignore[valid-type]
     last: IntProperty(name="To", description="Last frame of the footage, included", min=1, default=100)  # type: ignore[valid-type]
+    film_fps: FloatProperty(  # type: ignore[valid-type]
+        name="Shot at",
+        description="Frames a second at which the footage was shot: of pictures, and of slow motion. 0: what the file "
+        "says, and 24 for pictures",
+        min=0.0,
+        soft_max=240.0,
+        max=10000.0,
+        precision=3,
+    )
     focal: EnumProperty(  # type: ignore[valid-type]
         name="Focal length",
         items=[
@@ -293,20 +308,33 @@ def shown_clip(settings: Any) -> Any:
     return settings.clip if settings.source == "CLIP" else None
 
 
-def first_scene_frame(settings: Any) -> int:
-    """The scene frame that shows the footage's first one."""
-    clip = shown_clip(settings)
-    return int(clip.frame_start) if clip else FIRST_SCENE_FRAME
+def film_of(settings: Any) -> ShownFilm:
+    """Which frames of the chosen footage the scene shows; as of a film that nobody knows where nothing is chosen."""
+    footage = Path(footage_path(settings) or NOWHERE)
+    return shown_film(shown_clip(settings) or opened_clip(footage), footage)
+
+
+def film_frames_of(settings: Any, scene: bpy.types.Scene) -> FilmFrames:
+    """Where the chosen footage lies in the scene, as a take of it will."""
+    clip = shown_clip(settings) or opened_clip(Path(footage_path(settings) or NOWHERE))
+    told = float(settings.film_fps)
+    slowdown = told / clip.fps if told and clip is not None and clip.fps else 1.0
+    return film_frames(clip, told or PICTURES_FPS, slowdown, scene_fps(scene))
 
 
 def frame_range(settings: Any, scene: bpy.types.Scene) -> tuple[int | None, int | None]:
-    """First and last frame of the footage that are asked for, from 0; None where the footage decides."""
+    """First and last frame of the footage that are asked for, from 0; None where the footage decides.
+
+    What a clip's offset leaves out before its start is not asked for.
+    """
     if settings.frames == "SCENE":
-        start = first_scene_frame(settings)
-        return max(0, scene.frame_start - start), scene.frame_end - start
+        film = film_of(settings)
+        return max(0, film.frame_at(scene.frame_start)), film.frame_at(scene.frame_end)
     if settings.frames == "CUSTOM":
         return settings.first - 1, settings.last - 1
-    return None, None
+    clip = shown_clip(settings)
+    first = film_of(settings).frame_at(clip.frame_start) if clip is not None else 0
+    return (first, None) if first > 0 else (None, None)
 
 
 CLASSES = (MocapFoundPerson, MocapBox, MocapContact, MocapReading, MocapQueued, MocapSettings)

@@ -20,7 +20,7 @@ from .. import axes, bridge
 from ..scene.curves import existing_curves
 from ..scene.evaluated import evaluated_frames
 from ..scene.take_records import PART
-from .properties import first_scene_frame, frame_range, settings_of, shown_clip
+from .properties import film_of, frame_range, settings_of, shown_clip
 
 FEWEST_FRAMES = 2
 DISTORTION = {
@@ -107,12 +107,17 @@ def _cameras(scene: bpy.types.Scene) -> Iterator[Any]:
 
 def _known_frames(scene: bpy.types.Scene, found: Found) -> tuple[int, int]:
     """First and last frame of the footage, from 0."""
+    film = film_of(settings_of(scene))
     if found.is_solve:
         cameras = found.clip.tracking.reconstruction.cameras
-        return cameras[0].frame - 1, cameras[len(cameras) - 1].frame - 1
+        return film.frame_at(_solved_at(found, cameras[0])), film.frame_at(_solved_at(found, cameras[-1]))
     first, last = _animated_range(found.holder)  # type: ignore[misc]
-    start = first_scene_frame(settings_of(scene))
-    return first - start, last - start
+    return film.frame_at(first), film.frame_at(last)
+
+
+def _solved_at(found: Found, camera: Any) -> int:
+    """Scene frame of a camera of a solve, which counts from the clip's start, from 1."""
+    return int(found.clip.frame_start + camera.frame - 1)
 
 
 def distortion_note(found: Found) -> str:
@@ -136,16 +141,20 @@ def write_camera(scene: bpy.types.Scene, path: Path) -> None:
     if found.problem:
         raise bridge.MocapError(f"{found.problem}; or choose a camera that stands")
     bridge.make_folder(path.parent)
-    bridge.write_arrays(path, _read_solve(found) if found.is_solve else _read_keys(scene, found.holder))
+    bridge.write_arrays(path, _read_solve(scene, found) if found.is_solve else _read_keys(scene, found.holder))
 
 
-def _read_solve(found: Found) -> dict[str, Any]:
-    cameras = list(found.clip.tracking.reconstruction.cameras)
+def _read_solve(scene: bpy.types.Scene, found: Found) -> dict[str, Any]:
+    film = film_of(settings_of(scene))
+    solved = reversed(list(found.clip.tracking.reconstruction.cameras))
+    by_frame = {film.frame_at(_solved_at(found, camera)): camera for camera in solved}  # of repeated ones the first
+    frames = sorted(frame for frame in by_frame if frame >= 0)
+    cameras = [by_frame[frame] for frame in frames]
     lens, (_, height) = found.clip.tracking.camera, found.clip.size
     matrices = np.array([[*map(list, camera.matrix)] for camera in cameras], np.float64)
     x, y = lens.principal_point_pixels
     return {
-        "frame_index": np.array([camera.frame - 1 for camera in cameras], np.int64),
+        "frame_index": np.array(frames, np.int64),
         "camera_to_world": axes.cameras_to_core(_placed_by(found) @ matrices),
         "focal_px": np.array(lens.focal_length_pixels, np.float64),
         "centre_px": np.array([x, height - y], np.float64),
@@ -163,19 +172,20 @@ def _placed_by(found: Found) -> axes.Float:
 
 def _read_keys(scene: bpy.types.Scene, camera: Any) -> dict[str, Any]:
     first, last = _animated_range(camera)  # type: ignore[misc]
-    start = first_scene_frame(settings_of(scene))
-    frames = np.arange(max(first, start), last + 1)
+    film = film_of(settings_of(scene))
+    frames = np.arange(max(0, film.frame_at(first)), film.frame_at(last) + 1)
     if not len(frames):
         raise bridge.MocapError(f"{camera.name} moves before the footage begins only; choose a camera that stands")
     matrices, lenses = [], []
     clip = shown_clip(settings_of(scene))
     width, height = clip.size if clip is not None else (scene.render.resolution_x, scene.render.resolution_y)
-    for (seen,) in evaluated_frames([camera], frames.astype(np.float64)):
+    shown = np.array([film.scene_frame_of(int(frame)) for frame in frames], np.float64)
+    for (seen,) in evaluated_frames([camera], shown):
         matrices.append([*map(list, seen.matrix_world)])
         lenses.append(_lens_px(seen.data, width, height))
     lens = np.array(lenses)
     return {
-        "frame_index": (frames - start).astype(np.int64),
+        "frame_index": frames.astype(np.int64),
         "camera_to_world": axes.cameras_to_core(np.array(matrices, np.float64)),
         "focal_px": lens[:, 0],
         "centre_px": lens[0, 1:],

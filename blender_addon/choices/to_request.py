@@ -10,11 +10,12 @@ from typing import Any
 import bpy
 
 from ..engine import session
-from ..engine.request import CleanUp, Request
+from ..engine.request import CleanUp, Request, title_of
 from ..scene.build import BuildSettings
+from ..scene.film_frames import pictures_problem
 from .people import Anchor, boxes_text
 from .preferences import preference, readiness_now, takes_folder
-from .properties import footage_path, found_people, frame_range, settings_of, shown_clip
+from .properties import film_of, footage_path, found_people, frame_range, settings_of, shown_clip
 from .solved_camera import find_camera, write_camera
 
 
@@ -53,10 +54,10 @@ def footage_problem(scene: bpy.types.Scene) -> str:
         return "The scene's range lies before the footage: choose other frames"
     if end is not None and start is not None and end < start:
         return "The last frame comes before the first"
-    clip = shown_clip(settings)
-    if clip is not None and start is not None and 0 < clip.frame_duration <= start:
-        return f"The footage has {clip.frame_duration} frames: choose earlier ones"
-    return ""
+    length = film_of(settings).length
+    if start is not None and length is not None and length <= start:
+        return f"The footage has {length} frames: choose earlier ones"
+    return pictures_problem(Path(footage_path(settings)))
 
 
 def request_from(context: Any) -> Request:
@@ -65,13 +66,12 @@ def request_from(context: Any) -> Request:
     settings = settings_of(scene)
     footage = Path(footage_path(settings))
     clip = shown_clip(settings)
-    is_sequence = clip is not None and clip.source == "SEQUENCE"
     is_draft = settings.quality == "DRAFT"
     start, end = frame_range(settings, scene)
     is_picked = settings.people == "picked"
-    name = f"{footage.stem} draft" if is_draft else footage.stem
+    name = f"{title_of(footage)} draft" if is_draft else title_of(footage)
     return Request(
-        footage=footage.parent if is_sequence else footage,
+        footage=footage,
         takes=takes_folder(),
         people="all" if is_picked else settings.people,
         build=build_settings(settings, name),
@@ -84,6 +84,7 @@ def request_from(context: Any) -> Request:
         start=start,
         end=end,
         step=settings.draft_step if is_draft else 1,
+        fps=settings.film_fps,
         focal_px=clip.tracking.camera.focal_length_pixels if clip and settings.focal == "CLIP" else None,
         boxes=chosen_boxes(scene) if is_picked else "",
         is_commercial_only=preference("is_commercial_only", False),

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from ..scene.build import BuildSettings
+from ..scene.film_frames import sequence_of
 from .licences import CONFIG, OWN_DETECTOR, weights_folder
 from .readiness import DEFAULT_WEIGHTS
 from .take_folder import fingerprint, report_of
@@ -109,6 +110,7 @@ class Request:
         start: first frame of the footage, from 0; None for the first.
         end: last frame, included; None for the last.
         step: every so many frames.
+        fps: at which it was shot; 0 for what the file says.
         focal_px: None lets the engine estimate it.
         boxes: text of boxes.json; empty for none.
         is_commercial_only: refuse what may not be used commercially.
@@ -127,6 +129,7 @@ class Request:
     start: int | None = None
     end: int | None = None
     step: int = 1
+    fps: float = 0.0
     focal_px: float | None = None
     boxes: str = ""
     is_commercial_only: bool = False
@@ -137,8 +140,9 @@ class Request:
         settings = (self.people, self.weights, self.detector, self.start, self.end, self.step, self.focal_px)
         nets = (_config_in(self.weights, DEFAULT_WEIGHTS), _config_in(self.detector, OWN_DETECTOR))
         question = f"{fingerprint(self.footage)}|{settings}|{self.boxes}|{nets}"
+        question += f"|{self.fps:g}" if self.fps else ""
         key = f"-{hashlib.sha256(question.encode()).hexdigest()[:8]}.take"
-        named = self.takes / f"{self.footage.stem}{key}"
+        named = self.takes / f"{title_of(self.footage)}{key}"
         return named if named.exists() else next(self.takes.glob(f"*{key}"), named)
 
     @property
@@ -197,12 +201,21 @@ class Request:
             "--start": self.start,
             "--end": self.end,
             "--step": "" if self.step == 1 else self.step,
+            "--fps": f"{self.fps:.6g}" if self.fps else "",
             "--focal-px": None if self.focal_px is None else f"{self.focal_px:.6g}",
             "--boxes": self.boxes_file if self.boxes else "",
         }
         given = [word for name, value in options.items() if value not in ("", None) for word in (name, str(value))]
         command = ["reconstruct", str(self.footage), "-o", str(self.take), "--people", self.people]
         return [*command, *given, *PROGRESS]
+
+
+def title_of(footage: Path) -> str:
+    """A name for what is made of footage: the file's, the folder's, or what the names of a sequence begin with."""
+    names = None if footage.is_dir() else sequence_of(footage)
+    if names is None or names.first_number is None:
+        return footage.stem
+    return names.pattern.partition("#")[0].rstrip("._- ") or footage.parent.name
 
 
 def portraits_of(take: Path) -> Path:

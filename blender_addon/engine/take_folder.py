@@ -9,6 +9,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from ..scene.film_frames import sequence_of
+
 END_BYTES = 2**20
 """Read of both ends of a clip: headers and the first and last pictures differ between any two."""
 
@@ -44,6 +46,9 @@ def fingerprint(footage: Path) -> str:
     """
     try:
         known = footage.stat()
+        names = None if footage.is_dir() else sequence_of(footage)
+        if names is not None and names.first_number is not None:
+            return _of_pictures(list(names.files.values()))
         return _fingerprint(footage, known.st_size, known.st_mtime_ns)
     except OSError:
         return str(footage)
@@ -53,13 +58,18 @@ def fingerprint(footage: Path) -> str:
 def _fingerprint(footage: Path, size: int, _changed_at: int) -> str:
     digest = hashlib.sha256()
     if footage.is_dir():
-        for picture in sorted(file for file in footage.iterdir() if file.is_file()):
-            digest.update(f"{picture.name}|{picture.stat().st_size}|".encode())
-        return digest.hexdigest()
+        return _of_pictures(sorted(file for file in footage.iterdir() if file.is_file()))
     with footage.open("rb") as file:
         digest.update(f"{size}|".encode() + file.read(END_BYTES))
         file.seek(max(0, size - END_BYTES))
         digest.update(file.read(END_BYTES))
+    return digest.hexdigest()
+
+
+def _of_pictures(files: list[Path]) -> str:
+    digest = hashlib.sha256()
+    for picture in files:
+        digest.update(f"{picture.name}|{picture.stat().st_size}|".encode())
     return digest.hexdigest()
 
 

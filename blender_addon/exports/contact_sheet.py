@@ -16,9 +16,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from .. import axes, bridge
+from .. import bridge
 from ..scene.build import counted_people
-from ..scene.camera import scene_fps
+from ..scene.film_frames import sequence_of
 
 if TYPE_CHECKING:
     from ..bridge import Motion
@@ -52,7 +52,8 @@ def write_sheet(scene: bpy.types.Scene, built: BuiltTake, motion: Motion, path: 
     cells = []
     with tempfile.TemporaryDirectory() as folder:
         for index, time_s, picture in _footage_frames(motion, size):
-            body = _render(scene, time_s, Path(folder) / "body.png")
+            at = float(built.film.frames_of(np.array(time_s)))
+            body = _render(scene, at, Path(folder) / "body.png")
             people = sum(_is_there(motion, person, time_s) for person in range(len(motion.persons)))
             label = f"frame {index}   {time_s:.2f} s   {counted_people(people)}"
             cells.append(labelled(overlaid(picture, body), label))
@@ -99,7 +100,9 @@ def grid(cells: list[Picture], columns: int) -> Picture:
 
 def _footage_frames(motion: Motion, size: tuple[int, int]) -> Iterator[tuple[int, float, Picture]]:
     """Number, time and picture at the cell's size of frames spread over the footage."""
-    footage = bridge.open_footage(motion.footage)
+    is_told = motion.slowdown != 1 or sequence_of(motion.footage) is not None
+    told_fps = motion.film_fps if is_told else None
+    footage = bridge.open_footage(motion.footage, told_fps)
     last_seen = max(int(person.frame_index[-1]) for person in motion.persons)
     count = max(footage.info.announced_frames or 0, last_seen + 1)
     wanted = set(np.linspace(0, count - 1, min(CELLS, count)).round().astype(int).tolist())
@@ -141,9 +144,8 @@ def _make_sun(collection: bpy.types.Collection) -> bpy.types.Object:
     return sun
 
 
-def _render(scene: bpy.types.Scene, time_s: float, path: Path) -> Picture:
-    """(H, W, 4) uint8 BGRA: what the camera sees at a time of the footage, without the footage."""
-    at = float(axes.time_to_scene_frame(np.array(time_s), scene_fps(scene)))
+def _render(scene: bpy.types.Scene, at: float, path: Path) -> Picture:
+    """(H, W, 4) uint8 BGRA: what the camera sees at a scene frame, without the footage."""
     scene.frame_set(math.floor(at), subframe=at - math.floor(at))
     scene.render.filepath = str(path)
     bpy.ops.render.render(write_still=True)

@@ -167,7 +167,7 @@ def why_not_show_readings(context: Any) -> str:
     if not readings_file(record.take).is_file():
         return "Find other readings first"
     try:
-        return "" if scene_frames(record, context.scene) else NONE_FOUND
+        return "" if scene_frames(record) else NONE_FOUND
     except bridge.MocapError as error:
         return str(error)
 
@@ -184,7 +184,7 @@ def _go(operator: Any, context: Any, direction: int) -> set[Any]:
     """Show the ghosts of the nearest, next or last frame that has any, and go there."""
     record, scene = active_record(context), context.scene
     try:
-        frames = scene_frames(record, scene) if record is not None else []
+        frames = scene_frames(record) if record is not None else []
         frame = next_frame([at for at, _, _ in frames], scene.frame_current, direction)
         if frame is None:
             operator.report({"INFO"}, NONE_FOUND if not frames else "No more of them that way")

@@ -7,6 +7,7 @@ from typing import Any
 import bpy
 
 from ..choices.people import box_corners, box_from_corners
+from ..scene.turned_clip import to_clip, to_upright, turn_of, upright_size
 
 LINE_RGBA = (1.0, 0.6, 0.1, 1.0)
 
@@ -14,15 +15,15 @@ LINE_RGBA = (1.0, 0.6, 0.1, 1.0)
 class BoxOverlay:
     """Draws one box in a region while it is dragged."""
 
-    def __init__(self, area: Any, region: Any, size: tuple[int, int]) -> None:
+    def __init__(self, area: Any, region: Any, clip: Any) -> None:
         """Set up.
 
         Args:
             area: to redraw.
             region: the editor's main one.
-            size: of the footage, pixels.
+            clip: that the editor shows.
         """
-        self.size = size
+        self.size, self._turn_deg = upright_size(clip), turn_of(clip)
         self._area, self._region = area, region
         self._box: list[int] | None = None
         self._handler: Any = None
@@ -40,9 +41,9 @@ class BoxOverlay:
         self._area.tag_redraw()
 
     def view_at(self, mouse_x: int, mouse_y: int) -> tuple[float, float]:
-        """Where the mouse is in the picture, 0 to 1 from the lower left; arguments are the window's pixels."""
+        """Where the mouse is in the upright picture, 0 to 1 from the lower left; arguments are the window's pixels."""
         view = self._region.view2d.region_to_view(mouse_x - self._region.x, mouse_y - self._region.y)
-        return float(view[0]), float(view[1])
+        return to_upright((float(view[0]), float(view[1])), self._turn_deg)
 
     def draw_to(self, a: tuple[float, float], b: tuple[float, float]) -> None:
         """Show the box between two corners in the picture."""
@@ -56,7 +57,8 @@ class BoxOverlay:
         from gpu_extras.batch import batch_for_shader
 
         to_region = self._region.view2d.view_to_region
-        corners = [to_region(x, y, clip=False) for x, y in box_corners(self._box, self.size)]
+        drawn = [to_clip(corner, self._turn_deg) for corner in box_corners(self._box, self.size)]
+        corners = [to_region(x, y, clip=False) for x, y in drawn]
         shader = gpu.shader.from_builtin("UNIFORM_COLOR")
         around = [(x, y, 0.0) for x, y in (*corners, corners[0])]
         batch = batch_for_shader(shader, "LINE_STRIP", {"pos": around})

@@ -84,8 +84,10 @@ def clip_of_editor(context: Any) -> Any:
 
 
 def footage_fps(settings: Any) -> float | None:
-    """Frames per second of the movie clip; None where it isn't known, as of pictures."""
+    """Frames a second at which it was shot: as told, or the clip's own; None where it isn't known, as of pictures."""
     clip = shown_clip(settings)
+    if settings.film_fps:
+        return float(settings.film_fps)
     return float(clip.fps) if clip is not None and clip.source == "MOVIE" and clip.fps > 0 else None
 
 

@@ -11,10 +11,11 @@ from bpy.props import IntProperty
 from .. import bridge
 from ..choices import to_request
 from ..choices.people import Anchor, FoundPerson, box_from_corners, found_in, split_track
-from ..choices.properties import first_scene_frame, footage_path, found_people, settings_of, shown_clip
+from ..choices.properties import film_of, footage_path, found_people, settings_of, shown_clip
 from ..engine import session
 from ..engine.request import QUICK_STEP
 from ..scene.build import counted_people, show_frame
+from ..scene.turned_clip import upright_size
 from .box_overlay import BoxOverlay
 from .engine_steps import UNDOABLE, StepsEngine, allowed
 
@@ -72,7 +73,7 @@ class MOCAP_OT_show_person(bpy.types.Operator):  # noqa: N801
         settings = settings_of(context.scene)
         first, *others = (Anchor(*held) for held in json.loads(found_people(settings)[self.index].anchors))
         frame = others[0].frame if others and first.frames else first.frame  # a half begins with a box at the jump
-        show_frame(context.scene, first_scene_frame(settings) + frame)
+        show_frame(context.scene, film_of(settings).scene_frame_of(frame))
         return {"FINISHED"}
 
 
@@ -165,7 +166,7 @@ class MOCAP_OT_draw_box(bpy.types.Operator):  # noqa: N801
     def invoke(self, context: Any, _event: bpy.types.Event) -> set[Any]:
         """Wait for the drag."""
         region = next(region for region in context.area.regions if region.type == "WINDOW")
-        self._overlay = BoxOverlay(context.area, region, context.space_data.clip.size[:])
+        self._overlay = BoxOverlay(context.area, region, context.space_data.clip)
         self._overlay.show()
         context.window.cursor_modal_set("CROSSHAIR")
         context.window_manager.modal_handler_add(self)
@@ -212,7 +213,7 @@ def fill_row(item: Any, person: FoundPerson, bounds: tuple[int | None, int | Non
 
 def frame_shown(scene: bpy.types.Scene) -> int:
     """The frame of the footage, from 0, that the scene shows now."""
-    return int(scene.frame_current - first_scene_frame(settings_of(scene)))
+    return film_of(settings_of(scene)).frame_at(scene.frame_current)
 
 
 def half_name(name: str, taken: set[str]) -> str:
@@ -246,7 +247,7 @@ def why_not_draw(context: Any) -> str:
 def footage_size(settings: Any) -> tuple[int, int]:
     """Width and height of the footage where Blender knows it."""
     clip = shown_clip(settings)
-    width, height = clip.size[:] if clip else (0, 0)
+    width, height = upright_size(clip) if clip else (0, 0)
     return (width, height) if width and height else FALLBACK_SIZE
 
 

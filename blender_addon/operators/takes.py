@@ -9,7 +9,6 @@ import numpy as np
 from bpy.props import StringProperty
 
 from .. import bridge
-from ..axes import time_to_scene_frame
 from ..choices import to_request
 from ..choices.alternatives import write_chosen
 from ..choices.contact_ranges import write_contacts
@@ -18,7 +17,7 @@ from ..choices.properties import settings_of
 from ..engine import session
 from ..engine.request import Plan, camera_of
 from ..scene import take_records
-from ..scene.camera import scene_fps
+from ..scene.film_frames import FilmFrames
 from .engine_steps import UNDOABLE, StepsEngine, allowed
 from .timeline_strip import UNSURE
 
@@ -100,7 +99,7 @@ class MOCAP_OT_mark_unsure(bpy.types.Operator):  # noqa: N801
         scene = context.scene
         for marker in [marker for marker in scene.timeline_markers if marker.name.startswith(MARKER)]:
             scene.timeline_markers.remove(marker)
-        ranges = [found for person in motion.persons for found in unsure_ranges(person, scene_fps(scene))]
+        ranges = [found for person in motion.persons for found in unsure_ranges(person, record.built.film)]
         for person_id, first, last in ranges:
             scene.timeline_markers.new(f"{MARKER} {person_id} to {last}", frame=first)
         self.report({"INFO"}, f"{len(ranges)} unsure ranges marked" if ranges else "Sure of everybody everywhere")
@@ -159,12 +158,12 @@ def clean_up_plan(context: Any, contacts: Path | None = None, readings: Path | N
     )
 
 
-def unsure_ranges(person: Any, fps: float) -> list[tuple[str, int, int]]:
+def unsure_ranges(person: Any, film: FilmFrames) -> list[tuple[str, int, int]]:
     """Where a person of a motion was seen badly or not at all.
 
     Args:
         person: of a motion.
-        fps: of the scene.
+        film: where the footage lies in the scene.
 
     Returns:
         Person, first and last scene frame of each range.
@@ -172,7 +171,7 @@ def unsure_ranges(person: Any, fps: float) -> list[tuple[str, int, int]]:
     rows = np.flatnonzero(person.is_filled | (person.confidence.mean(axis=1) < UNSURE))
     if not len(rows):
         return []
-    frames = np.round(time_to_scene_frame(person.time_s, fps)).astype(int)
+    frames = np.round(film.frames_of(person.time_s)).astype(int)
     ends = np.split(rows, np.flatnonzero(np.diff(rows) > 1) + 1)
     return [(person.person_id, int(frames[run[0]]), int(frames[run[-1]])) for run in ends]
 

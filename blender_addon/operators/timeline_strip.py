@@ -15,12 +15,14 @@ import bpy
 import numpy as np
 
 from .. import bridge
-from ..axes import FIRST_SCENE_FRAME, Float
+from ..axes import Float
+from ..choices.properties import film_frames_of, settings_of
 from ..engine import session
 from ..engine.live_take import Filling
 from ..engine.take_folder import plausibility
 from ..scene import take_records
-from ..scene.camera import scene_fps
+from ..scene.film_frames import FilmFrames, clip_path, shown_film
+from ..scene.turned_clip import to_clip, turn_of, upright_size
 
 ROW_PX, THIN_PX, GAP_PX = 4.0, 2.0, 1.0
 BASE_PX = {"DOPESHEET_EDITOR": 24.0, "CLIP_EDITOR": 14.0}
@@ -55,22 +57,22 @@ def remove_strips() -> None:
         space.draw_handler_remove(handler, "WINDOW")
 
 
-def runs_of(filling: Filling, person: str, fps: float) -> Runs:
+def runs_of(filling: Filling, person: str, film: FilmFrames) -> Runs:
     """How sure the network was.
 
     Args:
         filling: what is done.
         person: one of its people.
-        fps: of the scene.
+        film: where the footage lies in the scene.
     """
     found: Runs = []
     last_frame = None
     seen = filling.people[person]
-    pace = _pace_s(seen) * fps
+    pace = _pace_s(seen) * film.rate
     for frame in sorted(seen):
         time_s, sure, _ = seen[frame]
         level = int(np.clip((sure - UNSURE) / (SURE - UNSURE) * LEVELS, 0, LEVELS - 1))
-        begins = FIRST_SCENE_FRAME + time_s * fps - 0.5
+        begins = film.start + time_s * film.rate - 0.5
         ends = begins + pace * filling.step
         if last_frame is not None and frame - last_frame <= filling.step and found[-1][2] == level:
             found[-1] = (found[-1][0], ends, level)
@@ -80,10 +82,10 @@ def runs_of(filling: Filling, person: str, fps: float) -> Runs:
     return found
 
 
-def plausible_runs(told: list[tuple[float, float]], fps: float) -> Runs:
+def plausible_runs(told: list[tuple[float, float]], film: FilmFrames) -> Runs:
     """How plausible the poses are; `told` is seconds and millimetres of each frame."""
     found: Runs = []
-    begins = [FIRST_SCENE_FRAME + time_s * fps - 0.5 for time_s, _ in told]
+    begins = [film.start + time_s * film.rate - 0.5 for time_s, _ in told]
     pace = float(np.median(np.diff(begins))) if len(begins) > 1 else 1.0
     for (_, off_mm), begin, end in zip(told, begins, [*begins[1:], *[b + pace for b in begins[-1:]]], strict=True):
         share = (IMPLAUSIBLE_MM - off_mm) / (IMPLAUSIBLE_MM - PLAUSIBLE_MM)
@@ -153,13 +155,14 @@ def redraw_strips(context: Any) -> None:
 
 def rows_of(context: Any, filling: Filling | None) -> list[tuple[Runs, float]]:
     """What is to be drawn, from the lowest row up: of the run, then of the chosen take."""
-    fps = scene_fps(context.scene)
+    film = film_frames_of(settings_of(context.scene), context.scene)
     people = [] if filling is None else list(filling.people)
-    rows = [(runs_of(filling, person, fps), ROW_PX) for person in people]  # type: ignore[arg-type]
+    rows = [(runs_of(filling, person, film), ROW_PX) for person in people]  # type: ignore[arg-type]
     collection = take_records.active_take(context)
     record = take_records.record_of(collection) if collection is not None else None
     told = plausibility(record.motion) if record is not None else {}
-    return [*rows, *((plausible_runs(frames, fps), THIN_PX) for frames in told.values())]
+    shown = record.built.film if record is not None else film
+    return [*rows, *((plausible_runs(frames, shown), THIN_PX) for frames in told.values())]
 
 
 def _draw() -> None:
@@ -201,12 +204,14 @@ def _draw_bones(filling: Filling, region: Any, space: Any) -> None:
     running = session.current()
     if clip is None or running is None or not running.is_of(bpy.path.abspath(clip.filepath)):
         return
-    width, height = clip.size
-    bones = bones_at(filling, space.clip_user.frame_current - 1)
+    width, height = upright_size(clip)
+    bones = bones_at(filling, shown_film(clip, clip_path(clip)).frame_at(space.clip_user.frame_current))
     if not bones or not width:
         return
     to_region = region.view2d.view_to_region
-    ends = [to_region(x / width, 1 - y / height, clip=False) for bone in bones for x, y in bone]
+    turn_deg = turn_of(clip)
+    drawn = [to_clip((x / width, 1 - y / height), turn_deg) for bone in bones for x, y in bone]
+    ends = [to_region(x, y, clip=False) for x, y in drawn]
     shader = gpu.shader.from_builtin("UNIFORM_COLOR")
     batch = batch_for_shader(shader, "LINES", {"pos": [(x, y, 0.0) for x, y in ends]})
     shader.bind()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..choices.properties import frame_range, settings_of, shown_clip
+from ..choices.properties import film_of, frame_range, settings_of, shown_clip
 from ..operators.takes import active_record
 from ..scene.mesh_cache import bytes_of
 
@@ -76,5 +76,5 @@ def _frame_counts(context: Any) -> tuple[list[int], str]:
     clip = shown_clip(settings)
     first, last = frame_range(settings, context.scene)
     if last is None:
-        last = clip.frame_duration - 1 if clip else None
+        last = (film_of(settings).length or clip.frame_duration) - 1 if clip else None
     return ([max(1, last - (first or 0) + 1)], "A person") if last is not None else ([], "")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..choices.properties import settings_of, shown_clip
+from ..choices.properties import film_of, settings_of, shown_clip
 from ..choices.solved_camera import distortion_note, find_camera
 from ..choices.to_request import footage_problem
 from ..engine import session
 from ..operators.footage import clip_of_editor, fps_warning
+from ..scene.turned_clip import upright_size
 from .section import Section, draw_text, letters
 
 
@@ -30,6 +31,7 @@ class FootageSection(Section):
             layout.operator("mocap.open_clip", icon="TRACKER")
         if clip_of_editor(context) not in (None, shown_clip(settings)):
             layout.operator("mocap.use_shown_clip", icon="EYEDROPPER")
+        layout.prop(settings, "film_fps")
         layout.prop(settings, "frames")
         if settings.frames == "CUSTOM":
             row = layout.row(align=True)
@@ -49,7 +51,8 @@ def draw_clip(layout: Any, context: Any, width: int) -> None:
     if clip is None:
         layout.label(text="Focal length: estimated")
         return
-    layout.label(text=f"{clip.size[0]} x {clip.size[1]}, {clip.frame_duration} frames")
+    width_px, height_px = upright_size(clip)
+    layout.label(text=f"{width_px} x {height_px}, {film_of(settings).length or clip.frame_duration} frames")
     warning = fps_warning(context.scene)
     if warning:
         draw_text(layout, warning, width, "ERROR")

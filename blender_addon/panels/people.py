@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ..choices.people import presence_bar, ranges_of
-from ..choices.properties import found_people, settings_of, shown_clip
+from ..choices.properties import film_of, found_people, settings_of, shown_clip
 from ..choices.to_request import why_not_find
 from ..engine import session
 from ..engine.request import portraits_of
@@ -70,7 +70,8 @@ def draw_found(layout: Any, settings: Any, person: Any, index: int, bar: str) ->
 def frame_count(settings: Any) -> int:
     """Frames that a bar stands for: the clip's, or until the last one in which somebody was found."""
     clip = shown_clip(settings)
-    return int(max([clip.frame_duration if clip else 1, *(person.last for person in found_people(settings))]))
+    length = film_of(settings).length or clip.frame_duration if clip else 1
+    return int(max([length, *(person.last for person in found_people(settings))]))
 
 
 def draw_box(layout: Any, box: Any, index: int) -> None:

@@ -26,8 +26,9 @@ import numpy as np
 from .. import axes, bridge
 from ..axes import Float
 from .armature import key_bones, make_armature, make_skinned_body
-from .camera import key_camera, make_camera, match_scene, scene_fps, show_footage
+from .camera import key_camera, load_clip, make_camera, match_scene, opened_clip, scene_fps, show_footage
 from .delete import delete
+from .film_frames import FilmFrames, film_frames, shown_film
 from .mesh_cache import CacheFile, cache_path
 from .person import body_steps, key_presence, make_material, make_mesh, make_root
 from .steps import MARK, Steps, finished, found
@@ -87,6 +88,7 @@ class BuiltTake:
     frame_end: int
     has_footage: bool
     is_moving: bool = False
+    film: FilmFrames = field(default_factory=FilmFrames)
 
 
 def build_take(
@@ -121,8 +123,8 @@ def build_steps(
     if "armature" in settings.outputs:
         yield from _load_body_steps()
         _check_bones(motion)
-    scene_name, fps = scene.name, motion.fps if settings.matches_scene else scene_fps(scene)
-    frames = [axes.time_to_scene_frame(person.time_s, fps) for person in motion.persons]
+    scene_name, film = scene.name, _film_of(motion, settings, scene)
+    frames = [film.frames_of(person.time_s) for person in motion.persons]
     world = bridge.in_world(motion)
     if settings.is_in_place:
         down = axes.DOWN if world.floor is None else world.floor.down
@@ -136,7 +138,7 @@ def build_steps(
         people = []
         for index in range(len(motion.persons)):
             people.append((yield from _person_steps(making, world, index, frames[index], settings)))
-        return _shown(found(bpy.data.scenes, scene_name), making, motion, people, extent, settings)
+        return _shown(found(bpy.data.scenes, scene_name), making, motion, people, extent, settings, film)
 
 
 def counted_people(count: int) -> str:
@@ -246,6 +248,7 @@ def _shown(
     people: list[BuiltPerson],
     extent: Extent,
     settings: BuildSettings,
+    film: FilmFrames,
 ) -> BuiltTake:
     """The last step: the camera, when everybody is to be seen, and the take in its scene."""
     collection = found(bpy.data.collections, making.collection, making.mark)
@@ -258,20 +261,20 @@ def _shown(
     for cache in making.caches:
         cache.keep()
     if settings.matches_scene:
-        match_scene(scene, motion, camera)
+        match_scene(scene, motion, camera, film.rate)
     if motion.camera is not None:
-        key_camera(camera, motion, scene_fps(scene))
+        key_camera(camera, motion, film)
     clip = show_footage(camera, motion.footage)
-    first, last = _take_range(people, clip, motion.fps, scene_fps(scene))
+    first, last = _take_range(people, clip, motion.footage)
     for person, moving in zip(people, motion.persons, strict=True):
-        _show_person(person, _there(moving, scene_fps(scene)), (first, last))
+        _show_person(person, _there(moving, film), (first, last))
     for item in (collection, *collection.objects):
         del item[MARK]
     scene.collection.children.link(collection)
     if settings.matches_scene:
         scene.frame_start, scene.frame_end = first, last
-        show_frame(scene, math.floor(min(person.first_frame for person in people)))
-    seen = (clip is not None, motion.camera is not None)
+        show_frame(scene, max(first, math.floor(min(person.first_frame for person in people))))
+    seen = (clip is not None, motion.camera is not None, film)
     return BuiltTake(collection.name, making.stage, camera.name, tuple(people), first, last, *seen)
 
 
@@ -281,9 +284,9 @@ def show_frame(scene: bpy.types.Scene, frame: int) -> None:
     scene.frame_current = frame
 
 
-def _there(person: PersonMotion, fps: float) -> list[tuple[float, float]]:
+def _there(person: PersonMotion, film: FilmFrames) -> list[tuple[float, float]]:
     """First and last scene frame of each stretch between gaps that were left empty."""
-    frames = axes.time_to_scene_frame(person.time_s, fps)
+    frames = film.frames_of(person.time_s)
     parts = bridge.stretches(person)
     return [(float(frames[part.start]), float(frames[part.stop - 1])) for part in parts]
 
@@ -345,10 +348,21 @@ def _leave_edit_mode() -> None:
         bpy.ops.object.mode_set(mode="OBJECT")
 
 
-def _take_range(people: list[BuiltPerson], clip: Any, footage_fps: float, fps: float) -> tuple[int, int]:
+def _film_of(motion: Motion, settings: BuildSettings, scene: bpy.types.Scene) -> FilmFrames:
+    """Where the footage lies in the scene; a clip that is opened to ask it is not kept."""
+    known = opened_clip(motion.footage)
+    clip = load_clip(motion.footage)
+    scene_rate = motion.fps if settings.matches_scene else scene_fps(scene)
+    film = film_frames(clip, motion.film_fps or motion.fps, motion.slowdown, scene_rate)
+    if clip is not None and clip != known:
+        bpy.data.movieclips.remove(clip)
+    return film
+
+
+def _take_range(people: list[BuiltPerson], clip: Any, footage: Path) -> tuple[int, int]:
     """First and last scene frame of the footage, or of the motion where the footage can't be read."""
     last = max(math.ceil(person.last_frame) for person in people)
-    if clip is not None:
-        seconds = max(0, clip.frame_duration - 1) / footage_fps
-        last = max(last, axes.FIRST_SCENE_FRAME + math.floor(seconds * fps + 0.5))
-    return axes.FIRST_SCENE_FRAME, last
+    if clip is None:
+        return axes.FIRST_SCENE_FRAME, last
+    film = shown_film(clip, footage)
+    return int(clip.frame_start), max(last, film.scene_frame_of((film.length or 1) - 1))

@@ -12,12 +12,13 @@ from mathutils import Matrix
 
 from .. import axes, bridge
 from .curves import curves_of, write_curve, write_vector_curves
+from .film_frames import FilmFrames, clip_path, sequence_of
+from .turned_clip import turn_background
 
 if TYPE_CHECKING:
     from ..bridge import Motion
 
 logger = logging.getLogger(__name__)
-PICTURE_SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".exr", ".webp"}
 NEAR_SHARE = 0.5
 """Of the way to the nearest body: what the scene already has around the camera doesn't block its view."""
 NEAREST_M = 0.02
@@ -45,17 +46,17 @@ def make_camera(motion: Motion, nearest_m: float, name: str) -> bpy.types.Object
     return camera
 
 
-def key_camera(camera: bpy.types.Object, motion: Motion, fps: float) -> None:
+def key_camera(camera: bpy.types.Object, motion: Motion, film: FilmFrames) -> None:
     """Key a moving shot's camera: its way, its zoom; and put its axis where the footage has it.
 
     Args:
         camera: made by `make_camera`.
         motion: with a camera path.
-        fps: of the scene.
+        film: where the footage lies in the scene.
     """
     path: Any = motion.camera
     data: Any = camera.data
-    frames = axes.time_to_scene_frame(path.time_s, fps)
+    frames = film.frames_of(path.time_s)
     matrices = [Matrix(matrix.tolist()) for matrix in axes.cameras_to_blender(path.camera_to_world)]
     turns = bridge.continuous(np.array([matrix.to_quaternion() for matrix in matrices]))
     camera.rotation_mode = "QUATERNION"
@@ -85,23 +86,28 @@ def show_footage(camera: bpy.types.Object, footage: Path) -> Any:
     background.alpha = 1.0
     background.display_depth = "BACK"
     background.frame_method = "STRETCH"  # the render has the footage's own shape
+    turn_background(background, clip)
     data.show_background_images = True
     return clip
 
 
 def load_clip(footage: Path) -> Any:
-    """The footage as a movie clip that starts at scene frame 1, or None where Blender can't read it."""
-    first = first_picture(footage) if footage.is_dir() else footage
+    """The footage as a movie clip, or None where Blender can't read it.
+
+    The one that the .blend has already, left as it is; else a new one that starts at scene frame 1.
+    """
+    if (clip := opened_clip(footage)) is not None and _is_readable(clip):
+        return clip
+    first = first_picture(footage)
     if first is None or not first.is_file():
         logger.warning("%s: not there, so the camera has no footage behind it", footage)
         return None
     try:
-        clip: Any = _opened(first) or bpy.data.movieclips.load(str(first.resolve()))
+        clip = bpy.data.movieclips.load(str(first.resolve()))
     except RuntimeError as error:
         logger.warning("%s: Blender can't show it behind the camera (%s)", footage, error)
         return None
-    clip.frame_start = axes.FIRST_SCENE_FRAME
-    if clip.frame_duration < 1 or (clip.source == "MOVIE" and not clip.fps):  # Blender opens any file as a clip
+    if not _is_readable(clip):
         logger.warning("%s: Blender finds no picture in it", footage)
         if not clip.users:
             bpy.data.movieclips.remove(clip)
@@ -109,33 +115,42 @@ def load_clip(footage: Path) -> Any:
     return clip
 
 
-def clip_path(clip: Any) -> Path:
-    """The file of a movie clip, absolute, without links."""
-    return Path(bpy.path.abspath(clip.filepath, library=clip.library)).resolve()
+def _is_readable(clip: Any) -> bool:
+    """Whether Blender finds a picture in a clip: it opens any file as one."""
+    return clip.frame_duration >= 1 and (clip.source != "MOVIE" or bool(clip.fps))
 
 
-def _opened(file: Path) -> Any:
-    """The movie clip of this file that the .blend has already; None where there is none.
+def opened_clip(footage: Path) -> Any:
+    """The movie clip of a file, or of a sequence, that the .blend has already; None where there is none.
 
-    Blender's own `check_existing` compares names: a relative path or a link makes a second clip.
+    Blender's own `check_existing` compares names: a relative path or a link makes a second clip. Any picture of a
+    sequence stands for it, first of all the one that was chosen.
     """
-    clips: Any = bpy.data.movieclips
-    return next((clip for clip in clips if clip.library is None and clip_path(clip) == file.resolve()), None)
+    clips: Any = [clip for clip in bpy.data.movieclips if clip.library is None]
+    there = footage.resolve()
+    found = next((clip for clip in clips if clip_path(clip) == there), None)
+    names = sequence_of(there)
+    if found is not None or names is None:
+        return found
+    files = set(names.files.values())
+    return next((clip for clip in clips if clip.source == "SEQUENCE" and clip_path(clip) in files), None)
 
 
-def first_picture(folder: Path) -> Path | None:
-    """The first picture of an image sequence's folder, by name."""
-    pictures = [path for path in folder.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES]
-    numbered = sorted(pictures, key=lambda path: (len(path.name), path.name))  # 2 before 10
-    return numbered[0] if numbered else None
+def first_picture(footage: Path) -> Path | None:
+    """The file to open: of pictures the first of the sequence; None for a folder without one sequence."""
+    names = sequence_of(footage)
+    if names is None:
+        return None if footage.is_dir() else footage
+    first: Path = names.files[min(names.files)]
+    return first
 
 
-def match_scene(scene: bpy.types.Scene, motion: Motion, camera: bpy.types.Object) -> None:
-    """Give the scene the footage's size and frame rate, and this camera."""
+def match_scene(scene: bpy.types.Scene, motion: Motion, camera: bpy.types.Object, fps: float) -> None:
+    """Give the scene the footage's size, a frame rate, and this camera."""
     render = scene.render
     render.resolution_x, render.resolution_y, render.resolution_percentage = motion.width, motion.height, 100
     render.pixel_aspect_x = render.pixel_aspect_y = 1.0
-    set_scene_fps(scene, motion.fps)
+    set_scene_fps(scene, fps)
     scene.camera = camera
 
 

@@ -17,7 +17,9 @@ import bpy
 from mathutils import Euler, Vector
 
 from .build import BuiltPerson, BuiltTake, Output
+from .camera import scene_fps
 from .delete import delete
+from .film_frames import FilmFrames
 
 TAKE, PART, PERSON = "mocap_take", "mocap_part", "mocap_person"
 REPLACED = " old"
@@ -66,6 +68,7 @@ def mark(built: BuiltTake, take: Path | None, motion: Path) -> None:
             "motion": str(motion),
             "frames": [built.frame_start, built.frame_end],
             "has_footage": built.has_footage,
+            "film": [built.film.start, built.film.rate],
             "is_moving": built.is_moving,
             "stage_location": list(stage.location),
             "stage_rotation": list(stage.rotation_euler),
@@ -97,9 +100,15 @@ def record_of(collection: Any) -> TakeRecord | None:
         frame_end=held["frames"][1],
         has_footage=held["has_footage"],
         is_moving=held.get("is_moving", False),
+        film=FilmFrames(*held["film"]) if "film" in held else FilmFrames(rate=scene_fps(_scene())),
     )
     take = Path(held["take"]) if held["take"] else None
     return TakeRecord(built, take, Path(held["motion"]), built.is_moving)
+
+
+def _scene() -> bpy.types.Scene:
+    scene: bpy.types.Scene = bpy.context.scene  # type: ignore[assignment]
+    return scene
 
 
 def takes_in(scene: bpy.types.Scene) -> list[Any]:

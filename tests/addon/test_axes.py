@@ -60,14 +60,3 @@ def test_lens_of_a_focal_length_as_wide_as_the_picture_is_the_sensors_width() ->
 def test_lens_refuses_no_focal_length() -> None:
     with pytest.raises(ValueError, match="positive focal length"):
         axes.lens_mm(0, 640)
-
-
-def test_scene_frames_are_whole_where_time_stamps_are_rounded() -> None:
-    times = np.round(np.arange(200) * 1001 / 30000, 3) + 0.0
-    frames = axes.time_to_scene_frame(np.arange(200) * 1001 / 30000, 30000 / 1001)
-    assert np.array_equal(frames, np.arange(200) + 1)
-    assert np.abs(axes.time_to_scene_frame(times, 30000 / 1001) - frames).max() < 0.03
-
-
-def test_scene_frames_of_a_variable_rate_stay_between_frames() -> None:
-    assert axes.time_to_scene_frame(np.array([0.0, 0.05]), 10.0).tolist() == [1.0, 1.5]

@@ -3,11 +3,14 @@ from itertools import pairwise
 from pathlib import Path
 
 import bpy
+import cv2
+import numpy as np
 import pytest
 
 from blender_addon.choices import to_request
 from blender_addon.engine.request import request_from_json, request_to_json
 from blender_addon.operators import footage
+from core.footage.reader import open_footage
 from tests.fixtures.truth import DEMO
 
 
@@ -112,3 +115,46 @@ def test_other_weights_under_the_same_name_are_another_take(ready, monkeypatch, 
     assert to_request.request_from(bpy.context).take == before
     config.write_text('{"version": 2}')
     assert to_request.request_from(bpy.context).take != before
+
+
+def _pictures(folder: Path, name: str, numbers: range) -> None:
+    folder.mkdir(exist_ok=True)
+    for number in numbers:
+        cv2.imwrite(str(folder / f"{name}.{number:04d}.png"), np.zeros((8, 8, 3), np.uint8))
+
+
+def test_movie_clip_of_one_of_two_sequences_is_that_sequence_alone(ready, tmp_path) -> None:
+    scene = ready("good")
+    _pictures(tmp_path / "s", "walk", range(11, 15))
+    _pictures(tmp_path / "s", "run", range(1, 4))
+    scene.mocap.source = "CLIP"
+    scene.mocap.clip = bpy.data.movieclips.load(str(tmp_path / "s" / "walk.0011.png"))
+    request = to_request.request_from(bpy.context)
+    assert (request.footage, request.build.name) == (tmp_path / "s" / "walk.0011.png", "walk")
+    assert open_footage(request.footage).info.announced_frames == 4
+    assert request.take.name.startswith("walk-")
+
+
+def test_offset_of_a_clip_leaves_out_what_lies_before_its_start(clip) -> None:
+    clip.frame_start, clip.frame_offset = 101, 10
+    assert to_request.request_from(bpy.context).start == 10
+    assert (clip.frame_start, clip.frame_offset) == (101, 10)
+
+
+@pytest.mark.parametrize("fps", [0.0, 240.0])
+def test_rate_at_which_it_was_shot_reaches_the_engine_where_it_is_told(ready, fps: float) -> None:
+    scene = ready("good")
+    untold = to_request.request_from(bpy.context).take
+    scene.mocap.film_fps = fps
+    request = to_request.request_from(bpy.context)
+    assert options(request).get("--fps") == ("240" if fps else None)
+    assert (request.take == untold) == (not fps)
+
+
+def test_pictures_that_the_engine_cannot_read_are_said_before_the_run(ready, tmp_path) -> None:
+    scene = ready("good")
+    scene.mocap.footage = str(tmp_path / "shot.0001.exr")
+    (tmp_path / "shot.0001.exr").touch()
+    assert "OpenEXR pictures can't be read; save them as PNG" in to_request.why_not(bpy.context)
+    scene.mocap.source, scene.mocap.folder = "SEQUENCE", str(tmp_path)
+    assert "OpenEXR pictures can't be read; save them as PNG" in to_request.why_not(bpy.context)

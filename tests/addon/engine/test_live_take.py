@@ -12,6 +12,7 @@ from blender_addon.choices import to_request
 from blender_addon.engine import live_take, session
 from blender_addon.engine.live_take import Filling
 from blender_addon.operators import engine_steps, timeline_strip
+from blender_addon.scene.film_frames import FilmFrames
 from core.body.model import load_body
 from core.take.header import TakeHeader
 from core.take.take import TakeWriter
@@ -19,6 +20,7 @@ from core.types import FootageInfo, FootageReport
 from tests.fixtures.known_takes import estimates
 
 FRAMES = 20
+AS_SHOT, TWICE = FilmFrames(1, 25.0), FilmFrames(1, 50.0)
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +101,7 @@ def test_take_that_is_not_there_yet_or_damaged_fills_nothing(tmp_path, monkeypat
 def test_strip_is_green_where_sure_and_red_where_not(writer, seen, growing) -> None:
     write(writer, seen, "1", [*range(8), *range(12, 20)])
     growing.advance()
-    runs = timeline_strip.runs_of(growing, "1", 25.0)
+    runs = timeline_strip.runs_of(growing, "1", AS_SHOT)
     assert runs[0][0] == 0.5 and runs[-1][1] == pytest.approx(20.5), "scene frame 1 is the footage's first"
     assert [level for *_, level in runs] == sorted((level for *_, level in runs), reverse=True)
     assert (runs[0][2], runs[-1][2]) == (timeline_strip.LEVELS - 1, 0)
@@ -115,7 +117,7 @@ def test_everybody_has_a_row_at_the_frames_of_the_scene(writer, seen, growing) -
     write(writer, seen, "2", range(10, 13))
     while growing.advance():
         pass
-    rows = [(timeline_strip.runs_of(growing, person, 50.0), timeline_strip.ROW_PX) for person in growing.people]
+    rows = [(timeline_strip.runs_of(growing, person, TWICE), timeline_strip.ROW_PX) for person in growing.people]
     corners, colours, triangles = timeline_strip.rectangles(rows, lambda frame: 10 * frame, 20.0, 2.0)
     assert len(corners) == len(colours) and max(max(three) for three in triangles) == len(corners) - 1
     low = sorted({y for _, y in corners})
@@ -166,4 +168,4 @@ def test_step_of_a_draft_is_as_wide_as_what_it_stands_for(tmp_path) -> None:
     growing.step = 3
     joints = np.zeros((14, 2))
     growing.people = {"1": {frame: (frame / 25, 0.9, joints) for frame in (0, 3, 6)}}
-    assert timeline_strip.runs_of(growing, "1", 25.0) == [(0.5, pytest.approx(9.5), timeline_strip.LEVELS - 1)]
+    assert timeline_strip.runs_of(growing, "1", AS_SHOT) == [(0.5, pytest.approx(9.5), timeline_strip.LEVELS - 1)]
