@@ -354,6 +354,8 @@ def _film_of(motion: Motion, settings: BuildSettings, scene: bpy.types.Scene) ->
     clip = load_clip(motion.footage)
     scene_rate = motion.fps if settings.matches_scene else scene_fps(scene)
     film = film_frames(clip, motion.film_fps or motion.fps, motion.slowdown, scene_rate)
+    if clip is not None and motion.film_fps is None:  # an older motion's frames are the film's, at its own rate
+        film = replace(film, rate=motion.fps)
     if clip is not None and clip != known:
         bpy.data.movieclips.remove(clip)
     return film
