@@ -86,8 +86,8 @@ def header_for(
 
 def differences(old: TakeHeader, new: TakeHeader) -> list[str]:
     """What a rerun has otherwise than the take that it would resume, each with both values in few words."""
-    before, now = old.question(), json.loads(json.dumps(new.question()))
-    changed = [name for name in sorted({*before, *now}) if before.get(name) != now.get(name)]
+    before, now = old.question(), new.question()  # by their JSON: one of them was read from a file
+    changed = [name for name in sorted({*before, *now}) if json.dumps(before.get(name)) != json.dumps(now.get(name))]
     return [f"{name} ({_short(name, before)}, now {_short(name, now)})" for name in changed]
 
 

@@ -158,7 +158,7 @@ class TakeWriter:
         try:
             content = _Content() if is_new else _resumed(path, header)
             writer = cls(path, header, content, lock)
-            writer._remove_what_does_notcount_from_json()
+            writer._remove_what_does_not_count()
             if is_new:
                 writer._start()
             elif Take.open(path).header.footage.path != header.footage.path.absolute():
@@ -281,7 +281,7 @@ class TakeWriter:
         known = {str(person["id"]): person for person in self._content.people}
         people = [known.pop(name) for name in (list(known) if kept is None else kept)]
         self._write(people, next_frame, self.tracker_state)
-        self._remove_what_does_notcount_from_json()
+        self._remove_what_does_not_count()
         return Take.open(self.path)
 
     def discard(self) -> None:
@@ -300,7 +300,7 @@ class TakeWriter:
             write_arrays(self.path / SAMPLER_FILE, {"matrix": sampler.matrix, "bias": sampler.bias})
         self._write([], 0, {})
 
-    def _remove_what_does_notcount_from_json(self) -> None:
+    def _remove_what_does_not_count(self) -> None:
         """Chunks that no commit counts, and files that a killed run has left unfinished."""
         counted = {name for person in self._content.people for name in _chunks_of(person)}
         chunks = [file for file in self.path.glob(CHUNK_PATTERN) if file.name not in counted]
