@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from core.geometry.crops import BOX_FACTOR, BOX_MARGIN
+from core.geometry.boxes import BOX_MARGIN
+from core.geometry.crops import BOX_FACTOR
 from tests.fixtures.picture_store import small_store
 from training.pictures import Composer, PictureBatch, cuts
 from training.pictures.cuts import Cut, Kind, place_cut
