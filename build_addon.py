@@ -32,6 +32,7 @@ PYTHONS = ("3.11", "3.13")
 Debian's 5.2 on 3.14, for which all wheels exist too. Without a fitting one Blender says so and doesn't enable it."""
 LEFT_OUT = {"__pycache__", "wheels.txt"}
 ASSETS = ("body", "weights")
+TORCH_MODEL = "model.safetensors"
 ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 MEGABYTE = 1e6
 
@@ -107,14 +108,15 @@ def build(output: Path, platform: str, wheels: list[Path], assets: Sequence[str]
 def stage_sources(stage: Path, assets: Sequence[str]) -> None:
     """Copy what the extension holds: the add-on, `core` as its subpackage, the assets, the licences.
 
-    Weights that may not be used commercially stay out.
+    Weights that may not be used commercially stay out, and so do the parameters for torch, which Blender hasn't got.
 
     Raises:
         BuildError: the body or the default weights are not there.
     """
 
     def leave_out(folder: str, names: list[str]) -> set[str]:
-        return {n for n in names if n in LEFT_OUT or n.endswith(".pyc") or is_for_research(Path(folder, n))}
+        left_out = {n for n in names if n in LEFT_OUT or n.endswith(".pyc") or is_for_research(Path(folder, n))}
+        return left_out | ({TORCH_MODEL} if needs_no_torch_model(Path(folder)) else set())
 
     shutil.copytree(ROOT / "blender_addon", stage, ignore=leave_out)
     shutil.copytree(ROOT / "core", stage / "core", ignore=leave_out)
@@ -124,6 +126,12 @@ def stage_sources(stage: Path, assets: Sequence[str]) -> None:
         if not source.is_dir() or not any(source.iterdir()):
             raise BuildError(f"{source} is missing or empty: get the whole checkout")
         shutil.copytree(source, stage / "assets" / name, ignore=leave_out)
+
+
+def needs_no_torch_model(folder: Path) -> bool:
+    """Whether a folder holds weights whose ONNX file is all that the engine reads: a learned upsampler is not in it."""
+    config = folder / "config.json"
+    return config.is_file() and json.loads(config.read_text(encoding="utf-8")).get("upsampler") == "body"
 
 
 def is_for_research(folder: Path) -> bool:

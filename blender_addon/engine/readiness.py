@@ -9,7 +9,7 @@ from pathlib import Path
 from .licences import config_in, detector_refusal, refusal, weights_folder
 from .process import missing_modules
 
-DEFAULT_WEIGHTS = "open-tiny"
+DEFAULT_WEIGHTS = "open-base"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """Every size and every switch of the networks, as plain data.
 
-Presets: `tiny` (one shared backbone, ships with the project), `resnet50` and `hrnet_w48` (the paper's, with
-PCT's own SwinV2-B for the pose tokens), `resnet50-debug` (the same parts, small enough for two CPU cores). Depths
+Presets: `tiny` (one shared backbone from nothing) and `base` (on MoveNet's trunk), which ship with the project,
+`resnet50` and `hrnet_w48` (the paper's, with PCT's own SwinV2-B for the pose tokens), `resnet50-debug` (the same parts,
+small enough for two CPU cores). Depths
 S, M, L are 1, 2, 3 encoder and decoder layers in each of the two transformers. The switches cover the places
 where PostoMETRO's text and its released code differ, and the variants of its Tables 5, 6 and 7; the defaults of
 the big presets are those of the released code.
@@ -11,6 +12,8 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal
+
+from ..geometry.crops import IMAGENET_MEAN, IMAGENET_STD
 
 COCO_JOINTS = 17
 LSP_JOINTS = 14
@@ -23,6 +26,10 @@ LAYERS_OF_DEPTH = {"S": 1, "M": 2, "L": 3}
 # LSP order (R_Ankle R_Knee R_Hip L_Hip L_Knee L_Ankle R_Wrist R_Elbow R_Shoulder L_Shoulder L_Elbow L_Wrist
 # Neck Head) read out of the 19 heatmaps.
 LSP_FROM_HEATMAPS = (16, 14, 12, 11, 13, 15, 10, 8, 6, 5, 7, 9, 17, 18)
+
+
+NEWER_FIELDS = ("rotation_head", "pose_source", "hidden_below", "mean", "std")
+"""Of `NetConfig`: left out of a bundle that does not use them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +189,9 @@ class NetConfig:
         input_size: side of the crop in pixels.
         backbone: of the image tokens.
         pose_backbone: of the pose tokens; "shared" reads the image backbone's features.
+        pose_source: the pose tokens come from the "classifier" (the paper), or from the tokenizer's encoder, which
+            reads the heatmaps' "points" and needs no classifier.
+        hidden_below: confidence under which a heatmap's point is a hidden joint to that encoder.
         image_tokens: False for Table 5's "pose tokens alone".
         pose_tokens: False for Table 5's "image tokens alone" (FastMETRO).
         modulator: what stands between PCT's tokens and the transformers (Table 7).
@@ -199,11 +209,13 @@ class NetConfig:
         swin_width: of SwinV2-B's first stage; the next is the blocks in its four stages.
         neck_width: of the feature under the heatmaps.
         rotation_head: bones beside the mesh; None has no such head, and the network is as if there were none.
+        mean: of the pictures' RGB in [0, 1], which the input subtracts.
+        std: by which the input divides after that.
     """
 
     preset: str = "resnet50"
     input_size: int = 256
-    backbone: Literal["small", "resnet50", "hrnet_w48"] = "resnet50"
+    backbone: Literal["small", "movenet", "resnet50", "hrnet_w48"] = "resnet50"
     pose_backbone: Literal["shared", "swin_v2_base"] = "swin_v2_base"
     image_tokens: bool = True
     pose_tokens: bool = True
@@ -231,12 +243,23 @@ class NetConfig:
     first: TransformerConfig = field(default_factory=lambda: TransformerConfig(512, 2048))
     second: TransformerConfig = field(default_factory=lambda: TransformerConfig(128, 512))
     rotation_head: RotationHeadConfig | None = None
+    pose_source: Literal["classifier", "points"] = "classifier"
+    hidden_below: float = 0.0
+    mean: tuple[float, float, float] = IMAGENET_MEAN
+    std: tuple[float, float, float] = IMAGENET_STD
 
     def __post_init__(self) -> None:
         if not (self.image_tokens or self.pose_tokens):
             raise ValueError("expected image_tokens, pose_tokens or both, got neither")
-        if self.classifier.kind == "pooled" and self.backbone != "small":
-            raise ValueError(f"the pooled classifier needs heatmaps, which only 'small' has, got {self.backbone!r}")
+        if self.classifier.kind == "pooled" and not self.has_heatmaps:
+            raise ValueError(f"the pooled classifier needs heatmaps, which {self.backbone!r} does not have")
+        if self.pose_source == "points" and not self.has_heatmaps:
+            raise ValueError(f"tokens from points need heatmaps, which {self.backbone!r} does not have")
+
+    @property
+    def has_heatmaps(self) -> bool:
+        """Whether the backbone leaves a fine map, with heatmaps on it."""
+        return self.backbone in ("small", "movenet")
 
     def with_depth(self, depth: str) -> NetConfig:
         """The same network with S, M or L transformers."""
@@ -250,8 +273,9 @@ class NetConfig:
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types; `from_dict` reads them back."""
         values = asdict(self)
-        if self.rotation_head is None:
-            del values["rotation_head"]  # bundles without the head stay as they were
+        for newer in fields(self):
+            if newer.name in NEWER_FIELDS and getattr(self, newer.name) == newer.default:
+                del values[newer.name]  # bundles from before it stay as they were
         return values
 
     @classmethod
@@ -265,7 +289,7 @@ class NetConfig:
             "first": TransformerConfig(**values["first"]),
             "second": TransformerConfig(**values["second"]),
         }
-        for name in ("resnet_depths", "swin_depths"):
+        for name in ("resnet_depths", "swin_depths", "mean", "std"):
             if name in values:
                 parts[name] = tuple(values[name])
         if values.get("rotation_head"):
@@ -306,6 +330,20 @@ def _tiny() -> NetConfig:
     )
 
 
+def _base() -> NetConfig:
+    return replace(
+        _tiny(),
+        preset="base",
+        input_size=224,
+        backbone="movenet",
+        neck_width=96,
+        pose_source="points",
+        hidden_below=0.1,
+        mean=(0.5, 0.5, 0.5),
+        std=(0.5, 0.5, 0.5),
+    )
+
+
 def _debug() -> NetConfig:
     return NetConfig(
         preset="resnet50-debug",
@@ -330,6 +368,7 @@ def _debug() -> NetConfig:
 
 PRESETS: dict[str, NetConfig] = {
     "tiny": _tiny(),
+    "base": _base(),
     "resnet50": NetConfig(),
     "hrnet_w48": NetConfig(preset="hrnet_w48", backbone="hrnet_w48"),
     "resnet50-debug": _debug(),

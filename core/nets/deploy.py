@@ -23,7 +23,7 @@ class DeployedOutput(NamedTuple):
         keypoints: (B, 17, 2) COCO, crop units, decoded from the pose tokens.
         joints_2d: (B, 14, 2) LSP order, crop units: heatmap peaks, or projected joints without heatmaps.
         joint_confidence: (B, 14) in [0, 1].
-        token_confidence: (B, 34) in [0, 1], the largest probability.
+        token_confidence: (B, 34) in [0, 1], the largest probability, or that of the points that a token is made of.
         pose_token_ids: (B, 34) int64.
         person_score: (B,) in [0, 1].
     """
@@ -79,10 +79,9 @@ class DeployedNetwork(nn.Module):
 
     def _mesh(self, out: NetOutput, image: Tensor) -> DeployedOutput:
         batch, tokens = image.shape[0], self.network.config.tokenizer.tokens
-        if out.token_logits is None:
+        certainty, ids = out.token_certainty, out.token_ids
+        if certainty is None or ids is None:
             certainty, ids = image.new_ones(batch, tokens), image.new_zeros(batch, tokens, dtype=torch.int64)
-        else:
-            certainty, ids = out.token_logits.softmax(-1).max(-1)
         projected = project(out.joints, out.weak_camera, self.network.config.projection)
         joints_2d, confidence = projected, certainty.mean(1, keepdim=True).expand(-1, LSP_JOINTS)
         if out.heatmap_points is not None and out.heatmap_confidence is not None:

@@ -16,7 +16,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from .network import Network
 from .swin_v2 import SwinV2Base
 
-COARSEST_STRIDE = {"small": 16, "resnet50": 32, "hrnet_w48": 32}
+COARSEST_STRIDE = {"small": 16, "movenet": 16, "resnet50": 32, "hrnet_w48": 32}
 SWIN_PATCH = 4
 
 

@@ -4,6 +4,9 @@
                  |                                                                              |
                  +------------------------------- image tokens ---------------------------------+
 
+With `pose_source="points"` (preset base) the tokenizer's encoder stands in the classifier's place: it reads the points
+of the heatmaps, and a point of low confidence is a joint that it does not see.
+
 `read_pose` stops after the logits, so that the backbone and the classifier train without the transformers.
 """
 
@@ -16,18 +19,20 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn import functional
 
 from .body_parts import BodyParts
-from .config import COARSE_VERTICES, NetConfig
+from .config import COARSE_VERTICES, COCO_JOINTS, NetConfig
 from .heatmaps import HeatmapHead, HeatmapReading, pool_under_heatmaps, read_heatmaps
 from .hrnet import HRNetW48
+from .movenet import MoveNetBackbone, MoveNetFeatures, MoveNetHeatmapHead
 from .pose_classifier import FlattenClassifier, PooledClassifier, soft_tokens, token_confidence
 from .pose_tokenizer import PoseTokenizer
 from .postometro import QUERIES, MeshOutput, MeshRegressor, PoseModulator
 from .precision import full_precision
 from .resnet import ResNet50
 from .rotation_head import BoneEvidence, Bones, RotationHead
-from .small import SmallBackbone
+from .small import SmallBackbone, SmallFeatures
 from .swin_v2 import SwinV2Base
 from .upsamplers import DenseSampler, LearnedSampler, Triplets, fine_sampler
 
@@ -42,7 +47,7 @@ class PoseReading(NamedTuple):
         points: what was read from the heatmaps.
         joint_features: (B, 19, C + c + 3) pooled features, x, y, confidence.
         person_logit: (B,) is there a person in the crop.
-        token_logits: (B, 34, K); None without pose tokens.
+        token_logits: (B, 34, K); None without a classifier.
     """
 
     features: Tensor
@@ -52,6 +57,22 @@ class PoseReading(NamedTuple):
     joint_features: Tensor | None
     person_logit: Tensor | None
     token_logits: Tensor | None
+
+
+class PoseTokens(NamedTuple):
+    """The pose tokens of a picture.
+
+    Attributes:
+        tokens: (B, 34, D).
+        score: (B, 34, 1) what the modulator is told of their confidence.
+        ids: (B, 34) int64, of the nearest codes.
+        certainty: (B, 34) in [0, 1].
+    """
+
+    tokens: Tensor
+    score: Tensor
+    ids: Tensor
+    certainty: Tensor
 
 
 class NetOutput(NamedTuple):
@@ -69,6 +90,8 @@ class NetOutput(NamedTuple):
         heatmap_confidence: (B, 19) in [0, 1].
         person_logit: (B,).
         bones: of the rotation head.
+        token_ids: (B, 34) int64, the codes of the pose tokens.
+        token_certainty: (B, 34) in [0, 1].
     """
 
     coarse_vertices: Tensor
@@ -82,6 +105,8 @@ class NetOutput(NamedTuple):
     heatmap_confidence: Tensor | None
     person_logit: Tensor | None
     bones: Bones | None = None
+    token_ids: Tensor | None = None
+    token_certainty: Tensor | None = None
 
 
 class Network(nn.Module):
@@ -94,7 +119,7 @@ class Network(nn.Module):
         self.backbone = backbone
         self.mesh = mesh
         self.pose_backbone: nn.Module | None = parts.get("pose_backbone")
-        self.heatmap_head: HeatmapHead | None = parts.get("heatmap_head")
+        self.heatmap_head: HeatmapHead | MoveNetHeatmapHead | None = parts.get("heatmap_head")
         self.person: nn.Linear | None = parts.get("person")
         self.classifier: nn.Module | None = parts.get("classifier")
         self.tokenizer: PoseTokenizer | None = parts.get("tokenizer")
@@ -121,14 +146,20 @@ class Network(nn.Module):
             seen = features if self.pose_backbone is None else self.pose_backbone(image)
             logits = None if self.classifier is None else self.classifier(seen)
             return PoseReading(features, None, None, None, None, None, logits)
-        features, fine = self.backbone(image)
-        heatmaps = self.heatmap_head(fine)
+        return self.read_features(self.backbone(image))
+
+    def read_features(self, found: SmallFeatures | MoveNetFeatures) -> PoseReading:
+        """`read_pose` from what a backbone with a fine map found."""
+        if self.heatmap_head is None:
+            raise ValueError("this network has no heatmaps")
+        features, fine, *prior = found
+        heatmaps = self.heatmap_head(fine, *prior)
         points = read_heatmaps(heatmaps)
         pooled = pool_under_heatmaps(points.weights, features, fine).float()
         joint_features = torch.cat([pooled, points.points, points.confidence[..., None]], dim=2)
         person_logit = None
         if self.person is not None:
-            with full_precision(image):
+            with full_precision(features):
                 person_logit = self.person(features.float().mean((2, 3))).squeeze(1)
         logits = None if self.classifier is None else self.classifier(joint_features)
         return PoseReading(features, fine, heatmaps, points, joint_features, person_logit, logits)
@@ -142,11 +173,35 @@ class Network(nn.Module):
             tokens = soft_tokens(logits, self.tokenizer.quantiser.codebook, self.config.token_mixing)
             return tokens, token_confidence(logits, self.config.confidence_value)
 
+    def pose_tokens_of(self, reading: PoseReading) -> PoseTokens | None:
+        """The pose tokens of what `read_pose` saw; None in a network without them."""
+        if self.tokenizer is None or self.modulator is None:
+            return None
+        if self.config.pose_source == "points" and reading.points is not None:
+            return self.encoded(reading.points)
+        if reading.token_logits is None:
+            return None
+        certainty, ids = reading.token_logits.softmax(-1).max(-1)
+        return PoseTokens(*self.tokens(reading.token_logits), ids, certainty)
+
+    def encoded(self, points: HeatmapReading) -> PoseTokens:
+        """Tokens of the points of heatmaps; a token is as certain as the joints that it is made of."""
+        if self.tokenizer is None:
+            raise ValueError("this network has no pose tokens")
+        xy, confidence = points.points[:, :COCO_JOINTS].detach(), points.confidence[:, :COCO_JOINTS].detach()
+        with full_precision(xy):
+            seen = (confidence > self.config.hidden_below).to(xy.dtype)
+            ids = self.tokenizer.token_ids(torch.cat([xy, seen[..., None]], 2))
+            certainty = self.tokenizer.certainty_of(confidence.float())
+            tokens = functional.embedding(ids, self.tokenizer.quantiser.codebook)
+        return PoseTokens(tokens, certainty[..., None], ids, certainty)
+
     def regress(
         self, reading: PoseReading, pose_tokens: Tensor | None = None, confidence: Tensor | None = None
     ) -> NetOutput:
         """The mesh from what `read_pose` saw; see `forward`."""
-        mesh, keypoints = self._mesh_and_keypoints(reading, pose_tokens, confidence)
+        own = self.pose_tokens_of(reading)
+        mesh, keypoints = self._mesh_and_keypoints(reading, own, pose_tokens, confidence)
         points = reading.points
         return NetOutput(
             coarse_vertices=mesh.coarse_vertices,
@@ -160,20 +215,47 @@ class Network(nn.Module):
             heatmap_confidence=None if points is None else points.confidence,
             person_logit=reading.person_logit,
             bones=None if self.rotation_head is None else self.rotation_head(_evidence(mesh, points)),
+            token_ids=None if own is None else own.ids,
+            token_certainty=None if own is None else own.certainty,
+        )
+
+    def lift(self, points: HeatmapReading) -> NetOutput:
+        """The mesh from points alone, without a picture: image tokens are left out.
+
+        Args:
+            points: of all 19 heatmaps; `weights` is not read.
+        """
+        tokens = self.encoded(points)
+        if self.tokenizer is None or self.modulator is None:
+            raise ValueError("this network has no pose tokens")
+        mesh: MeshOutput = self.mesh(None, self.modulator(tokens.tokens, tokens.score))
+        return NetOutput(
+            coarse_vertices=mesh.coarse_vertices,
+            intermediate_vertices=self.to_intermediate(mesh.coarse_vertices),
+            joints=mesh.joints,
+            weak_camera=mesh.weak_camera,
+            token_logits=None,
+            keypoints=self.tokenizer.decode(tokens.tokens),
+            heatmaps=None,
+            heatmap_points=points.points,
+            heatmap_confidence=points.confidence,
+            person_logit=None,
+            token_ids=tokens.ids,
+            token_certainty=tokens.certainty,
         )
 
     def evidence(self, reading: PoseReading) -> BoneEvidence:
         """What the rotation head reads: the mesh and what the regressor knew of it."""
-        return _evidence(self._mesh_and_keypoints(reading, None, None)[0], reading.points)
+        mesh, _ = self._mesh_and_keypoints(reading, self.pose_tokens_of(reading), None, None)
+        return _evidence(mesh, reading.points)
 
     def _mesh_and_keypoints(
-        self, reading: PoseReading, pose_tokens: Tensor | None, confidence: Tensor | None
+        self, reading: PoseReading, own: PoseTokens | None, pose_tokens: Tensor | None, confidence: Tensor | None
     ) -> tuple[MeshOutput, Tensor | None]:
         modulated = keypoints = None
-        if self.modulator is not None and self.tokenizer is not None and reading.token_logits is not None:
-            own_tokens, own_confidence = self.tokens(reading.token_logits)
-            pose_tokens = own_tokens if pose_tokens is None else pose_tokens
-            confidence = own_confidence if confidence is None else confidence
+        if self.modulator is not None and self.tokenizer is not None and own is not None:
+            pose_tokens = own.tokens if pose_tokens is None else pose_tokens
+            confidence = own.score if confidence is None else confidence
             keypoints = self.tokenizer.decode(pose_tokens)
             modulated = self.modulator(pose_tokens, confidence)
         mesh: MeshOutput = self.mesh(reading.features if self.config.image_tokens else None, modulated)
@@ -229,16 +311,18 @@ def build_network(
     parts: dict[str, Any] = {"to_intermediate": _intermediate_sampler(config, up_431_to_1723)}
     if up_1723_to_6890 is not None:
         parts["to_fine"] = fine_sampler(Triplets(*up_1723_to_6890))
-    if isinstance(backbone, SmallBackbone):
-        parts["heatmap_head"] = HeatmapHead(config.neck_width)
+    if config.has_heatmaps:
+        is_small = isinstance(backbone, SmallBackbone)
+        parts["heatmap_head"] = HeatmapHead(config.neck_width) if is_small else MoveNetHeatmapHead(config.neck_width)
         parts["person"] = nn.Linear(channels, 1)
     if config.pose_tokens:
         parts |= _pose_parts(config, channels)
     if config.rotation_head is not None:
         if body_parts is None:
             raise ValueError("the rotation head needs the body's parts, got None")
-        has_heatmaps = isinstance(backbone, SmallBackbone)
-        parts["rotation_head"] = RotationHead(config.rotation_head, config.second.width, has_heatmaps, body_parts)
+        parts["rotation_head"] = RotationHead(
+            config.rotation_head, config.second.width, config.has_heatmaps, body_parts
+        )
     return Network(config, mesh, backbone, parts)
 
 
@@ -273,19 +357,24 @@ def build_backbone(name: str, config: NetConfig) -> tuple[nn.Module, int]:
     if name == "small":
         small = SmallBackbone(config.small_width, config.neck_width)
         return small, small.channels
+    if name == "movenet":
+        movenet = MoveNetBackbone(8 * config.small_width)
+        return movenet, movenet.channels
     makers: dict[str, Callable[[], ResNet50 | HRNetW48 | SwinV2Base]] = {
         "resnet50": lambda: ResNet50(config.resnet_width, config.resnet_depths),
         "hrnet_w48": HRNetW48,
         "swin_v2_base": lambda: SwinV2Base(width=config.swin_width, depths=config.swin_depths),
     }
     if name not in makers:
-        raise ValueError(f"expected a backbone among small, {', '.join(makers)}, got {name!r}")
+        raise ValueError(f"expected a backbone among small, movenet, {', '.join(makers)}, got {name!r}")
     backbone = makers[name]()
     return backbone, backbone.channels
 
 
 def _pose_parts(config: NetConfig, channels: int) -> dict[str, Any]:
     parts: dict[str, Any] = {"tokenizer": PoseTokenizer(config.tokenizer), "modulator": PoseModulator(config)}
+    if config.pose_source == "points":
+        return parts
     if config.classifier.kind == "pooled":
         pooled = channels + config.neck_width
         parts["classifier"] = PooledClassifier(pooled, config.classifier, config.tokenizer)

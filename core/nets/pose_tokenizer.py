@@ -84,6 +84,18 @@ class PoseTokenizer(nn.Module):
         flat = self.quantiser.nearest(latents.float().flatten(0, 1))
         return flat.reshape(latents.shape[:2])
 
+    def certainty_of(self, confidence: Tensor) -> Tensor:
+        """How certain each token is: the mean confidence of the joints, by how much of each the token takes.
+
+        Args:
+            confidence: (B, 17) in [0, 1].
+
+        Returns:
+            (B, 34) in [0, 1].
+        """
+        share = self.to_tokens.linear.weight.abs()
+        return confidence @ (share / share.sum(1, keepdim=True)).T
+
     def encode(self, joints: Tensor, visible: Tensor, joint_features: Tensor | None = None) -> Tensor:
         """Latents before quantisation.
 

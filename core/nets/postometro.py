@@ -145,7 +145,7 @@ class MeshRegressor(nn.Module):
         """Regress the mesh.
 
         Args:
-            features: (B, C, h, w) image features; None without image tokens.
+            features: (B, C, h, w) image features; None without image tokens, or to lift pose tokens alone.
             pose_tokens: (B, 34, d1) modulated; None without pose tokens.
             asked: some of the vertices, to train with at less cost; None for all.
         """
@@ -212,9 +212,7 @@ class MeshRegressor(nn.Module):
         """(B, M, d1) image tokens then pose tokens, and the image tokens' positions in both transformers."""
         parts: list[Tensor] = []
         positions: tuple[Tensor | None, Tensor | None] = (None, None)
-        if self.to_tokens is not None:
-            if features is None:
-                raise ValueError("this network has image tokens: expected features, got None")
+        if self.to_tokens is not None and features is not None:
             height, width = features.shape[-2:]
             parts.append(self.to_tokens(features).flatten(2).transpose(1, 2))
             wide, narrow = self.config.first.width, self.config.second.width
@@ -222,6 +220,8 @@ class MeshRegressor(nn.Module):
                 sine_position(height, width, wide, features),
                 sine_position(height, width, narrow, features),
             )
+        if not parts and pose_tokens is None:
+            raise ValueError("expected features, pose tokens or both, got neither")
         if pose_tokens is not None:
             parts.append(pose_tokens.to(parts[0].dtype) if parts else pose_tokens)
         return torch.cat(parts, dim=1), positions

@@ -13,7 +13,7 @@ from ..errors import WeightsError
 from .bundle import CONFIG, WEIGHTS_FOLDER, WeightsBundle, check_body, read_bundle
 from .library import named
 
-DEFAULT_WEIGHTS = "open-tiny"
+DEFAULT_WEIGHTS = "open-base"
 
 
 def find_weights(name_or_folder: str | Path | None = None, body: Body | None = None) -> WeightsBundle:

@@ -184,6 +184,23 @@ def test_weights_for_research_stay_out(tmp_path: Path, monkeypatch: pytest.Monke
     assert [folder.name for folder in (tmp_path / "stage" / "assets" / "weights").iterdir()] == ["open-one"]
 
 
+@pytest.mark.parametrize(("upsampler", "is_there"), [("body", False), ("learned", True)])
+def test_parameters_for_torch_stay_out_where_the_engine_does_not_read_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, upsampler: str, is_there: bool
+) -> None:
+    for part in ("blender_addon", "core", "LICENSES"):
+        (tmp_path / part).mkdir()
+    folder = tmp_path / "assets" / "weights" / "open-one"
+    folder.mkdir(parents=True)
+    for name in ("model.onnx", "model.safetensors"):
+        (folder / name).write_bytes(b"numbers")
+    (folder / "config.json").write_text(json.dumps({"upsampler": upsampler}))
+    monkeypatch.setattr(build_addon, "ROOT", tmp_path)
+    build_addon.stage_sources(tmp_path / "stage", ("weights",))
+    names = {file.name for file in (tmp_path / "stage" / "assets" / "weights" / "open-one").iterdir()}
+    assert names == {"model.onnx", "config.json"} | ({"model.safetensors"} if is_there else set())
+
+
 def test_missing_weights_stop_the_build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(build_addon, "ASSETS", ("no_such_asset",))
     with pytest.raises(build_addon.BuildError, match="missing or empty"):

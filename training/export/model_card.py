@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,10 @@ CURVE_POINTS = 8
 UNTOLD = ("output", "resume", "log_steps", "checkpoint_minutes", "evaluate_minutes", "init")
 
 OPEN = "Trained on rendered people alone; no photograph was learned from."
+ON_MOVENET = (
+    "The features are those of Google's MoveNet Thunder (Apache-2.0), which learned from photographs of people: COCO's "
+    "keypoints and Google's own. They were left as they are; what stands on them learned from rendered people alone."
+)
 RESEARCH = "Trained on rendered people and on photographs that may serve research alone: so may these weights."
 PUBLISHED = "Trained on published sets that may serve research alone: so may these weights."
 OWN_RENDERS = "training/pictures"
@@ -51,7 +56,7 @@ picture of a person (PostoMETRO, WACV 2025). For the body `{body_name}` (digest 
 
 | file | what |
 |---|---|
-| `model.onnx` | float32, any batch: `image` (B, 3, {input_size}, {input_size}) in, nine named arrays out |
+| `model.onnx` | {numbers}, any batch: `image` (B, 3, {input_size}, {input_size}) in, nine named arrays out |
 | `model.safetensors` | the same numbers as float16, for torch |
 | `config.json` | sizes, normalisation, body, scores, sha256 of every file |
 
@@ -68,8 +73,8 @@ training, on 320 rendered people (the hardest set, `rendered-hard`) and 200 phot
 share of people whose left and right come out the right way round (chance .5), facing the share within 45 degrees.
 
 ## Limits
-- One person a crop; a second person near the middle confuses it.
-- Never saw {unseen}furniture that people sit on, crowds, children, or animals.
+- One person a crop; a second person near the middle confuses it{in_front}.
+- {unseen}furniture that people sit on, crowds, children, or animals.
 - Rare poses (upside down, rolled up) and strong occlusion: expect wrong limbs; the confidences say so only partly.
 - Hands and faces have no pose of their own. Feet and head orientation are coarse at this resolution.
 - Lengths are those of the rendered adults (1.5 to 2 m); the scale along the line of sight is a guess.
@@ -102,7 +107,9 @@ def model_card(run: Path, config: Mapping[str, Any], averaged: tuple[Path, float
         licence=config["licence"],
         commercial="yes" if config["commercial_use"] else "NO",
         learned=_learned(config),
-        unseen="a photograph, " if config["commercial_use"] else "",
+        in_front=", and of two, one before the other, it reads the one in front" if _stands_on_movenet(config) else "",
+        unseen=_unseen(config),
+        numbers="float32, float16 where that holds a number exactly" if _stands_on_movenet(config) else "float32",
         scores=told,
         sources=sources,
         stages="\n".join(stages),
@@ -112,8 +119,18 @@ def model_card(run: Path, config: Mapping[str, Any], averaged: tuple[Path, float
 def _learned(config: Mapping[str, Any]) -> str:
     """What the weights learned from, in a sentence."""
     if config["commercial_use"]:
-        return OPEN
+        return ON_MOVENET if _stands_on_movenet(config) else OPEN
     return RESEARCH if any(OWN_RENDERS in each["name"] for each in config["training_data"]) else PUBLISHED
+
+
+def _unseen(config: Mapping[str, Any]) -> str:
+    if not config["commercial_use"]:
+        return "Never saw "
+    return ("All but the features never saw " if _stands_on_movenet(config) else "Never saw ") + "a photograph, "
+
+
+def _stands_on_movenet(config: Mapping[str, Any]) -> bool:
+    return bool(config["network"]["backbone"] == "movenet")
 
 
 def protocol_table(result: Mapping[str, Any]) -> str:
@@ -156,19 +173,36 @@ def told_stage(run: Path) -> str:
     minutes = f"{last[0]['elapsed_s'] / 60:.0f} minutes" if last else "no time"
     samples = f"{last[0]['samples']:,} samples" if last else "no samples"
     lines = [f"### {run.name}: {samples}, {minutes}", "", f"    {command(name, start['config'], run)}", ""]
-    return "\n".join(lines + _curve(measured))
+    return "\n".join([*lines, *_changes(events), *_curve(measured)])
+
+
+def _changes(events: list[dict[str, Any]]) -> list[str]:
+    """What was set otherwise before a run was taken up again, a line each; its command is that of the last time."""
+    starts = [event for event in events if event["event"] == "start"]
+    lines = []
+    for before, after in pairwise(starts):
+        changed = {key: value for key, value in before["config"].items() if after["config"].get(key) != value}
+        if told := _options(changed):
+            lines.append(f"Until {after['samples']:,} samples: `{' '.join(told)}`.\n")
+    return lines
 
 
 def command(stage: str, config: Mapping[str, Any], run: Path) -> str:
-    """The command line of a run; folders by their names alone."""
-    parts = [f"python -m training.train {STAGES.get(stage, stage)} --output runs/{run.name}"]
+    """The command line of a run."""
+    parts = [f"python -m training.train {STAGES.get(stage, stage)} --output runs/{run.name}", *_options(config)]
+    started = [source_name(Path(source)) for source in config.get("init", [])]
+    return " ".join([*parts, *(["--init", *started] if started else [])])
+
+
+def _options(config: Mapping[str, Any]) -> list[str]:
+    """Settings as the command line has them; folders by their names alone."""
+    parts = []
     for key, value in config.items():
         if key in UNTOLD or value is None or (key in ("samples", "minutes") and not value):
             continue
         shown = [Path(one).name if isinstance(one, str) and "/" in one else one for one in _listed(value)]
         parts.append(" ".join([f"--{key.replace('_', '-')}", *map(str, shown)]))
-    started = [source_name(Path(source)) for source in config.get("init", [])]
-    return " ".join([*parts, *(["--init", *started] if started else [])])
+    return parts
 
 
 def _listed(value: Any) -> list[Any]:
@@ -182,7 +216,7 @@ def source_name(source: Path) -> str:
 
 def _curve(measured: list[dict[str, Any]]) -> list[str]:
     """A few lines of the evaluations, as a table."""
-    if not measured:
+    if not any(key in event for event in measured for key, _ in SHOWN):
         return []
     step = max(1, -(-len(measured) // CURVE_POINTS))
     rows = [*measured[:-1:step], measured[-1]]

@@ -38,6 +38,7 @@ from training.datasets.catalogue import entry_of
 from training.datasets.mixture_file import read_mix
 from training.datasets.sample import DatasetError
 from training.export import bundle
+from training.export.half_numbers import store_halves
 from training.export.model_card import lineage, model_card
 from training.stages.paper_stage import chosen_weights, read_record
 from training.trainer.run_log import first_line
@@ -49,7 +50,10 @@ TOLERANCE = 1e-4  # float32 noise, absolute and relative to the array's largest 
 SHARE_OF_IDS = 0.002  # of 544 token ids one may fall the other way where two codes tie
 LARGEST_MB = 40.0
 """Of what ships with the repository, preset "tiny"."""
+HALVED = ("base",)
+"""Presets whose ONNX file stores float16 numbers in two bytes; `tiny` ships as it was."""
 SHIPPED_TOKENS = ("both", "image", "pose")
+OF_IMAGENET = NetConfig()
 logger = logging.getLogger("training.export")
 
 
@@ -143,6 +147,8 @@ def write_onnx(network: Network, path: Path) -> None:
     """The deployed network as one float32 file with a free batch; what no picture changes is in it as constants."""
     model = DeployedNetwork(fold(deepcopy(network).eval())).eval()
     write_batched(model, output_names(network.config), path, network.config)
+    if network.config.preset in HALVED:
+        store_halves(path)
 
 
 def write_batched(model: torch.nn.Module, outputs: Sequence[str], path: Path, config: NetConfig) -> None:
@@ -226,13 +232,13 @@ def _forget_sources(graph: Any) -> None:
         del value.metadata_props[:]
 
 
-def probe_crops(size: int, count: int = CROPS, seed: int = 0) -> npt.NDArray[np.float32]:
-    """Smooth random pictures (N, 3, S, S), normalised: as varied as crops, and made without data."""
+def probe_crops(size: int, count: int = CROPS, seed: int = 0, of: NetConfig = OF_IMAGENET) -> npt.NDArray[np.float32]:
+    """Smooth random pictures (N, 3, S, S), normalised for a network: as varied as crops, and made without data."""
     rng = np.random.default_rng(seed)
     coarse = torch.from_numpy(rng.random((count, 3, 9, 9), np.float32))
     smooth = torch.nn.functional.interpolate(coarse, (size, size), mode="bicubic").clamp(0, 1)
     noisy = smooth.numpy() * 255 + rng.normal(0, 12, (count, 3, size, size))
-    return np.asarray(normalise(noisy.clip(0, 255).astype(np.uint8).transpose(0, 2, 3, 1)), np.float32)
+    return np.asarray(normalise(noisy.clip(0, 255).astype(np.uint8).transpose(0, 2, 3, 1), of.mean, of.std), np.float32)
 
 
 def deviations(folder: Path, network: Network) -> dict[str, float]:
@@ -243,7 +249,7 @@ def deviations(folder: Path, network: Network) -> dict[str, float]:
         network: of the right sizes; takes the weights of the safetensors.
     """
     network.load_state_dict(load_file(folder / bundle.SAFETENSORS))
-    images = probe_crops(network.config.input_size)
+    images = probe_crops(network.config.input_size, of=network.config)
     with torch.no_grad():
         wanted = [value.numpy() for value in DeployedNetwork(network).eval()(torch.from_numpy(images))]
     session = onnxruntime.InferenceSession(folder / bundle.ONNX, providers=["CPUExecutionProvider"])

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from training.pictures import PictureBatch
-from training.stages.picture_stage import PicturedConfig, PicturedModule, PicturedStage, normalised
+from training.stages.picture_stage import PicturedConfig, PicturedModule, PicturedStage
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class BackboneModule(PicturedModule):
 
     def forward(self, batch: PictureBatch) -> dict[str, Tensor]:
         """Loss terms of a batch."""
-        return self.dense_terms(self.net.read_pose(normalised(batch.image)), batch)
+        return self.dense_terms(self.reading(batch.image), batch)
 
 
 class BackboneStage(PicturedStage):

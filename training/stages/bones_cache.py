@@ -30,7 +30,7 @@ from core.weights.find import find_weights
 from training.evaluate.rendered import composer_of
 from training.evaluate.run_network import BATCH
 from training.pictures import PictureBatch, PictureStore
-from training.stages.picture_stage import PicturedConfig, PicturedModule, PicturedStage, normalised
+from training.stages.picture_stage import PicturedConfig, PicturedModule, PicturedStage
 from training.trainer.cached_arrays import Arrays, CachedArrays, fill_share, make_room
 from training.trainer.parallel import CANCELLED, StopRequest, World, launch
 
@@ -155,7 +155,7 @@ class FrozenStage(PicturedStage):
         """What is stored of a batch, by name (see `BoneRows`)."""
         image = batch.image.to(self.world.device)
         with torch.autocast(image.device.type, torch.bfloat16, enabled=self.is_half):
-            evidence = self.module.net.evidence(self.module.net.read_pose(normalised(image)))
+            evidence = self.module.net.evidence(self.module.reading(image))
         found = {name: value for name, value in evidence._asdict().items() if value is not None}
         found = {name: value.half() if name in HALVES else value.float() for name, value in found.items()}
         found |= {name: getattr(batch, name) for name in LABELS}

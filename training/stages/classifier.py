@@ -13,7 +13,7 @@ from core.nets.network import PoseReading
 from training.joint_orders import LSP_FROM_COCO
 from training.losses import mesh_losses
 from training.pictures import PictureBatch
-from training.stages.picture_stage import PicturedConfig, PicturedModule, PicturedStage, normalised
+from training.stages.picture_stage import PicturedConfig, PicturedModule, PicturedStage
 
 M = TypeVar("M", bound=PicturedModule)
 TOKEN_WEIGHT, KEYPOINT_WEIGHT = 0.3, 4.0
@@ -41,7 +41,7 @@ class ClassifierModule(PicturedModule):
 
     def forward(self, batch: PictureBatch) -> dict[str, Tensor]:
         """Loss terms of a batch."""
-        reading = self.net.read_pose(normalised(batch.image))
+        reading = self.reading(batch.image)
         assert reading.token_logits is not None and self.net.tokenizer is not None
         keypoints = self.net.tokenizer.decode(self.net.tokens(reading.token_logits)[0])
         return self.dense_terms(reading, batch) | token_terms(self, reading, keypoints, batch)
@@ -83,7 +83,7 @@ class ClassifierStage(PicturedStage):
     def read(self, image: Tensor) -> dict[str, Tensor]:
         """Also the joints decoded from the tokens."""
         net = self.module.net
-        reading = net.read_pose(normalised(image))
+        reading = self.module.reading(image)
         assert reading.token_logits is not None and net.tokenizer is not None
         keypoints = net.tokenizer.decode(net.tokens(reading.token_logits)[0])
         return super().read(image) | {"points_tokens": lsp_of_coco(keypoints)}

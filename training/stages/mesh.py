@@ -16,9 +16,12 @@ from core.nets import project
 from core.nets.heatmaps import HeatmapReading
 from core.nets.network import NetOutput, PoseReading
 from training.losses import mesh_losses, tals
-from training.pictures import PictureBatch
+from training.motions import MADE_SHARE, MotionLibrary, PoseSampler
+from training.pictures import Composer, PictureBatch, PictureStore
 from training.stages.classifier import freeze_tokenizer, lsp_of_coco, token_terms
-from training.stages.picture_stage import PicturedConfig, PicturedModule, PicturedStage, normalised
+from training.stages.picture_stage import PicturedConfig, PicturedModule, PicturedStage, to_device
+from training.stages.posed_points import BodyBank, ErrorPatterns, PosedBatch, PosedPoints
+from training.trainer.parallel import World
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,15 @@ class MeshConfig(PicturedConfig):
     mesh_share: float = 1.0
     """Share of each batch that goes on through the transformers; all of it trains the backbone. They cost more than the
     backbone does, so a half gives 1.4 times the pictures a second."""
+    posed: int = 0
+    """Posed bodies without pictures beside each batch, told by points with the network's own errors. They teach the
+    transformers poses and cost no trunk; they need pose tokens that come from points (preset base)."""
+    posed_weight: float = 1.0
+    """On all losses of the posed bodies."""
+    bank: int = 40_000
+    """Poses that are posed at the start for --posed; cameras, crops and errors are new at every step."""
+    motions: Path | None = None
+    """Motion file for --posed; without one all poses come from joint limits."""
     tals: Literal["off", "hard", "ramp"] = "off"
     """Scales the projection loss down where a joint is nearer than a weak-perspective camera can bring it: "hard" at
     a threshold a joint, "ramp" rising towards it. It measures Euclidean distance, so --tals-below 1 is no scaling."""
@@ -45,6 +57,18 @@ class MeshConfig(PicturedConfig):
     """Weight below the threshold."""
     tals_thresholds: Path | None = None
     """File of `python -m training.studies.tals_thresholds`; the one that comes with the code where none is named."""
+
+
+PATTERN_BATCHES, PATTERN_PICTURES = 40, 16
+PATTERN_DIFFICULTY = 0.7
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PicturesAndPoses:
+    """A step's pictures, and its bodies without pictures."""
+
+    pictures: PictureBatch
+    posed: PosedBatch
 
 
 Rows = TypeVar("Rows", PoseReading, HeatmapReading, PictureBatch)
@@ -86,16 +110,29 @@ class MeshModule(PicturedModule):
         super().train(mode)
         return freeze_tokenizer(self)
 
-    def forward(self, batch: PictureBatch) -> dict[str, Tensor]:
+    def forward(self, batch: PictureBatch | PicturesAndPoses) -> dict[str, Tensor]:
         """Loss terms of a batch."""
-        reading = self.net.read_pose(normalised(batch.image))
+        if isinstance(batch, PicturesAndPoses):
+            return self.picture_terms(batch.pictures) | self.posed_terms(batch.posed)
+        return self.picture_terms(batch)
+
+    def posed_terms(self, batch: PosedBatch) -> dict[str, Tensor]:
+        """Losses of bodies without pictures."""
+        terms = self.mesh_terms(self.net.lift(batch.reading), batch.truth)
+        return {f"posed_{name}": self.config.posed_weight * value for name, value in terms.items()}
+
+    def picture_terms(self, batch: PictureBatch) -> dict[str, Tensor]:
+        """Losses of pictures."""
+        reading = self.reading(batch.image)
         terms = self.dense_terms(reading, batch)
         count = math.ceil(self.config.mesh_share * len(batch.image))
         if count < len(batch.image):
             reading, batch = first_of(reading, count), first_of(batch, count)
         out = self.net.regress(reading)
         terms |= self.mesh_terms(out, batch)
-        return terms if out.keypoints is None else terms | token_terms(self, reading, out.keypoints, batch)
+        if out.keypoints is None or reading.token_logits is None:
+            return terms
+        return terms | token_terms(self, reading, out.keypoints, batch)
 
     def mesh_terms(self, out: NetOutput, batch: PictureBatch) -> dict[str, Tensor]:
         """Losses on vertices, joints, projections and edges."""
@@ -149,13 +186,50 @@ class MeshStage(PicturedStage):
     module: MeshModule
     config: MeshConfig
 
+    def __init__(self, config: MeshConfig, world: World) -> None:
+        super().__init__(config, world)
+        self.posed = self._open_posed() if config.posed else None
+
     def make_module(self) -> MeshModule:
         """The whole network."""
         return MeshModule(self.config)
 
+    def _open_posed(self) -> PosedPoints:
+        """The bodies of `--posed`, and the errors that the network makes on pictures as it is now."""
+        config, module = self.config, self.module
+        body = load_body(config.body)
+        library = MotionLibrary.load(config.motions, "train") if config.motions else None
+        bank = BodyBank.sampled(body, PoseSampler(library, made_share=MADE_SHARE), config.bank, config.seed)
+        composer = Composer(
+            PictureStore.open(config.store), config.size, config.seed + 1, difficulty=PATTERN_DIFFICULTY,
+            tumbled=config.tumbled,
+        )  # fmt: skip
+
+        @torch.no_grad()
+        def read(batch: PictureBatch) -> HeatmapReading:
+            points = module.reading(batch.image.to(self.world.device)).points
+            if points is None:
+                raise ValueError(f"--posed needs heatmaps, which preset {config.preset} does not have")
+            return HeatmapReading(points.points.cpu(), points.confidence.cpu(), points.weights[:, :0].cpu())
+
+        module.eval()
+        batches = (composer.batch(PATTERN_PICTURES, step) for step in range(PATTERN_BATCHES))
+        patterns = ErrorPatterns.measured(batches, read)
+        module.train()
+        return PosedPoints(body, bank, patterns, config.seed)
+
+    def batch(self, step: int, progress: float) -> PictureBatch | PicturesAndPoses:  # type: ignore[override]
+        """Pictures of one step, and bodies without pictures beside them where there are some."""
+        pictures = self.pictures(step, progress)
+        if self.posed is None:
+            return pictures
+        posed, device = self.posed.batch(self.config.posed, self.world.rank, step), self.world.device
+        reading = HeatmapReading(*(part.to(device) for part in posed.reading))
+        return PicturesAndPoses(pictures, PosedBatch(reading, to_device(posed.truth, device)))
+
     def read(self, image: Tensor) -> dict[str, Tensor]:
         """Joints of the mesh and of the joint tokens; points of heatmaps, tokens and projected joints."""
-        out = self.module.net(normalised(image))
+        out = self.module.net.regress(self.module.reading(image))
         regressed = self.module.regressed(out)
         said = super().read(image) | {
             "joints_mesh": regressed,

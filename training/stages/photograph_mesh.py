@@ -22,7 +22,6 @@ from training.losses import mesh_losses
 from training.pictures import PictureBatch, photometry
 from training.pictures.crops import opencv_matrix, place_crop
 from training.stages.mesh import MeshConfig, MeshModule, MeshStage
-from training.stages.picture_stage import normalised
 from training.trainer.parallel import World
 
 LIMBS = 12
@@ -114,7 +113,7 @@ class ResearchModule(MeshModule):
 
     def photograph_terms(self, image: Tensor, limbs: Tensor) -> dict[str, Tensor]:
         """Losses of photographs."""
-        reading = self.net.read_pose(normalised(image))
+        reading = self.reading(image)
         assert reading.heatmaps is not None
         out = self.net.regress(reading)
         maps = reading.heatmaps[:, list(LSP_FROM_HEATMAPS)[:LIMBS]]
@@ -150,6 +149,6 @@ class ResearchStage(MeshStage):
 
     def batch(self, step: int, progress: float) -> ResearchBatch:  # type: ignore[override]
         """Pictures of one step."""
-        rendered = super().batch(step, progress)
+        rendered = self.pictures(step, progress)
         image, limbs = self.crops.batch(self.config.photograph_batch, step, self.is_hard)
         return ResearchBatch(rendered, image.to(self.world.device), limbs.to(self.world.device))

@@ -13,16 +13,17 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from core.body.model import load_body
-from core.geometry.crops import IMAGENET_MEAN, IMAGENET_STD
-from core.nets import PretrainHeads, network_for_body, preset
+from core.nets import NetConfig, PretrainHeads, network_for_body, preset
 from core.nets.config import LSP_FROM_HEATMAPS
 from core.nets.heatmaps import global_soft_argmax
+from core.nets.movenet import MoveNetBackbone
 from core.nets.network import Network, PoseReading
 from training.datasets.lspet import Photographs, load_validation
 from training.evaluate import metrics
 from training.losses import mesh_losses
 from training.pictures import Composer, PictureBatch, PictureStore
 from training.pictures.compose import Cover
+from training.stages.frozen_trunk import FrozenTrunk, freeze
 from training.trainer import checkpoint
 from training.trainer.loop import LoopConfig
 from training.trainer.optimizers import OptimizerName
@@ -66,16 +67,21 @@ class PicturedConfig(LoopConfig):
     people behind a table, people half out of the picture; the fixed tests have none."""
     covered: float = 0.2
     """Share of the batches whose people are all hidden in part, half behind things and half behind other people."""
+    frozen: bool = False
+    """Leaves the trunk and its heatmaps as they are (preset base), so that nothing that they know is lost."""
     init: tuple[Path, ...] = ()
     """Runs or .safetensors to start from; later ones win."""
     test_people: int = 320
     """People in each of the two fixed tests (clean, hard)."""
 
 
-def normalised(image: Tensor) -> Tensor:
-    """(B, 3, S, S) uint8 RGB to the network's input, channels last."""
-    mean = torch.tensor(IMAGENET_MEAN, device=image.device).view(1, 3, 1, 1)
-    std = torch.tensor(IMAGENET_STD, device=image.device).view(1, 3, 1, 1)
+OF_IMAGENET = NetConfig()
+
+
+def normalised(image: Tensor, config: NetConfig = OF_IMAGENET) -> Tensor:
+    """(B, 3, S, S) uint8 RGB to a network's input, channels last; ImageNet's mean and deviation without its config."""
+    mean = torch.tensor(config.mean, device=image.device).view(1, 3, 1, 1)
+    std = torch.tensor(config.std, device=image.device).view(1, 3, 1, 1)
     return ((image.float() / 255 - mean) / std).contiguous(memory_format=torch.channels_last)
 
 
@@ -94,6 +100,25 @@ class PicturedModule(nn.Module):
         self.net: Network = network_for_body(preset(config.preset), body)
         self.heads = PretrainHeads(self.net.config)
         self.net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.size = config.size
+        self.frozen_trunk: FrozenTrunk | None = None
+        if config.frozen:
+            freeze(self.net)
+
+    def open_frozen(self) -> None:
+        """Take the trunk as it is from now on out of what learns; once the weights to start from are in place."""
+        backbone = self.net.backbone
+        assert isinstance(backbone, MoveNetBackbone)
+        self.frozen_trunk = FrozenTrunk(backbone, self.size)
+
+    def reading(self, image: Tensor) -> PoseReading:
+        """What the network knows of pictures (B, 3, S, S), uint8 RGB, before the transformers."""
+        seen = normalised(image, self.net.config)
+        if self.frozen_trunk is None:
+            return self.net.read_pose(seen)
+        backbone = self.net.backbone
+        assert isinstance(backbone, MoveNetBackbone)
+        return self.net.read_features(backbone.adapted(self.frozen_trunk(seen)))
 
     def dense_terms(self, reading: PoseReading, batch: PictureBatch) -> dict[str, Tensor]:
         """Heatmaps, points, parts, rest coordinates, facing, joints and presence against a batch's labels."""
@@ -102,18 +127,22 @@ class PicturedModule(nn.Module):
         person, dense = batch.has_person.float(), batch.has_dense.float()
         points = torch.cat([batch.coco_2d, batch.lsp_2d[:, NECK:]], 1)
         seen = points[..., 2]
-        return {
+        terms = {
             "heatmap": mesh_losses.heatmap_cross_entropy(reading.heatmaps, points[..., :2], seen),
-            "soft_argmax": 2 * mesh_losses.masked_l1(global_soft_argmax(reading.heatmaps), points[..., :2], seen),
             "joints": 10 * mesh_losses.masked_l1(said.joints, batch.lsp_3d, batch.lsp_3d_weight * person[:, None]),
+            "facing": 0.25 * _facing_loss(said.facing, batch.facing, person * dense),
+            "person": 0.2 * _presence_loss(reading.person_logit, person, dense),
+        }
+        if self.frozen_trunk is not None:
+            return terms  # the others would teach the map under the heatmaps, which stays as it is
+        return terms | {
+            "soft_argmax": 2 * mesh_losses.masked_l1(global_soft_argmax(reading.heatmaps), points[..., :2], seen),
             "parts": 0.5 * _part_loss(said.parts, batch.parts, dense),
             "rest": mesh_losses.masked_l1(
                 said.rest_coordinates.permute(0, 2, 3, 1),
                 batch.rest_coordinates.permute(0, 2, 3, 1),
                 (batch.parts > 0) * dense[:, None, None],
             ),
-            "facing": 0.25 * _facing_loss(said.facing, batch.facing, person * dense),
-            "person": 0.2 * _presence_loss(reading.person_logit, person, dense),
         }
 
 
@@ -156,6 +185,8 @@ class PicturedStage:
         self.module = self.make_module().to(world.device)
         for source in config.init:
             start_from(self.module, source)
+        if config.frozen:
+            self.module.open_frozen()
         self.is_hard = 0.0
         self.open_pictures()
         is_scored = world.is_first and config.test_store is not None
@@ -183,6 +214,10 @@ class PicturedStage:
         return [composer.batch(TEST_BATCH, step) for step in range(self.config.test_people // TEST_BATCH)]
 
     def batch(self, step: int, progress: float) -> PictureBatch:
+        """What one step learns from."""
+        return self.pictures(step, progress)
+
+    def pictures(self, step: int, progress: float) -> PictureBatch:
         """Pictures of one step, harder as the run goes on."""
         config = self.config
         self.is_hard = ramp(progress, config.difficulty_start, config.difficulty_end, config.difficulty_until)
@@ -193,7 +228,7 @@ class PicturedStage:
 
     def read(self, image: Tensor) -> dict[str, Tensor]:
         """What is scored: "joints" (B, 14, 3) metres, "points" (B, 14, 2) crop units, and others by name."""
-        reading = self.module.net.read_pose(normalised(image))
+        reading = self.module.reading(image)
         assert reading.points is not None
         points = reading.points.points[:, list(LSP_FROM_HEATMAPS)]
         return {"joints": self.module.heads(reading).joints, "points": points}

@@ -61,5 +61,5 @@ class MixedStage(MeshStage):
         """Pictures of one step."""
         every = self.config.rendered_every
         if every and step % every == 0:
-            return super().batch(step, progress)
+            return self.pictures(step, progress)
         return to_device(self.ahead.batch(step), self.world.device)

@@ -36,7 +36,6 @@ from core.nets.network import NetOutput, PoseReading
 from training.evaluate import metrics
 from training.pictures import PictureBatch
 from training.stages.mesh import MeshConfig, MeshModule, MeshStage
-from training.stages.picture_stage import normalised
 from training.studies.figures import new_figure
 from training.trainer.loop import EVALUATE, Stage, Trainer
 from training.trainer.parallel import World, launch
@@ -118,7 +117,7 @@ class ParadoxStage(MeshStage):
         }
 
     def _mesh_joints(self, batch: PictureBatch) -> tuple[Tensor, Tensor]:
-        out = self.module.net(normalised(batch.image.to(self.world.device)))
+        out = self.module.net.regress(self.module.reading(batch.image.to(self.world.device)))
         joints = self.module.regressed(out)
         return joints, project(joints, out.weak_camera)
 

@@ -9,6 +9,7 @@ import pytest
 
 from core.body.model import load_body
 from core.errors import WeightsError
+from core.inference.runtime import open_runtime
 from core.weights.bundle import check_body, read_bundle
 from core.weights.find import find_weights
 from tests.fixtures.graphs import write_bundle
@@ -63,6 +64,18 @@ def test_missing_model_is_refused(tmp_path: Path) -> None:
     (tmp_path / "model.onnx").unlink()
     with pytest.raises(WeightsError, match=r"model\.onnx: missing"):
         find_weights(tmp_path)
+
+
+def test_missing_parameters_for_torch_are_no_error_until_torch_asks(tmp_path: Path) -> None:
+    write_bundle(tmp_path)
+    (tmp_path / "model.safetensors").write_bytes(b"parameters")
+    _edit(tmp_path, lambda config: config["files"].update({"model.safetensors": {"sha256": "0" * 64, "bytes": 10}}))
+    with pytest.raises(WeightsError, match=r"model\.safetensors: damaged or changed"):
+        find_weights(tmp_path)
+    (tmp_path / "model.safetensors").unlink()
+    bundle = find_weights(tmp_path)
+    with pytest.raises(WeightsError, match="has no network for torch"):
+        open_runtime(bundle, "torch")
 
 
 def test_file_outside_the_folder_is_refused(tmp_path: Path) -> None:

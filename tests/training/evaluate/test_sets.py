@@ -12,8 +12,10 @@ from core.body.model import Body, load_body
 from core.geometry.crops import crop_matrix, frame_to_crop_units
 from core.types import NetworkOutput
 from core.weights.bundle import WeightsBundle
+from tests.fixtures.everyday import HIDDEN, WHOLE, write_everyday
 from tests.fixtures.photographs import write_photographs
 from tests.fixtures.picture_store import small_store
+from training.datasets.everyday import CROP_FACTOR, load_everyday
 from training.datasets.lspet import load_validation
 from training.evaluate import baselines, metrics, photographs, rendered
 from training.evaluate.__main__ import main
@@ -151,6 +153,27 @@ def test_exchanged_sides_hit_with_the_better_assignment_alone(tmp_path: Path) ->
     assert row["PCK either"].value == 100 > row["PCK"].value
 
 
+def test_everyday_people_are_those_with_enough_labels_and_no_crowd(tmp_path: Path) -> None:
+    people = load_everyday(write_everyday(tmp_path))
+    assert people.files == ("a.jpg", "b.jpg")
+    assert people.is_half_hidden.tolist() == [number == HIDDEN for number in (WHOLE, HIDDEN)]
+    assert people.visible[:, :12].all() and not people.visible[:, 12:].any()
+
+
+@pytest.mark.parametrize(("name", "count"), [(photographs.EVERYDAY, 2), (photographs.EVERYDAY_HIDDEN, 1)])
+def test_perfect_points_on_everyday_photographs_all_hit(tmp_path: Path, name: str, count: int) -> None:
+    people = load_everyday(write_everyday(tmp_path))
+    units = frame_to_crop_units(people.joints_px, crop_matrix(people.boxes_px, SIZE, CROP_FACTOR), SIZE)[-count:]
+    oracle = Oracle([answer(count, joints_2d=units)])
+    scores = photographs.score_everyday(oracle, make_bundle(tmp_path), load_body(), tmp_path, name)
+    assert scores.people == count and scores.rows["heatmaps"]["PCK"].value == 100
+
+
+def test_everyday_folder_without_people_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"lacks images\.tar"):
+        load_everyday(tmp_path)
+
+
 def test_score_weighs_people_and_leaves_out_those_without_a_number() -> None:
     score = Score.of(np.array([1.0, 0.0, np.nan]), np.array([3, 1, 5]), 100)
     assert score.value == 75
@@ -163,7 +186,9 @@ def test_table_comes_back_from_json_and_shows_every_row(scores: SetScores) -> No
     assert all(name in again.markdown() and name in again.text() for name in scores.rows)
 
 
-@pytest.mark.parametrize(("name", "option"), [("rendered", "--store"), ("lspet", "--lspet")])
+@pytest.mark.parametrize(
+    ("name", "option"), [("rendered", "--store"), ("lspet", "--lspet"), ("everyday", "--everyday")]
+)
 def test_set_without_its_folder_is_one_line_and_exit_1(
     name: str, option: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

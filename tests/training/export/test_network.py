@@ -7,6 +7,8 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import onnx
+import onnxruntime
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -14,10 +16,12 @@ from safetensors.torch import load_file, save_file
 from core.body.model import load_body
 from core.errors import WeightsError
 from core.inference.runtime import open_runtime
+from core.nets import preset
 from core.weights.find import find_weights
 from tests.fixtures.small_run import SIZE, make_run
 from training.export import bundle, network
 from training.export.__main__ import main
+from training.export.half_numbers import store_halves
 from training.export.model_card import lineage
 
 FLOAT32_NOISE = 1e-4
@@ -54,6 +58,64 @@ def test_exported_models_answer_alike_in_both_runtimes(exported: Path) -> None:
     by_onnx, by_torch = (open_runtime(found, kind, "cpu", 1).run(images) for kind in ("onnx", "torch"))
     assert np.allclose(by_onnx.coarse_vertices, by_torch.coarse_vertices, atol=FLOAT32_NOISE)
     assert np.allclose(by_onnx.joints_2d, by_torch.joints_2d, atol=FLOAT32_NOISE)
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle on MoveNet's trunk, of a run that was taken up again with other settings."""
+    folder = tmp_path_factory.mktemp("base")
+    run = make_run(folder / "mesh", of="base")
+    log = run / "log.jsonl"
+    again = json.loads(log.read_text().splitlines()[0]) | {"step": 5, "samples": 80}
+    first = again | {"step": 0, "samples": 0, "config": again["config"] | {"posed": 16}}
+    again["config"] = again["config"] | {"store": "/elsewhere/stores/more", "posed": 24}
+    log.write_text("\n".join([json.dumps(first), *log.read_text().splitlines()[1:], json.dumps(again)]) + "\n")
+    assert network.export(run, folder / "base", "base")
+    return folder / "base"
+
+
+def test_bundle_on_movenets_trunk_says_whose_features_they_are(base: Path) -> None:
+    found, card = find_weights(base), (base / bundle.CARD).read_text()
+    assert (found.licence, found.is_commercial, found.mean, found.std) == ("Apache-2.0", True, (0.5,) * 3, (0.5,) * 3)
+    assert "Google's MoveNet Thunder" in card and "no photograph was learned from" not in card
+    assert "Never saw a photograph" not in card
+    assert "Apache License" in (base / bundle.NOTICE).read_text()
+    assert json.loads((base / "config.json").read_text())["training_data"][0] == bundle.MOVENET
+
+
+def test_card_tells_what_was_set_otherwise_before(base: Path) -> None:
+    assert "Until 80 samples: `--store train --posed 16`." in (base / bundle.CARD).read_text()
+
+
+def test_bundle_on_movenets_trunk_answers_alike_in_both_runtimes(base: Path) -> None:
+    found = find_weights(base)
+    images = network.probe_crops(SIZE, 3, seed=1, of=preset("base"))
+    by_onnx, by_torch = (open_runtime(found, kind, "cpu", 1).run(images) for kind in ("onnx", "torch"))
+    assert np.allclose(by_onnx.coarse_vertices, by_torch.coarse_vertices, atol=FLOAT32_NOISE)
+    assert np.array_equal(by_onnx.pose_token_ids, by_torch.pose_token_ids)
+
+
+def test_onnx_file_of_base_takes_two_bytes_a_number(base: Path) -> None:
+    assert (base / bundle.ONNX).stat().st_size < 1.2 * (base / bundle.SAFETENSORS).stat().st_size
+
+
+def test_halves_are_stored_where_they_are_exact_and_answers_stay(tmp_path: Path) -> None:
+    exact, other = np.float32([[0.5, 2.0]] * 200), np.float32([[0.1, 1 / 3]] * 200)
+    for name, values, is_half in (("exact", exact, True), ("other", other, False)):
+        constant = onnx.numpy_helper.from_array(values, "w")
+        ends = [
+            onnx.helper.make_tensor_value_info(n, onnx.TensorProto.FLOAT, s)
+            for n, s in (("x", [1, 200]), ("y", [1, 2]))
+        ]
+        graph = onnx.helper.make_graph(
+            [onnx.helper.make_node("MatMul", ["x", "w"], ["y"])], "g", ends[:1], ends[1:], [constant]
+        )
+        file = tmp_path / f"{name}.onnx"
+        onnx.save(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 20)], ir_version=9), file)
+        x = np.float32(np.arange(200)[None])
+        before = onnxruntime.InferenceSession(file).run(None, {"x": x})[0]
+        assert store_halves(file) == (values.size if is_half else 0)
+        assert np.array_equal(onnxruntime.InferenceSession(file).run(None, {"x": x})[0], before)
 
 
 def test_exported_onnx_names_no_file_of_the_machine(exported: Path) -> None:

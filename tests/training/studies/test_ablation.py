@@ -17,6 +17,7 @@ import torch
 from tests.fixtures.picture_store import small_store
 from tests.fixtures.small_run import SIZE, make_run
 from training.evaluate.rendered import composer_of
+from training.stages import picture_stage
 from training.studies.ablation import __main__, cache, report
 from training.studies.ablation.arms import ERRORS, ArmModule, ArmStage, arm_config
 from training.studies.ablation.cache import FeatureCache, Rows
@@ -119,7 +120,7 @@ def test_cache_tells_what_the_network_says_of_the_test_pictures() -> None:
     batch = composer_of(small_store(), SIZE, name).batch(PEOPLE, 0)
     net = cache.TrunkStage(config(finished().output)).module.net
     with torch.no_grad():
-        reading = net.read_pose(cache.normalised(batch.image))
+        reading = net.read_pose(picture_stage.normalised(batch.image))
         assert reading.token_logits is not None and net.tokenizer is not None
         keypoints = net.tokenizer.decode(net.tokens(reading.token_logits)[0])
         ids = net.tokenizer.token_ids(batch.coco_2d)

@@ -18,7 +18,7 @@ from training.evaluate.rendered import composer_of
 from training.evaluate.run_network import BATCH
 from training.export import bundle
 from training.pictures import PictureBatch, PictureStore
-from training.stages.picture_stage import PicturedConfig, PicturedModule, PicturedStage, normalised
+from training.stages.picture_stage import PicturedConfig, PicturedModule, PicturedStage
 from training.studies.ablation.settings import SETS, TRAIN, AblationConfig
 from training.trainer import checkpoint
 from training.trainer.cached_arrays import Arrays, CachedArrays, fill_share, make_room
@@ -109,7 +109,7 @@ class TrunkStage(PicturedStage):
         """What is stored of a batch, by name (see `Rows`)."""
         net = self.module.net
         with torch.autocast("cpu", torch.bfloat16, enabled=self.is_half):
-            reading = net.read_pose(normalised(batch.image))
+            reading = self.module.reading(batch.image)
         assert reading.token_logits is not None and net.tokenizer is not None
         tokens, confidence = net.tokens(reading.token_logits)
         halves = {"features": reading.features, "tokens": tokens} | {name: getattr(batch, name) for name in HALVES}
