@@ -46,6 +46,9 @@ class ClipReport:
     footage_facts: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
+    self_check: list[dict[str, Any]] = field(default_factory=list)
+    check_lines: list[str] = field(default_factory=list)
+    """The self-check as a terminal shows it; not in the file."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -112,6 +115,7 @@ def run_clip(clip: Path, name: str, options: argparse.Namespace, stop: bridge.St
         report.status = "incomplete" if report.failures else "done"
         frames = ", ".join(f"{person['id']}: {person['frames']} frames" for person in report.people)
         print(f"{report.files['blend']}: {counted_people(len(report.people))} ({frames})", flush=True)
+        print("\n".join(report.check_lines), flush=True)
     return report
 
 
@@ -144,7 +148,10 @@ def write_report(reports: list[ClipReport], path: Path) -> None:
     document = {
         "format_version": 1,
         "blender": bpy.app.version_string,
-        "clips": [{name: getattr(report, name) for name in ClipReport.__slots__} for report in reports],
+        "clips": [
+            {name: getattr(report, name) for name in ClipReport.__slots__ if name != "check_lines"}
+            for report in reports
+        ],
     }
     with bridge.written_whole(path) as file:
         file.write((json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode())
@@ -205,7 +212,8 @@ def _reconstruct(clip: Path, take: Path, options: argparse.Namespace, stop: brid
 
 
 def _describe(report: ClipReport, motion: bridge.Motion, take: bridge.Take) -> None:
-    """What the report says of the people, and of how the footage was read."""
+    """What the report says of the people, of how the footage was read, and of what the result is worth."""
+    report.self_check, report.check_lines = bridge.checks_to_json(motion.self_check), bridge.table(motion.self_check)
     report.footage_facts = {
         "width": motion.width,
         "height": motion.height,

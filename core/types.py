@@ -18,6 +18,8 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from .checks import Check, PersonCheck  # noqa: F401 both are asked for here, too
+
 Float: TypeAlias = npt.NDArray[np.floating[Any]]
 Int: TypeAlias = npt.NDArray[np.integer[Any]]
 Bool: TypeAlias = npt.NDArray[np.bool_]
@@ -326,39 +328,6 @@ class Floor:
 
     down: Float
     depth_m: float
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One number of the self-check.
-
-    Attributes:
-        name: such as "foot slide".
-        value: in the unit; None where the clip has nothing to measure it on.
-        unit: such as "cm/s".
-        green, amber: largest values that are good and that are worth a look; beyond is red.
-    """
-
-    name: str
-    value: float | None
-    unit: str
-    green: float
-    amber: float
-
-    @property
-    def grade(self) -> Literal["green", "amber", "red", "none"]:
-        """What the limits say; "none" without a value."""
-        if self.value is None:
-            return "none"
-        return "green" if self.value <= self.green else "amber" if self.value <= self.amber else "red"
-
-
-@dataclass(frozen=True, slots=True)
-class PersonCheck:
-    """The self-check of one person."""
-
-    person_id: str
-    checks: tuple[Check, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

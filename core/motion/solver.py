@@ -26,6 +26,7 @@ from typing import Literal, cast
 import numpy as np
 
 from ..body.model import Body, load_body
+from ..checks import PersonCheck
 from ..errors import BodyError, MocapError, TakeError
 from ..geometry.camera import Size, project, translation_to_pixels, weak_project
 from ..geometry.crops import BOX_FACTOR
@@ -33,7 +34,7 @@ from ..geometry.rotations import at_times, continuous, matrices_of
 from ..geometry.skinning import forward_kinematics
 from ..settings import SolveSettings
 from ..take.take import Take
-from ..types import CameraPath, Estimates, Float, Floor, Motion, PersonCheck, PersonMotion, PersonTake
+from ..types import CameraPath, Estimates, Float, Floor, Motion, PersonMotion, PersonTake
 from .bone_source import bones_of, locked_bones
 from .chosen_alternatives import ChosenPose, read_chosen, with_chosen
 from .contacts import ContactRanges, read_contacts, with_given
@@ -288,7 +289,8 @@ def _solve_person(
         bones, walked = to_world(bones, matrices), person_in_world(solved, matrices, shape.rest_joints[0])
     focal_px = view.focal_at(person.time_s)
     stood_on: Floor | Literal["found"] | None = "found" if settings.floor == "found" else floor
-    return solved, check_person(walked, bones, person, shape, focal_px, view.size_px, solved, stood_on)
+    check = check_person(walked, bones, person, shape, focal_px, view.size_px, solved, stood_on, path.is_held)
+    return solved, check
 
 
 def _steady_root(one: _Walking, settings: SolveSettings, view: _View) -> _Walking:

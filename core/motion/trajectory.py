@@ -25,6 +25,7 @@ class Trajectory:
         confidence: (T, 14).
         is_filled: (T,) nothing was seen.
         contacts: (T, 2) whether the left and the right foot stand.
+        is_held: (T, 2) whether a foot that stands is held wholly where it does; None for nowhere.
     """
 
     frame_index: Int
@@ -34,6 +35,7 @@ class Trajectory:
     confidence: Float
     is_filled: Bool
     contacts: Bool
+    is_held: Bool | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -140,6 +142,7 @@ def _at(path: Trajectory, time_s: Float, is_in_world: bool) -> Trajectory:
         confidence=interpolated(path.confidence, path.time_s, time_s),
         is_filled=path.is_filled[nearest],
         contacts=path.contacts[nearest],
+        is_held=None if path.is_held is None else path.is_held[nearest],
     )
 
 
