@@ -27,6 +27,7 @@ from ..checks import Check, PersonCheck
 from ..geometry.camera import Size
 from ..geometry.savitzky_golay import savitzky_golay
 from ..types import Bool, Float, Floor, PersonMotion, PersonTake
+from .contacts import FEET, runs
 from .feet import foot_points
 from .floor_plane import fitted_floor, lowest_under, soles_of
 from .gaps import stretches
@@ -72,6 +73,7 @@ def check_person(
     in_view: PersonMotion | None = None,
     floor: Floor | Literal["found"] | None = "found",
     is_held: Bool | None = None,
+    let_go: Bool | None = None,
 ) -> PersonCheck:
     """All checks of one person.
 
@@ -85,11 +87,13 @@ def check_person(
         in_view: the person in the frame's camera; None where `person` is.
         floor: that the person was set on; "found" is the one under the standing feet, None for none.
         is_held: (T, 2) feet that the solve holds wholly where they stand; None for none.
+        let_go: (T, 2) feet that stand and are not held for the picture's sake; None for none.
     """
+    is_held, let_go = (np.zeros_like(person.contacts) if feet is None else feet for feet in (is_held, let_go))
     limbs = limb_checks(in_view or person, seen, focal_px, size_px)
     checks = [
         replace(limbs[0], name="picture") if limbs else Check("picture", None, "px", 0.0, 0.0, NOT_SURE),
-        _foot_slide(person, bones, np.zeros_like(person.contacts) if is_held is None else is_held),
+        _foot_slide(person, bones, is_held, let_go),
         _jitter(person),
         _under_floor(person, shape.body, floor),
         jump_check(person),
@@ -98,7 +102,7 @@ def check_person(
     ]
     if len(person.plausibility_mm):
         checks.append(Check("plausibility", float(person.plausibility_mm.mean()), "mm", *PLAUSIBILITY_MM))
-    return PersonCheck(person.person_id, tuple(checks), limbs, _notes(seen))
+    return PersonCheck(person.person_id, tuple(checks), limbs, (*_let_go(let_go, person), *_notes(seen)))
 
 
 def _notes(seen: PersonTake) -> tuple[str, ...]:
@@ -107,8 +111,19 @@ def _notes(seen: PersonTake) -> tuple[str, ...]:
     return (mended,) if count else ()
 
 
-def _foot_slide(person: PersonMotion, bones: Float, is_held: Bool) -> Check:
-    stands = person.contacts[1:] & person.contacts[:-1]
+def _let_go(let_go: Bool, person: PersonMotion) -> list[str]:
+    """A sentence for each foot that was let go (T, 2) for the picture's sake."""
+    notes = []
+    for foot, column in zip(FEET, let_go.T, strict=True):
+        frames = [f"{person.frame_index[first]} to {person.frame_index[last]}" for first, last in runs(column)]
+        if frames:
+            notes.append(f"{foot} foot, frames {', '.join(frames)}: stands, but held it takes the body off the picture")
+    return notes
+
+
+def _foot_slide(person: PersonMotion, bones: Float, is_held: Bool, let_go: Bool) -> Check:
+    found = person.contacts | let_go
+    stands = found[1:] & found[:-1]
     if len(person.gap_after):
         stands &= ~person.gap_after[:-1, None]
     loose = stands & ~(is_held[1:] & is_held[:-1])

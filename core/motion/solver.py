@@ -28,17 +28,18 @@ import numpy as np
 from ..body.model import Body, load_body
 from ..checks import PersonCheck
 from ..errors import BodyError, MocapError, TakeError
-from ..geometry.camera import Size, project, translation_to_pixels, weak_project
+from ..geometry.camera import Size
 from ..geometry.crops import BOX_FACTOR
 from ..geometry.rotations import at_times, continuous, matrices_of
 from ..geometry.skinning import forward_kinematics
 from ..settings import SolveSettings
 from ..take.take import Take
-from ..types import CameraPath, Estimates, Float, Floor, Motion, PersonMotion, PersonTake
+from ..types import CameraPath, Float, Floor, Motion, PersonMotion, PersonTake
 from .bone_source import bones_of, locked_bones
 from .chosen_alternatives import ChosenPose, read_chosen, with_chosen
-from .contacts import ContactRanges, read_contacts, with_given
-from .feet import AT_ORIGIN, MOST_M, find_contacts, foot_points, planted
+from .contacts import FEET, ContactRanges, read_contacts, with_given
+from .feet import AT_ORIGIN, find_contacts, foot_points
+from .feet_in_picture import InPicture, planted_in_picture
 from .front_back_flips import without_flips
 from .gaps import is_inside, long_gaps, without_gaps
 from .mesh_fit import continuous_quaternions
@@ -59,6 +60,7 @@ from .one_by_one import OneByOne
 from .picture_fit import Seen, refine
 from .plausibility import plausibility_mm
 from .pose_vocabulary import PoseVocabulary, vocabulary_of
+from .root_in_picture import root_in_picture
 from .self_check import check_person
 from .sightings import has_depth, sightings_at, usable
 from .smoothing import smoothed_pose, smoothed_root
@@ -67,11 +69,6 @@ from .trajectory import LockedBody, Posed, Trajectory, every_frame, interpolated
 from .world_scale import FeetSeen, camera_scale
 
 logger = logging.getLogger(__name__)
-DRAWN_WEIGHT = 0.15
-"""Of a joint as mesh and camera place it, against one that the picture shows with full confidence."""
-TRUSTED_SHARE = 0.06
-"""Distance, against the crop's side, at which a joint of the picture counts a quarter."""
-ROOT_ROUNDS = 4
 ANKLES, HEAD = (7, 8), 15
 """SMPL's joints."""
 
@@ -289,7 +286,9 @@ def _solve_person(
         bones, walked = to_world(bones, matrices), person_in_world(solved, matrices, shape.rest_joints[0])
     focal_px = view.focal_at(person.time_s)
     stood_on: Floor | Literal["found"] | None = "found" if settings.floor == "found" else floor
-    check = check_person(walked, bones, person, shape, focal_px, view.size_px, solved, stood_on, path.is_held)
+    check = check_person(
+        walked, bones, person, shape, focal_px, view.size_px, solved, stood_on, path.is_held, path.let_go
+    )
     return solved, check
 
 
@@ -310,7 +309,7 @@ def _seen_root(path: Trajectory, person: PersonTake, shape: LockedBody, view: _V
     is_seen = ~path.is_filled
     rotations = _before_camera(path.rotations[is_seen], path.time_s[is_seen], view)
     focal_px = view.focal_at(path.time_s[is_seen])
-    return _root(posed(rotations, shape).joints, person.estimates, focal_px, view.size_px)
+    return root_in_picture(posed(rotations, shape).joints, person.estimates, focal_px, view.size_px)
 
 
 def _refined(path: Trajectory, person: PersonTake, shape: LockedBody, view: _View) -> tuple[Trajectory, Float]:
@@ -346,38 +345,32 @@ def _before_camera(rotations: Float, time_s: Float, view: _View) -> Float:
     return rotations if view.camera is None else turned_to_camera(rotations, view.at(time_s))
 
 
-def _root(joints: Float, seen: Estimates, focal_px: float | Float, size_px: Size) -> Float:
-    """(T, 3) the translation with which the locked joints (T, 14, 3) land where the network saw them.
-
-    It saw them twice: by its mesh and camera, which are always whole, and joint by joint in the picture,
-    which is nearer to the pixel but may take a wall for a hand. The second reading counts by its confidence
-    and less the further it is from the body (Geman-McClure weights, reweighted a few times).
-    """
-    centre = seen.box_px[:, :2] + seen.box_px[:, 2:] / 2
-    drawn_px = weak_project(seen.joints, seen.weak_camera, centre, seen.crop_side_px)
-    seen_px = np.asarray(seen.joints_px, np.float64)
-    points, pixels = np.concatenate([joints, joints], axis=1), np.concatenate([drawn_px, seen_px], axis=1)
-    steady, sure = np.full(drawn_px.shape[:2], DRAWN_WEIGHT), np.asarray(seen.joint_confidence, np.float64)
-    weights = np.concatenate([steady, sure], axis=1)
-    for _ in range(ROOT_ROUNDS):
-        root = translation_to_pixels(points, pixels, weights, focal_px, size_px)
-        off_px = np.linalg.norm(project(joints + root[:, None], focal_px, size_px) - seen_px, axis=2)
-        far = off_px / (TRUSTED_SHARE * seen.crop_side_px[:, None])
-        weights = np.concatenate([steady, sure / (1 + far**2) ** 2], axis=1)
-    return root
-
-
 def _on_its_feet(one: _Walking, settings: SolveSettings, given: dict[str, ContactRanges], view: _View) -> _Walking:
     """The path with its contacts, none in gaps that stay empty, and with legs that hold the standing feet."""
     path, shape = one.path, one.shape
     bones = posed(path.rotations, shape).bones + path.root[:, None]
     eye = AT_ORIGIN if view.camera is None else view.at(path.time_s)[:, :3, 3]
-    contacts = with_given(find_contacts(bones, path.time_s, eye), path.frame_index, given.get(one.person.person_id, {}))
+    own = given.get(one.person.person_id, {})
+    contacts = with_given(find_contacts(bones, path.time_s, eye), path.frame_index, own)
     contacts &= ~is_inside(path.time_s, long_gaps(path, settings.gaps))[:, None]
     path = replace(path, contacts=contacts)
     if settings.feet != "off" and contacts.any():
-        path = planted(path, shape, MOST_M[settings.feet])
+        is_given = np.array([foot in own for foot in FEET])
+        path = planted_in_picture(path, shape, settings.feet, _in_picture(one, view), is_given)
     return replace(one, path=path)
+
+
+def _in_picture(one: _Walking, view: _View) -> InPicture:
+    """What the picture shows of a person, for a path in the axes that they walk in."""
+    seen = one.person.estimates
+    return InPicture(
+        joints_px=seen.joints_px,
+        weights=np.asarray(seen.joint_confidence, np.float64),
+        size_px=np.asarray(seen.crop_side_px, np.float64) / BOX_FACTOR,
+        focal_px=view.focal_at(one.person.time_s),
+        centre_px=np.array(view.size_px) / 2,
+        to_camera=np.linalg.inv(view.at(one.person.time_s)),
+    )
 
 
 def _floor(people: list[_Walking]) -> Floor | None:
