@@ -170,6 +170,7 @@ def _make_clip(clip: Path, report: ClipReport, options: argparse.Namespace, stop
             floor=options.floor,
             camera=options.camera,
             bones=options.bones,
+            heights=tuple(options.height),
         )
         motion = bridge.solve(take, settings)
         bridge.write_motion(motion, folder / f"{name}.npz")
@@ -327,6 +328,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--feet", choices=["off", "auto", "lock"], default="auto")
     as_solve, longest_gap = "as of `python -m core solve`", bridge.longest_gap
     parser.add_argument("--floor", choices=["off", "found", "solid"], default="found", help=as_solve)
+    height_told = bridge.core_module("settings").height_told
+    parser.add_argument("--height", type=height_told, action="append", default=[], metavar="ID=M", help=as_solve)
     parser.add_argument("--gaps", type=longest_gap, metavar="all|SECONDS", help=as_solve)
     parser.add_argument("--bones", choices=["fit", "tokens", "both"], help=as_solve)
     parser.add_argument("--progress", choices=["auto", "json", "none"], default="auto")

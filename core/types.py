@@ -123,11 +123,13 @@ class PersonBox:
         person_id: the name that the user gave, or the number of the track.
         box_px: (4,) x, y, width, height; frame pixels.
         frames: the first and last frame, both included, in which the person is followed from this box; None for no end.
+        height_m: how tall the person is, where it is known.
     """
 
     person_id: str
     box_px: Float
     frames: tuple[int | None, int | None] = (None, None)
+    height_m: float | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,9 +1,9 @@
 """Feet that stand are held only as far as the picture allows: a hold that takes the body off it is let go.
 
-Where a foot is read badly, in the first frames of a clip say, the place that it keeps over its contact may be out of the
-leg's reach: the hips come down to it, and the body crouches a head too low beside the person. So the held body is
-compared with the joints that the network sees in the picture, and where it is further off them than the free one by more
-than a bound, the contact ends. What is dragged along the line of sight costs little in the picture and stays held.
+Where a foot is read badly, in the first frames of a clip say, the place that it keeps over its contact may be out of
+the leg's reach: the hips come down to it, and the body crouches a head too low beside the person. So the held body is
+compared with the joints that the network sees in the picture, and where it is further off them than the free one by
+more than a bound, the contact ends. What is dragged along the line of sight costs little there and stays held.
 """
 
 from __future__ import annotations

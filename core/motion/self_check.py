@@ -27,6 +27,7 @@ from ..checks import Check, PersonCheck
 from ..geometry.camera import Size
 from ..geometry.savitzky_golay import savitzky_golay
 from ..types import Bool, Float, Floor, PersonMotion, PersonTake
+from .body_size import height_of
 from .contacts import FEET, runs
 from .feet import foot_points
 from .floor_plane import fitted_floor, lowest_under, soles_of
@@ -102,13 +103,20 @@ def check_person(
     ]
     if len(person.plausibility_mm):
         checks.append(Check("plausibility", float(person.plausibility_mm.mean()), "mm", *PLAUSIBILITY_MM))
-    return PersonCheck(person.person_id, tuple(checks), limbs, (*_let_go(let_go, person), *_notes(seen)))
+    notes = (_height(person.person_id, shape), *_let_go(let_go, person), *_mended(seen))
+    return PersonCheck(person.person_id, tuple(checks), limbs, notes)
 
 
-def _notes(seen: PersonTake) -> tuple[str, ...]:
+def _mended(seen: PersonTake) -> tuple[str, ...]:
     count = len(seen.flips)
     mended = f"{count} {'frame was' if count == 1 else 'frames were'} read the wrong way round, and mended"
     return (mended,) if count else ()
+
+
+def _height(person_id: str, shape: LockedBody) -> str:
+    how = f"estimated: where it is known, tell it with --height {person_id}=1.82"
+    said = "as told" if shape.is_height_told else how
+    return f"{height_of(shape.betas, shape.body):.2f} m tall, {said}"
 
 
 def _let_go(let_go: Bool, person: PersonMotion) -> list[str]:

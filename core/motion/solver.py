@@ -31,13 +31,14 @@ from ..errors import BodyError, MocapError, TakeError
 from ..geometry.camera import Size
 from ..geometry.crops import BOX_FACTOR
 from ..geometry.rotations import at_times, continuous, matrices_of
-from ..geometry.skinning import forward_kinematics
 from ..settings import SolveSettings
 from ..take.take import Take
 from ..types import CameraPath, Float, Floor, Motion, PersonMotion, PersonTake
+from .body_size import heights_of
 from .bone_source import bones_of, locked_bones
 from .chosen_alternatives import ChosenPose, read_chosen, with_chosen
 from .contacts import FEET, ContactRanges, read_contacts, with_given
+from .edge_of_picture import kept_size
 from .feet import AT_ORIGIN, find_contacts, foot_points
 from .feet_in_picture import InPicture, planted_in_picture
 from .front_back_flips import without_flips
@@ -55,6 +56,7 @@ from .moving_camera import (
     to_world,
     turned_to_camera,
     turned_to_world,
+    upright_of,
 )
 from .one_by_one import OneByOne
 from .picture_fit import Seen, refine
@@ -69,8 +71,6 @@ from .trajectory import LockedBody, Posed, Trajectory, every_frame, interpolated
 from .world_scale import FeetSeen, camera_scale
 
 logger = logging.getLogger(__name__)
-ANKLES, HEAD = (7, 8), 15
-"""SMPL's joints."""
 
 
 def solve(take: Take | Path, settings: SolveSettings | None = None) -> Motion:
@@ -104,8 +104,10 @@ def solve_rows(take: Take | Path, settings: SolveSettings | None = None) -> Moti
         )
     given = read_contacts(settings.contacts, take.people, header.footage.fps) if settings.contacts else {}
     chosen = read_chosen(settings.readings, take.people) if settings.readings else {}
+    heights = heights_of(settings.heights, take.header.heights, take.people)
     people = OneByOne(take.path)
-    locked = people.each({name: name for name in take.people}, lambda name: _locked(take, name, body, settings))
+    names = {name: name for name in take.people}
+    locked = people.each(names, lambda name: _locked(take, name, body, settings, heights))
     step = int(header.settings.get("step", 1))
     view = _view_of(take, list(locked.values()), settings, step)
     walking = people.each(locked, lambda one: _with_readings(_as_seen(one, view, step, settings), chosen, settings))
@@ -135,10 +137,11 @@ class _Walking:
     path: Trajectory
 
 
-def _locked(take: Take, person_id: str, body: Body, settings: SolveSettings) -> _Locked:
+def _locked(take: Take, person_id: str, body: Body, settings: SolveSettings, heights: dict[str, float]) -> _Locked:
     """The person's body and poses, another pose where they were read the wrong way round."""
     seen = usable(take.person(person_id), take.header, take.next_frame)
-    shape, rotations = locked_bones(seen, body, take.header.learned_sampler, bones_of(take, settings.bones))
+    bones, height_m = bones_of(take, settings.bones), heights.get(person_id)
+    shape, rotations = locked_bones(seen, body, take.header.learned_sampler, bones, height_m)
     return _Locked(*without_flips(seen, rotations), shape)
 
 
@@ -205,17 +208,11 @@ def _view_of(take: Take, people: list[_Locked], settings: SolveSettings, step: i
     if note:
         logger.warning("%s: %s", settings.camera, note)
     upright = [
-        _upright(turned_to_world(one.rotations, sampled(camera, one.person.time_s).camera_to_world), one.shape)
+        upright_of(turned_to_world(one.rotations, sampled(camera, one.person.time_s).camera_to_world), one.shape)
         for one in people
     ]
     centre = (2 * float(camera.centre_px[0]), 2 * float(camera.centre_px[1]))
     return _View(float(np.median(camera.focal_px)), centre, level(camera, upright))
-
-
-def _upright(rotations: Float, shape: LockedBody) -> Float:
-    """(T, 3) from the ankles to the head."""
-    bones = forward_kinematics(matrices_of(rotations), shape.rest_joints[None], shape.body.parents)[1]
-    return np.asarray(bones[:, HEAD] - bones[:, list(ANKLES)].mean(1))
 
 
 def _as_seen(one: _Locked, view: _View, step: int, settings: SolveSettings) -> _Walking:
@@ -309,7 +306,9 @@ def _seen_root(path: Trajectory, person: PersonTake, shape: LockedBody, view: _V
     is_seen = ~path.is_filled
     rotations = _before_camera(path.rotations[is_seen], path.time_s[is_seen], view)
     focal_px = view.focal_at(path.time_s[is_seen])
-    return root_in_picture(posed(rotations, shape).joints, person.estimates, focal_px, view.size_px)
+    joints, seen = posed(rotations, shape).joints, person.estimates
+    root = root_in_picture(joints, seen, focal_px, view.size_px)
+    return kept_size(root, joints, seen, person.time_s, focal_px, view.size_px)
 
 
 def _refined(path: Trajectory, person: PersonTake, shape: LockedBody, view: _View) -> tuple[Trajectory, Float]:

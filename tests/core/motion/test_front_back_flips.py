@@ -84,7 +84,7 @@ def test_flip_is_told_in_confidence_self_check_report_and_file(tmp_path: Path) -
     flips = next(check for check in told.checks if check.name == "flips")
     np.testing.assert_allclose(person.confidence[[30, 31]], 0.8 * BELIEVED)
     assert flips.value == 0, "the result holds none"
-    assert told.notes == ("2 frames were read the wrong way round, and mended",)
+    assert "2 frames were read the wrong way round, and mended" in told.notes
     write_report(motion, tmp_path / "report.json")
     write_motion(motion, tmp_path / "motion.npz")
     assert json.loads((tmp_path / "report.json").read_text())["flips"] == {"1": [30, 31]}
