@@ -129,7 +129,9 @@ def _check_text(check: dict[str, Any]) -> str:
     value, note = check["value"], check.get("note", "")
     if value is None:
         return f"{check['name']}: {note or 'nothing to measure'}"
-    return f"{check['name']}: {note}" if note else f"{check['name']}: {value:.3g} {check['unit']}"
+    if note.endswith(" off"):  # the value is in it
+        return f"{check['name']}: {note}"
+    return f"{check['name']}: {value:.3g} {check['unit']}" + (f", {note}" if note else "")
 
 
 def _read(file: Path) -> dict[str, Any]:

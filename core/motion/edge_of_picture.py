@@ -73,4 +73,4 @@ def _at_depth(
     there_m = (joints[..., 2:] + moved[:, None, 2:]) / focal_px
     off = (np.asarray(seen.joints_px, np.float64) - drawn_px) * there_m
     moved[:, :2] += (weights * off).sum(1) / np.maximum(weights.sum(1), 1e-9)
-    return moved
+    return np.asarray(moved)

@@ -123,9 +123,9 @@ def _let_go(let_go: Bool, person: PersonMotion) -> list[str]:
     """A sentence for each foot that was let go (T, 2) for the picture's sake."""
     notes = []
     for foot, column in zip(FEET, let_go.T, strict=True):
-        frames = [f"{person.frame_index[first]} to {person.frame_index[last]}" for first, last in runs(column)]
+        frames = ", ".join(_frames(person, *ends) for ends in runs(column))
         if frames:
-            notes.append(f"{foot} foot, frames {', '.join(frames)}: stands, but held it takes the body off the picture")
+            notes.append(f"{foot} foot, {frames}: stands, but held it takes the body off the picture")
     return notes
 
 
@@ -139,7 +139,19 @@ def _foot_slide(person: PersonMotion, bones: Float, is_held: Bool, let_go: Bool)
         return Check("foot slide", None, "cm/s", *SLIDE_CM_S, HELD if stands.any() else NOBODY_STANDS)
     way = np.linalg.norm(np.diff(foot_points(bones), axis=0), axis=2)
     speed = 100 * way / np.diff(person.time_s)[:, None]
-    return Check("foot slide", float(speed[loose].mean()), "cm/s", *SLIDE_CM_S)
+    stretch, foot, ends = max(
+        (float(way[first : last + 1, foot].sum()), foot, (first, last + 1))
+        for foot in range(2)
+        for first, last in runs(loose[:, foot])
+    )
+    note = f"furthest: {FEET[foot]} foot, {_frames(person, *ends)}, {100 * stretch:.0f} cm"
+    return Check("foot slide", float(speed[loose].mean()), "cm/s", *SLIDE_CM_S, note)
+
+
+def _frames(person: PersonMotion, first: int, last: int) -> str:
+    """Rows as frames of the footage, in words."""
+    frames = person.frame_index[first], person.frame_index[last]
+    return f"frame {frames[0]}" if first == last else f"frames {frames[0]} to {frames[1]}"
 
 
 def _jitter(person: PersonMotion) -> Check:
