@@ -214,7 +214,8 @@ def _reconstruct(clip: Path, take: Path, options: argparse.Namespace, stop: brid
 
 def _describe(report: ClipReport, motion: bridge.Motion, take: bridge.Take) -> None:
     """What the report says of the people, of how the footage was read, and of what the result is worth."""
-    report.self_check, report.check_lines = bridge.checks_to_json(motion.self_check), bridge.table(motion.self_check)
+    report.self_check = bridge.checks_to_json(motion.self_check)
+    report.check_lines = bridge.check_table(motion.self_check)
     report.footage_facts = {
         "width": motion.width,
         "height": motion.height,
@@ -328,8 +329,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--feet", choices=["off", "auto", "lock"], default="auto")
     as_solve, longest_gap = "as of `python -m core solve`", bridge.longest_gap
     parser.add_argument("--floor", choices=["off", "found", "solid"], default="found", help=as_solve)
-    height_told = bridge.core_module("settings").height_told
-    parser.add_argument("--height", type=height_told, action="append", default=[], metavar="ID=M", help=as_solve)
+    parser.add_argument("--height", type=bridge.height_told, action="append", default=[], metavar="ID=M", help=as_solve)
     parser.add_argument("--gaps", type=longest_gap, metavar="all|SECONDS", help=as_solve)
     parser.add_argument("--bones", choices=["fit", "tokens", "both"], help=as_solve)
     parser.add_argument("--progress", choices=["auto", "json", "none"], default="auto")

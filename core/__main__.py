@@ -145,17 +145,17 @@ def _reconstruct(options: argparse.Namespace, printer: ProgressFunction | None, 
     for note in take.notes:
         print(note)
     if options.check:
-        from .motion.report import table
+        from .motion.report import check_table
         from .motion.solver import solve
 
         motion = solve(take)
-        print("\n".join(table(motion.self_check)))
+        print("\n".join(check_table(motion.self_check)))
         _raise_missing(_faults_told(motion, options), len(motion.persons))
 
 
 def _solve(options: argparse.Namespace, printer: ProgressFunction | None, _stop: StopRequest) -> None:
     from .motion.motion_file import write_motion
-    from .motion.report import frames_text, table, write_report
+    from .motion.report import check_table, frames_text, write_report
     from .motion.solver import solve_rows
     from .take.take import Take
     from .types import Progress
@@ -195,7 +195,7 @@ def _solve(options: argparse.Namespace, printer: ProgressFunction | None, _stop:
     if motion.camera is not None:
         camera = motion.camera
         print(f"camera: {len(camera.frame_index)} frames, a unit of {options.camera} is {camera.scale:.3g} m")
-    print("\n".join(table(motion.self_check)))
+    print("\n".join(check_table(motion.self_check)))
     if options.keep_going:
         for sentence in faults.values():
             logging.warning(sentence)

@@ -15,7 +15,7 @@ from ..types import Motion, PersonMotion
 from .contacts import ranges_of, runs
 
 
-def table(checks: Iterable[PersonCheck]) -> list[str]:
+def check_table(checks: Iterable[PersonCheck]) -> list[str]:
     """Lines for a terminal."""
     lines = []
     for person in checks:
@@ -30,7 +30,7 @@ def table(checks: Iterable[PersonCheck]) -> list[str]:
     return lines
 
 
-def to_json(checks: Iterable[PersonCheck]) -> list[dict[str, Any]]:
+def checks_to_json(checks: Iterable[PersonCheck]) -> list[dict[str, Any]]:
     """Plain JSON types: one object a person, one a check, its grade told."""
     return [
         {
@@ -56,7 +56,7 @@ def _check_to_json(check: Check) -> dict[str, Any]:
 
 
 def from_json(stored: Iterable[dict[str, Any]]) -> tuple[PersonCheck, ...]:
-    """What `to_json` made; files of the first versions have no limbs and no notes."""
+    """What `checks_to_json` made; files of the first versions have no limbs and no notes."""
     return tuple(
         PersonCheck(
             person["person"],
@@ -114,7 +114,7 @@ def write_report(motion: Motion, path: Path, faults: Mapping[str, str] | None = 
         "format_version": 1,
         "footage": str(motion.footage),
         "fps": motion.fps,
-        "people": to_json(motion.self_check),
+        "people": checks_to_json(motion.self_check),
         "contacts": {person.person_id: ranges_of(person) for person in motion.persons},
         "gaps": {person.person_id: gaps_of(person) for person in motion.persons},
         "flips": {person.person_id: person.flips.tolist() for person in motion.persons if len(person.flips)},

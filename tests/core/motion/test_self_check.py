@@ -10,7 +10,7 @@ import pytest
 from core.body.model import load_body
 from core.checks import Check, PersonCheck
 from core.motion.motion_file import read_checks, read_motion, write_motion
-from core.motion.report import table, write_report
+from core.motion.report import check_table, write_report
 from core.motion.self_check import check_person
 from core.motion.trajectory import LockedBody
 from core.types import Floor, Motion, PersonMotion, PersonTake
@@ -202,7 +202,7 @@ def test_checks_are_read_from_the_motion_s_file(motion: Motion, tmp_path: Path) 
 
 
 def test_table_has_a_grade_a_line(motion: Motion) -> None:
-    lines = table(motion.self_check)
+    lines = check_table(motion.self_check)
     assert lines[0] == "person 1"
     assert "6.0 m/s^2 amber" in lines[1]
     assert "none" in lines[2] and lines[2].endswith("nobody stands")
