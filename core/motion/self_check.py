@@ -50,10 +50,10 @@ PLAUSIBILITY_MM = (20.0, 40.0)
 backwards it has 52 to 73 (`open-tiny`'s vocabulary)."""
 STEADY_S, STEADY_DEGREE = 0.4, 3
 """Window and degree of the local polynomials that count as motion and not as jitter."""
-JITTER_HZ, FULL_HZ = 30.0, 25.0
+JITTER_HZ = 30.0
 """The joints are compared with themselves a thirtieth of a second before and after, whatever the rate, so that every
 rate is judged alike: tremor of 4 mm beside a recorded walk has 14.0 to 14.7 at 25, 30, 60 and 120 frames a second.
-Below the second rate a steady motion is followed the worse the fewer frames there are: the limits widen by as much."""
+Below that rate a steady motion is followed the worse the fewer frames there are: the limits widen by as much."""
 FEWEST_IN_WINDOW = 5
 """Frames that a steady motion's window has to hold: with fewer it goes through each of them, and nothing is left."""
 TOO_FEW = "too few frames a second to tell shaking from motion"
@@ -157,7 +157,7 @@ def _frames(person: PersonMotion, first: int, last: int) -> str:
 def _jitter(person: PersonMotion) -> Check:
     joints = person.joints.astype(np.float64) + person.transl[:, None]
     step_s = float(np.median(np.diff(person.time_s))) if len(person.time_s) > 1 else 1.0
-    wider = max(1.0, FULL_HZ * step_s)
+    wider = max(1.0, JITTER_HZ * step_s)
     limits = (wider * JITTER_M_S2[0], wider * JITTER_M_S2[1])
     if 2 * round(STEADY_S / 2 / max(step_s, 1e-6)) + 1 < FEWEST_IN_WINDOW:
         return Check("jitter", None, "m/s^2", *limits, TOO_FEW)

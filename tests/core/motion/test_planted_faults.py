@@ -67,12 +67,12 @@ def test_frozen_limb_in_the_result_is_red_and_named(solved: tuple[PersonMotion, 
     assert found.note.startswith(("left forearm, frames", "left upper arm, frames"))
 
 
-def test_frozen_limb_in_the_take_is_led_by_the_picture_and_told_where_it_lags(tmp_path: Path) -> None:
+def test_frozen_limb_in_the_take_is_led_by_the_picture_and_what_is_left_is_told(tmp_path: Path) -> None:
     moving = known_walk().rotvec.copy()
     moving[25:50, L_ARM, 2] = -1.5
     shown = estimates(moving, known_walk().path)
     found = told(tmp_path, replace(seen_walk(), joints_px=shown.joints_px))["picture"]
-    assert found.grade != "green"
+    assert 5 < found.value < 25, "the picture's wrist is 80 px from the frozen one's"
     assert found.note.startswith(("left forearm, frames", "left upper arm, frames"))
 
 
