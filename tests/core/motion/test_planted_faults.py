@@ -73,7 +73,7 @@ def test_frozen_limb_in_the_take_is_led_by_the_picture_and_what_is_left_is_told(
     shown = estimates(moving, known_walk().path)
     found = told(tmp_path, replace(seen_walk(), joints_px=shown.joints_px))["picture"]
     assert 5 < found.value < 25, "the picture's wrist is 80 px from the frozen one's"
-    assert found.note.startswith(("left forearm, frames", "left upper arm, frames"))
+    assert found.note.startswith(("left forearm, frame", "left upper arm, frame"))
 
 
 def test_front_and_back_swapped_for_half_a_second_is_red(tmp_path: Path) -> None:
