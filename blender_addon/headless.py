@@ -46,6 +46,9 @@ class ClipReport:
     footage_facts: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
+    self_check: list[dict[str, Any]] = field(default_factory=list)
+    check_lines: list[str] = field(default_factory=list)
+    """The self-check as a terminal shows it; not in the file."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -112,6 +115,7 @@ def run_clip(clip: Path, name: str, options: argparse.Namespace, stop: bridge.St
         report.status = "incomplete" if report.failures else "done"
         frames = ", ".join(f"{person['id']}: {person['frames']} frames" for person in report.people)
         print(f"{report.files['blend']}: {counted_people(len(report.people))} ({frames})", flush=True)
+        print("\n".join(report.check_lines), flush=True)
     return report
 
 
@@ -144,7 +148,10 @@ def write_report(reports: list[ClipReport], path: Path) -> None:
     document = {
         "format_version": 1,
         "blender": bpy.app.version_string,
-        "clips": [{name: getattr(report, name) for name in ClipReport.__slots__} for report in reports],
+        "clips": [
+            {name: getattr(report, name) for name in ClipReport.__slots__ if name != "check_lines"}
+            for report in reports
+        ],
     }
     with bridge.written_whole(path) as file:
         file.write((json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode())
@@ -163,6 +170,7 @@ def _make_clip(clip: Path, report: ClipReport, options: argparse.Namespace, stop
             floor=options.floor,
             camera=options.camera,
             bones=options.bones,
+            heights=tuple(options.height),
         )
         motion = bridge.solve(take, settings)
         bridge.write_motion(motion, folder / f"{name}.npz")
@@ -205,7 +213,9 @@ def _reconstruct(clip: Path, take: Path, options: argparse.Namespace, stop: brid
 
 
 def _describe(report: ClipReport, motion: bridge.Motion, take: bridge.Take) -> None:
-    """What the report says of the people, and of how the footage was read."""
+    """What the report says of the people, of how the footage was read, and of what the result is worth."""
+    report.self_check = bridge.checks_to_json(motion.self_check)
+    report.check_lines = bridge.check_table(motion.self_check)
     report.footage_facts = {
         "width": motion.width,
         "height": motion.height,
@@ -319,6 +329,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--feet", choices=["off", "auto", "lock"], default="auto")
     as_solve, longest_gap = "as of `python -m core solve`", bridge.longest_gap
     parser.add_argument("--floor", choices=["off", "found", "solid"], default="found", help=as_solve)
+    parser.add_argument("--height", type=bridge.height_told, action="append", default=[], metavar="ID=M", help=as_solve)
     parser.add_argument("--gaps", type=longest_gap, metavar="all|SECONDS", help=as_solve)
     parser.add_argument("--bones", choices=["fit", "tokens", "both"], help=as_solve)
     parser.add_argument("--progress", choices=["auto", "json", "none"], default="auto")

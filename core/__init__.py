@@ -11,7 +11,7 @@
     body, footage          the body model, 431 vertices -> 6890; a video or pictures -> frames
     geometry, files        boxes, crops, camera, rotations; files within bounds and written whole
     settings, errors       what can be chosen; what can go wrong
-    types                  what crosses the borders of modules
+    types, checks          what crosses the borders of modules; what the self-check says
 
 A room imports only rooms below its line, and its `__init__` says what comes in and goes out (contracts in
 pyproject.toml). Public names are loaded when they are first used, so that `import core` costs nothing.
@@ -40,9 +40,10 @@ if TYPE_CHECKING:
     from .motion.motion_file import open_motion, read_checks, read_motion, write_motion
     from .motion.moving_camera import in_world
     from .motion.pose_vocabulary import BODY_JOINTS
+    from .motion.report import check_table, checks_to_json
     from .motion.solver import solve
     from .pipeline import reconstruct
-    from .settings import ReconstructSettings, SolveSettings, TrackSettings, film_rate, longest_gap
+    from .settings import ReconstructSettings, SolveSettings, TrackSettings, film_rate, height_told, longest_gap
     from .take.chunks import seen_joints
     from .take.portrait_files import portraits_in
     from .take.status import PersonStatus, TakeStatus, is_take, take_status
@@ -82,10 +83,13 @@ __all__ = [
     "TakeError",
     "TakeStatus",
     "TrackSettings",
+    "check_table",
+    "checks_to_json",
     "continuous",
     "film_rate",
     "film_steps",
     "find_weights",
+    "height_told",
     "in_world",
     "is_take",
     "list_downloads",
@@ -146,10 +150,13 @@ _HOMES = {
     "TakeError": "errors",
     "TakeStatus": "take.status",
     "TrackSettings": "settings",
+    "check_table": "motion.report",
+    "checks_to_json": "motion.report",
     "continuous": "geometry.rotations",
     "film_rate": "settings",
     "film_steps": "footage.film_time",
     "find_weights": "weights.find",
+    "height_told": "settings",
     "in_world": "motion.moving_camera",
     "is_take": "take.status",
     "list_downloads": "weights.library",

@@ -17,11 +17,12 @@ from pathlib import Path
 
 from .commands.arguments import count, device, people, positive, positive_float, share
 from .commands.console import Bar, StopRequest, progress_printer
+from .commands.solve_options import add_knowledge_options
 from .commands.stills import run_stills
 from .commands.takes import add_take_commands
 from .commands.weights import add_weights_command
 from .errors import Cancelled, MocapError
-from .settings import ReconstructSettings, SolveSettings, film_rate, longest_gap
+from .settings import ReconstructSettings, SolveSettings, film_rate
 from .types import Motion, ProgressFunction
 
 DONE, FAILED, USAGE, CANCELLED = 0, 1, 2, 130
@@ -34,14 +35,8 @@ MANIFEST_HELP = (
     'many clips, a line each: {"footage": "a.mp4"}, and where it differs "output", "people", "start", ...; clips that '
     "are done are left as they are"
 )
-CONTACTS_HELP = 'frames in which feet stand: {"1": {"left": [[first, last], ...], "right": [...]}}; or a report'
-FLOOR_HELP = "solid: feet are set on one floor and nobody sinks through it; found: measured alone; off: there is none"
-GAPS_HELP = "the longest gap, in which nobody saw the person, that is filled; longer ones stay empty"
 FOOTAGE_HELP = "video file, folder of pictures, or one picture, which stands for its numbered sequence"
 FILM_FPS_HELP = "frames a second at which it was shot: of pictures, 24 by default, and of slow motion"
-CAMERA_HELP = "a camera that moves: frame_index, camera_to_world (N, 4, 4), focal_px; see core/motion/moving_camera.py"
-BONES_HELP = "from the mesh, from the network's rotation tokens, or the fit led by them; default: the take's best"
-READINGS_HELP = 'poses chosen for single frames: {"1": [{"frame": 47, "rotations": [[w, x, y, z], ... 21 joints]}]}'
 KEEP_GOING_HELP = "exit code 0 as long as anybody could be solved; the others are warnings, and listed in the report"
 
 Command = Callable[[argparse.Namespace, ProgressFunction | None, StopRequest], None]
@@ -150,17 +145,17 @@ def _reconstruct(options: argparse.Namespace, printer: ProgressFunction | None, 
     for note in take.notes:
         print(note)
     if options.check:
-        from .motion.report import table
+        from .motion.report import check_table
         from .motion.solver import solve
 
         motion = solve(take)
-        print("\n".join(table(motion.self_check)))
+        print("\n".join(check_table(motion.self_check)))
         _raise_missing(_faults_told(motion, options), len(motion.persons))
 
 
 def _solve(options: argparse.Namespace, printer: ProgressFunction | None, _stop: StopRequest) -> None:
     from .motion.motion_file import write_motion
-    from .motion.report import frames_text, table, write_report
+    from .motion.report import check_table, frames_text, write_report
     from .motion.solver import solve_rows
     from .take.take import Take
     from .types import Progress
@@ -184,6 +179,7 @@ def _solve(options: argparse.Namespace, printer: ProgressFunction | None, _stop:
         camera=options.camera,
         bones=options.bones,
         readings=options.readings,
+        heights=tuple(options.height),
     )
     motion = solve_rows(take, settings)
     write_motion(motion, options.output)
@@ -199,7 +195,7 @@ def _solve(options: argparse.Namespace, printer: ProgressFunction | None, _stop:
     if motion.camera is not None:
         camera = motion.camera
         print(f"camera: {len(camera.frame_index)} frames, a unit of {options.camera} is {camera.scale:.3g} m")
-    print("\n".join(table(motion.self_check)))
+    print("\n".join(check_table(motion.self_check)))
     if options.keep_going:
         for sentence in faults.values():
             logging.warning(sentence)
@@ -293,12 +289,7 @@ def _parser() -> argparse.ArgumentParser:
     for part in ("body", "limbs", "root"):
         command.add_argument(f"--smooth-{part}", type=share, metavar="0..1", help="where it is to differ")
     command.add_argument("--feet", choices=["off", "auto", "lock"], default=SolveSettings().feet)
-    command.add_argument("--contacts", type=Path, metavar="contacts.json", help=CONTACTS_HELP)
-    command.add_argument("--floor", choices=["off", "found", "solid"], default="found", help=FLOOR_HELP)
-    command.add_argument("--gaps", type=longest_gap, metavar="all|SECONDS", help=GAPS_HELP)
-    command.add_argument("--camera", type=Path, metavar="camera.npz", help=CAMERA_HELP)
-    command.add_argument("--bones", choices=["fit", "tokens", "both"], help=BONES_HELP)
-    command.add_argument("--readings", type=Path, metavar="readings.json", help=READINGS_HELP)
+    add_knowledge_options(command)
     command.add_argument("--report", type=Path, metavar="report.json", help="the self-check and the contacts")
     command.add_argument("--fps", type=positive_float, metavar="N", help="resample to that rate")
     command.add_argument("--body", type=Path, help="body file in SMPL's format; the open body by default")

@@ -31,7 +31,7 @@ from .take.header import header_for
 from .take.ranking import chosen
 from .take.take import Take, TakeWriter
 from .tracking.confirm import UNSURE, find_detected
-from .tracking.drawn_boxes import boxes_by_frame
+from .tracking.drawn_boxes import boxes_by_frame, heights_in
 from .tracking.evidence import Estimate, Found
 from .tracking.grid_search import find_people
 from .tracking.tracker import EVERYTHING, Find, Tracker, most_people
@@ -76,7 +76,7 @@ def reconstruct(
     find = _finder(detector, estimate, settings, is_one_enough=settings.people == "main" and not given)
     named = replace(settings, detector=SEARCH if detector is None else f"{detector.name} {detector.digest[:8]}".strip())
     focal_px = settings.focal_px or default_focal_px(clip.info.width, clip.info.height)
-    with TakeWriter.open(Path(take), header_for(clip.info, named, bundle, focal_px)) as writer:
+    with TakeWriter.open(Path(take), header_for(clip.info, named, bundle, focal_px, heights_in(given))) as writer:
         if writer.is_complete:
             return Take.open(writer.path)
         followed = _followed(detector, settings)

@@ -10,6 +10,8 @@ from typing import Literal
 Feet = Literal["off", "auto", "lock"]
 Floors = Literal["off", "found", "solid"]
 Bones = Literal["fit", "tokens", "both"]
+HEIGHT_M = (0.5, 2.5)
+"""The smallest and the largest height of a person that is believed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,8 @@ class SolveSettings:
     bones: Bones | None = None
     """From the mesh (`fit`), from the network's rotation head (`tokens`), or the fit led by the head (`both`). None is
     the best that the take has; see `bones.py`."""
+    heights: tuple[tuple[str, float], ...] = ()
+    """How tall people are, where it is known: person and metres. Of all others it is what the network draws."""
     readings: Path | None = None
     """A file of poses that a person has chosen for single frames; see `chosen.py`."""
 
@@ -140,3 +144,21 @@ def longest_gap(text: str) -> float | None:
     if value is not None and not 0 <= value < float("inf"):
         raise argparse.ArgumentTypeError(f"{text!r}: expected all, or seconds from 0 on")
     return value
+
+
+def height_told(text: str) -> tuple[str, float]:
+    """What `--height` says: a person's id and metres, as `1=1.82`.
+
+    Raises:
+        argparse.ArgumentTypeError: it is of another form, or nobody is so tall.
+    """
+    person_id, separator, metres = text.rpartition("=")
+    try:
+        height_m = float(metres)
+    except ValueError:
+        height_m = -1.0
+    if not separator or not person_id or not HEIGHT_M[0] <= height_m <= HEIGHT_M[1]:
+        raise argparse.ArgumentTypeError(
+            f"{text!r}: expected a person and metres from {HEIGHT_M[0]:g} to {HEIGHT_M[1]:g}, as 1=1.82"
+        )
+    return person_id, height_m

@@ -18,6 +18,8 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from .checks import Check, PersonCheck  # noqa: F401 both are asked for here, too
+
 Float: TypeAlias = npt.NDArray[np.floating[Any]]
 Int: TypeAlias = npt.NDArray[np.integer[Any]]
 Bool: TypeAlias = npt.NDArray[np.bool_]
@@ -121,11 +123,13 @@ class PersonBox:
         person_id: the name that the user gave, or the number of the track.
         box_px: (4,) x, y, width, height; frame pixels.
         frames: the first and last frame, both included, in which the person is followed from this box; None for no end.
+        height_m: how tall the person is, where it is known.
     """
 
     person_id: str
     box_px: Float
     frames: tuple[int | None, int | None] = (None, None)
+    height_m: float | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -326,39 +330,6 @@ class Floor:
 
     down: Float
     depth_m: float
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One number of the self-check.
-
-    Attributes:
-        name: such as "foot slide".
-        value: in the unit; None where the clip has nothing to measure it on.
-        unit: such as "cm/s".
-        green, amber: largest values that are good and that are worth a look; beyond is red.
-    """
-
-    name: str
-    value: float | None
-    unit: str
-    green: float
-    amber: float
-
-    @property
-    def grade(self) -> Literal["green", "amber", "red", "none"]:
-        """What the limits say; "none" without a value."""
-        if self.value is None:
-            return "none"
-        return "green" if self.value <= self.green else "amber" if self.value <= self.amber else "red"
-
-
-@dataclass(frozen=True, slots=True)
-class PersonCheck:
-    """The self-check of one person."""
-
-    person_id: str
-    checks: tuple[Check, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

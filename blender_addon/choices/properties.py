@@ -25,6 +25,14 @@ PICTURES_FPS = 24.0
 """As the engine has it where nobody tells another rate."""
 
 
+def _height() -> Any:
+    """A person's height, 0 where nobody knows it."""
+    return FloatProperty(
+        name="Height", description="How tall the person is, where you know it: size and depth follow. 0 is estimated",
+        min=0.0, max=2.5, subtype="DISTANCE", unit="LENGTH",
+    )  # fmt: skip
+
+
 class MocapFoundPerson(bpy.types.PropertyGroup):
     """Somebody whom the quick pass found."""
 
@@ -32,6 +40,7 @@ class MocapFoundPerson(bpy.types.PropertyGroup):
         name="Person", description="Give two the same name where they are one person whom the quick pass lost"
     )
     is_wanted: BoolProperty(name="Capture", default=True)  # type: ignore[valid-type]
+    height_m: _height()  # type: ignore[valid-type]
     first: IntProperty()  # type: ignore[valid-type]
     last: IntProperty()  # type: ignore[valid-type]
     share: FloatProperty()  # type: ignore[valid-type]
@@ -46,6 +55,7 @@ class MocapBox(bpy.types.PropertyGroup):
     """A box that the person drew or typed, on one frame of the footage."""
 
     person_id: StringProperty(name="Person", default="a")  # type: ignore[valid-type]
+    height_m: _height()  # type: ignore[valid-type]
     frame: IntProperty(name="Frame", description="Of the footage, from 1", min=1, default=1)  # type: ignore[valid-type]
     corner: bpy.props.IntVectorProperty(  # type: ignore[valid-type]
         name="Left, top", description="Pixels of the footage, from its upper left corner", size=2

@@ -18,6 +18,9 @@ from .preferences import preference, readiness_now, takes_folder
 from .properties import film_of, footage_path, found_people, frame_range, settings_of, shown_clip
 from .solved_camera import find_camera, write_camera
 
+SHORTEST_M = 0.5
+"""Nobody is shorter; a height of 0 is one that nobody has told."""
+
 
 def why_not(context: Any) -> str:
     """Why *Reconstruct from footage* can't be clicked now; empty when it can."""
@@ -125,11 +128,21 @@ def clean_up_from(settings: Any, has_bones: bool) -> CleanUp:
     """The settings of the fast step; bones of the network's own only where there are any."""
     bones = settings.bones if has_bones and settings.bones != "best" else ""
     gaps = {"all": None, "short": settings.longest_gap_s, "none": 0.0}[settings.gaps]
-    plain = CleanUp(settings.smooth, settings.feet, bones=bones, gaps=gaps, floor=settings.floor)
+    plain = CleanUp(
+        settings.smooth, settings.feet, bones=bones, gaps=gaps, floor=settings.floor, heights=told_heights(settings)
+    )
     if not settings.is_smooth_apart:
         return plain
     strengths = {f"smooth_{part}": getattr(settings, f"smooth_{part}") for part in ("body", "limbs", "root")}
     return replace(plain, **strengths)
+
+
+def told_heights(settings: Any) -> tuple[tuple[str, float], ...]:
+    """Person and metres, of those whose height somebody has told; the ids are a take's where people are picked."""
+    if settings.people != "picked":
+        return ()
+    people = [*(person for person in found_people(settings) if person.is_wanted), *settings.boxes]
+    return tuple({person.person_id: person.height_m for person in people if person.height_m >= SHORTEST_M}.items())
 
 
 def wanted_people(settings: Any) -> list[tuple[str, list[Anchor]]]:

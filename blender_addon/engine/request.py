@@ -33,6 +33,7 @@ class CleanUp:
         bones: fit, tokens or both; empty for what the take is best at.
         readings: file of the poses that were chosen for single frames; None where none was.
         floor: off, found or solid.
+        heights: of the people whose height is known, person and metres.
         gaps: seconds of the longest gap that is filled, longer ones stay empty; None fills all.
     """
 
@@ -47,6 +48,7 @@ class CleanUp:
     readings: Path | None = None
     gaps: float | None = None
     floor: str = "found"
+    heights: tuple[tuple[str, float], ...] = ()
 
     def command(self, take: Path, motion: Path) -> list[str]:
         """The engine's command."""
@@ -60,7 +62,8 @@ class CleanUp:
         bones = ["--bones", self.bones] if self.bones else []
         gaps = [] if self.gaps is None else ["--gaps", f"{self.gaps:g}"]
         floor = [] if self.floor == "found" else ["--floor", self.floor]
-        return [*command, *strengths, *gaps, *floor, *bones, *given_files]
+        heights = [word for name, metres in self.heights for word in ("--height", f"{name}={metres:.4g}")]
+        return [*command, *strengths, *gaps, *floor, *bones, *heights, *given_files]
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +236,8 @@ def request_from_json(text: str) -> Request:
     held = json.loads(text)
     build, chosen = held.pop("build"), held.pop("clean_up")
     files = {name: Path(chosen[name]) for name in ("contacts", "camera", "readings") if chosen.get(name)}
-    clean_up = CleanUp(**{**chosen, **files})
+    heights = tuple((str(name), float(metres)) for name, metres in chosen.get("heights", ()))
+    clean_up = CleanUp(**{**chosen, **files, "heights": heights})
     settings = BuildSettings(**{**build, "outputs": tuple(build["outputs"])})
     footage, takes = Path(held.pop("footage")), Path(held.pop("takes"))
     return Request(footage, takes, build=settings, clean_up=clean_up, **held)

@@ -76,11 +76,7 @@ def _of_pictures(files: list[Path]) -> str:
 def self_check(motion: Path) -> list[CheckLine]:
     """The self-check of a motion; empty where there is none that can be read."""
     try:
-        return [
-            CheckLine(str(person["person"]), _check_text(check), str(check["grade"]))
-            for person in _read(report_of(motion))["people"]
-            for check in person["checks"]
-        ]
+        return [line for person in _read(report_of(motion))["people"] for line in _check_lines(person)]
     except (KeyError, TypeError, ValueError):
         return []
 
@@ -120,9 +116,22 @@ def plausibility(motion: Path) -> dict[str, list[tuple[float, float]]]:
         return {}
 
 
+def _check_lines(person: dict[str, Any]) -> list[CheckLine]:
+    """A person's checks, then the other limbs that are red, then the notes."""
+    name = str(person["person"])
+    lines = [CheckLine(name, _check_text(check), str(check["grade"])) for check in person["checks"]]
+    limbs = [limb for limb in person.get("limbs", [])[1:] if limb["grade"] == "red"]
+    lines += [CheckLine(name, str(limb["note"]), "red") for limb in limbs]
+    return lines + [CheckLine(name, str(note), "none") for note in person.get("notes", [])]
+
+
 def _check_text(check: dict[str, Any]) -> str:
-    value = check["value"]
-    return f"{check['name']}: {'nothing to measure' if value is None else f'{value:.3g} ' + check['unit']}"
+    value, note = check["value"], check.get("note", "")
+    if value is None:
+        return f"{check['name']}: {note or 'nothing to measure'}"
+    if note.endswith(" off"):  # the value is in it
+        return f"{check['name']}: {note}"
+    return f"{check['name']}: {value:.3g} {check['unit']}" + (f", {note}" if note else "")
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -63,6 +63,7 @@ def draw_found(layout: Any, settings: Any, person: Any, index: int, bar: str) ->
     row.operator("mocap.show_person", text="", icon="HIDE_OFF").index = index
     row.context_pointer_set("mocap_person", person)
     row.operator("mocap.split_person", text="", icon="UNLINKED").index = index
+    column.prop(person, "height_m")
     column.label(text=bar)
     column.label(text=f"Frames {person.first} to {person.last}, seen in {person.share:.0%}")
 
@@ -82,6 +83,7 @@ def draw_box(layout: Any, box: Any, index: int) -> None:
     row.prop(box, "frame")
     row.operator("mocap.draw_box", text="", icon="GREASEPENCIL").index = index
     row.operator("mocap.remove_box", text="", icon="X").index = index
+    column.prop(box, "height_m")
     for name in ("corner", "size"):
         row = column.row(align=True)
         row.label(text=name.capitalize())

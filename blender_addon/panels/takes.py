@@ -57,7 +57,7 @@ def draw_take(layout: Any, record: take_records.TakeRecord, width: int) -> None:
         box.label(text=f"Person {person.person_id}: frames {person.first_frame:g} to {person.last_frame:g}")
         for check in self_check(record.motion):
             if check.person_id == person.person_id:
-                box.label(text=check.text, icon=GRADE_ICONS.get(check.grade, "DOT"))
+                draw_text(box, check.text, width, GRADE_ICONS.get(check.grade, "DOT"))
         if gaps := gaps_text(record.motion, person.person_id):
             draw_text(box, gaps, width, "INFO")
     lost = lost_footage(record)

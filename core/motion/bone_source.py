@@ -18,6 +18,7 @@ from ..errors import TakeError
 from ..files.windows import window_slices, windows
 from ..geometry.rotations import continuous, matrices_of
 from ..types import Float, PersonTake
+from .body_size import height_of, with_height
 from .mesh_fit import BETA_LIMIT, PosePrior, fit_coarse, surface_error_mm
 from .trajectory import LockedBody
 
@@ -57,7 +58,7 @@ def bones_of(take: Take, asked: Bones | None) -> Bones:
 
 
 def locked_bones(
-    person: PersonTake, body: Body, learned: LearnedSampler | None, bones: Bones
+    person: PersonTake, body: Body, learned: LearnedSampler | None, bones: Bones, height_m: float | None = None
 ) -> tuple[LockedBody, Float]:
     """One shape for the clip, and local rotations (T, 24, 4) of the frames in which the person was seen.
 
@@ -66,18 +67,26 @@ def locked_bones(
         body: the body model.
         learned: the take's own 431 -> 1723 step, or None.
         bones: as `bones_of` says.
+        height_m: the person's, where somebody has told it; None for the one that the network's mesh has.
     """
     seen, surface = person.estimates, _surface(person, body, learned)
     if bones == "tokens":
         assert seen.bone_betas is not None and seen.bone_rotations is not None
         betas = np.clip(np.median(seen.bone_betas, axis=0), -BETA_LIMIT, BETA_LIMIT).astype(np.float32)
         rotations = continuous(np.asarray(seen.bone_rotations, np.float64))
+        if height_m is not None:
+            surface = surface * (height_m / height_of(betas, body))
+            betas = with_height(betas, body, height_m)
     else:
-        fit = fit_coarse(surface, body, prior=_prior(person) if bones == "both" else None)
+        prior = _prior(person) if bones == "both" else None
+        fit = fit_coarse(surface, body, prior=prior)
+        if height_m is not None:
+            surface = surface * (height_m / height_of(fit.betas, body))
+            fit = fit_coarse(surface, body, with_height(fit.betas, body, height_m), prior)
         betas, rotations = fit.betas, np.asarray(fit.rotations, np.float64)
     _, rest = body.shape(betas[None])
     surface_mm = float(surface_error_mm(surface, body, betas, rotations).mean())
-    return LockedBody(betas, rest[0].astype(np.float64), body, surface_mm), rotations
+    return LockedBody(betas, rest[0].astype(np.float64), body, surface_mm, height_m is not None), rotations
 
 
 def prior_of(rotations: Float, joint_confidence: Float) -> PosePrior:

@@ -183,7 +183,9 @@ def planted(path: Trajectory, shape: LockedBody, most_m: float) -> Trajectory:
     before = posed(path.rotations, shape).bones + path.root[:, None]
     feet = foot_points(before)
     off = np.where(path.contacts[..., None], anchors(feet, path.contacts) - feet, 0)
-    off *= np.minimum(1, most_m / np.maximum(np.linalg.norm(off, axis=2, keepdims=True), 1e-9))
+    way = np.linalg.norm(off, axis=2)
+    off *= np.minimum(1, most_m / np.maximum(way, 1e-9))[..., None]
+    path = replace(path, is_held=path.contacts & (way <= most_m))
     return with_feet_moved(path, shape, faded(off, path.contacts, path.time_s))
 
 

@@ -44,7 +44,8 @@ def without_gaps(path: Trajectory, gaps: Float) -> tuple[Trajectory, Bool]:
     is_kept = ~is_inside(path.time_s, gaps)
     if not is_kept.any():  # of another rate, between two sightings of one frame each
         is_kept[0] = True
-    path = replace(path, **{field.name: getattr(path, field.name)[is_kept] for field in fields(path)})
+    arrays = {field.name: getattr(path, field.name) for field in fields(path)}
+    path = replace(path, **{name: array[is_kept] for name, array in arrays.items() if array is not None})
     before, after = path.time_s[:-1], path.time_s[1:]
     is_over = (before <= gaps[:, :1] + SAME_S) & (after >= gaps[:, 1:] - SAME_S)
     return path, np.append(is_over.any(0), False)

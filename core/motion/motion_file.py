@@ -6,7 +6,7 @@ Per person `pI_frame_index`, `pI_time_s`, `pI_vertices` (T, 6890, 3), `pI_joints
 `pI_gap_after` (T,): after this row frames were left out in which nobody was seen; `pI_flips`; once
 `names`, `faces`, `fps`, `focal_px`, `width`, `height`, `footage`, its `film_fps` and `slowdown` (see
 `footage/film_time.py`; not in the files of the first versions),
-`self_check` (JSON text, see `report.to_json`), `format_version`. Of a moving shot also `camera_frame_index`,
+`self_check` (JSON text, see `report.checks_to_json`), `format_version`. Of a moving shot also `camera_frame_index`,
 `camera_time_s`, `camera_to_world` (N, 4, 4) metres, `camera_focal_px`, `camera_centre_px`, `camera_scale`: `pI_transl`,
 the vertices and the first rotation stay in the frame's own camera, which these matrices bring into the world.
 Where everybody was set on one floor, `floor_down` (3,) and `floor_m`: `types.Floor`.
@@ -21,12 +21,13 @@ from typing import Any
 
 import numpy as np
 
+from ..checks import PersonCheck
 from ..errors import MocapError
 from ..files.untrusted import MALFORMED, parsed_json, read_arrays, shortened, uncompressed
 from ..files.windows import MadeRows, StoredRows
 from ..files.written_whole import write_arrays
-from ..types import CameraPath, Floor, Motion, PersonCheck, PersonMotion
-from .report import from_json, to_json
+from ..types import CameraPath, Floor, Motion, PersonMotion
+from .report import checks_to_json, from_json
 
 FORMAT_VERSION = 1
 KINDS = {"frame_index": np.int64, "time_s": np.float64, "is_filled": np.bool_, "contacts": np.bool_}
@@ -58,7 +59,7 @@ def write_motion(motion: Motion, path: Path) -> None:
         "footage": np.array(str(motion.footage)),
         "film_fps": np.array(motion.film_fps or motion.fps, np.float64),
         "slowdown": np.array(motion.slowdown, np.float64),
-        "self_check": np.array(json.dumps(to_json(motion.self_check))),
+        "self_check": np.array(json.dumps(checks_to_json(motion.self_check))),
     }
     if motion.camera is not None:
         arrays |= {_camera_key(name): np.asarray(getattr(motion.camera, name)) for name in CAMERA_FIELDS}

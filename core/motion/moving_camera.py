@@ -24,9 +24,10 @@ from ..errors import CameraError
 from ..files.untrusted import read_arrays, shortened
 from ..files.windows import MadeRows, StoredRows
 from ..geometry.rotations import at_times, matrices_of
+from ..geometry.skinning import forward_kinematics
 from ..types import CameraPath, Float, Int, Motion, PersonMotion
 from .contacts import runs
-from .trajectory import interpolated, whole_frames
+from .trajectory import LockedBody, interpolated, whole_frames
 
 KEYS = ("frame_index", "camera_to_world", "focal_px")
 LAST_FRAME = 10**7
@@ -36,6 +37,8 @@ SQUARE = 1e-3
 LEVEL_RAD = np.radians(30.0)
 """Between the world's down and the people's: beyond it nobody has turned the solve upright."""
 DOWN = np.array([0.0, 1.0, 0.0])
+ANKLES, HEAD = (7, 8), 15
+"""SMPL's joints."""
 
 
 def read_camera(path: Path, size_px: tuple[int, int], fps: float) -> CameraPath:
@@ -242,6 +245,12 @@ class TurnedRows:
         if isinstance(rows, slice):
             return to_world(self._rows[rows], self._matrices[rows])
         return np.asarray(to_world(self._rows[rows][None], self._matrices[rows][None])[0])
+
+
+def upright_of(rotations: Float, shape: LockedBody) -> Float:
+    """(T, 3) from the ankles to the head, of local rotations (T, 24, 4)."""
+    bones = forward_kinematics(matrices_of(rotations), shape.rest_joints[None], shape.body.parents)[1]
+    return np.asarray(bones[:, HEAD] - bones[:, list(ANKLES)].mean(1))
 
 
 def person_in_world(person: PersonMotion, matrices: Float, pelvis: Float | None = None) -> PersonMotion:

@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from ..checks import Check, PersonCheck
 from ..files.written_whole import written_whole
-from ..types import Check, Motion, PersonCheck, PersonMotion
+from ..types import Motion, PersonMotion
 from .contacts import ranges_of, runs
 
 
-def table(checks: Iterable[PersonCheck]) -> list[str]:
+def check_table(checks: Iterable[PersonCheck]) -> list[str]:
     """Lines for a terminal."""
     lines = []
     for person in checks:
@@ -22,38 +23,54 @@ def table(checks: Iterable[PersonCheck]) -> list[str]:
         for check in person.checks:
             value = "-" if check.value is None else f"{check.value:.1f}"
             limits = f"green to {check.green:.3g}, amber to {check.amber:.3g}"
-            lines.append(f"  {check.name:<13}{value:>7} {check.unit:<11}{check.grade:<6} {limits}")
+            note = f"; {check.note}" if check.note else ""
+            lines.append(f"  {check.name:<13}{value:>7} {check.unit:<6}{check.grade:<6} {limits}{note}")
+        lines += [f"  {check.note}" for check in person.limbs[1:] if check.grade == "red"]
+        lines += [f"  {note}" for note in person.notes]
     return lines
 
 
-def to_json(checks: Iterable[PersonCheck]) -> list[dict[str, Any]]:
+def checks_to_json(checks: Iterable[PersonCheck]) -> list[dict[str, Any]]:
     """Plain JSON types: one object a person, one a check, its grade told."""
     return [
         {
             "person": person.person_id,
-            "checks": [
-                {
-                    "name": check.name,
-                    "value": None if check.value is None else round(check.value, 3),
-                    "unit": check.unit,
-                    "green": round(check.green, 3),
-                    "amber": round(check.amber, 3),
-                    "grade": check.grade,
-                }
-                for check in person.checks
-            ],
+            "checks": [_check_to_json(check) for check in person.checks],
+            "limbs": [_check_to_json(check) for check in person.limbs],
+            "notes": list(person.notes),
         }
         for person in checks
     ]
 
 
+def _check_to_json(check: Check) -> dict[str, Any]:
+    return {
+        "name": check.name,
+        "value": None if check.value is None else round(check.value, 3),
+        "unit": check.unit,
+        "green": round(check.green, 3),
+        "amber": round(check.amber, 3),
+        "note": check.note,
+        "grade": check.grade,
+    }
+
+
 def from_json(stored: Iterable[dict[str, Any]]) -> tuple[PersonCheck, ...]:
-    """What `to_json` made."""
-    names = ("name", "value", "unit", "green", "amber")
+    """What `checks_to_json` made; files of the first versions have no limbs and no notes."""
     return tuple(
-        PersonCheck(person["person"], tuple(Check(*(check[name] for name in names)) for check in person["checks"]))
+        PersonCheck(
+            person["person"],
+            tuple(_check_from_json(check) for check in person["checks"]),
+            tuple(_check_from_json(check) for check in person.get("limbs", ())),
+            tuple(str(note) for note in person.get("notes", ())),
+        )
         for person in stored
     )
+
+
+def _check_from_json(stored: dict[str, Any]) -> Check:
+    value, ends = stored["value"], (stored["green"], stored["amber"])
+    return Check(stored["name"], value, stored["unit"], *ends, str(stored.get("note", "")))
 
 
 def frames_text(person: PersonMotion) -> str:
@@ -97,7 +114,7 @@ def write_report(motion: Motion, path: Path, faults: Mapping[str, str] | None = 
         "format_version": 1,
         "footage": str(motion.footage),
         "fps": motion.fps,
-        "people": to_json(motion.self_check),
+        "people": checks_to_json(motion.self_check),
         "contacts": {person.person_id: ranges_of(person) for person in motion.persons},
         "gaps": {person.person_id: gaps_of(person) for person in motion.persons},
         "flips": {person.person_id: person.flips.tolist() for person in motion.persons if len(person.flips)},

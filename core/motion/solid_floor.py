@@ -6,7 +6,7 @@
     -> up, where anything else is under it: a hand, a hip
 
 Works along the floor's own vertical, in the frame of a camera that stands or in the world. What is moved lies less well
-on the picture: the self-check's reprojection tells.
+on the picture: the self-check's picture tells.
 """
 
 from __future__ import annotations

@@ -26,18 +26,21 @@ from typing import Literal, cast
 import numpy as np
 
 from ..body.model import Body, load_body
+from ..checks import PersonCheck
 from ..errors import BodyError, MocapError, TakeError
-from ..geometry.camera import Size, project, translation_to_pixels, weak_project
+from ..geometry.camera import Size
 from ..geometry.crops import BOX_FACTOR
 from ..geometry.rotations import at_times, continuous, matrices_of
-from ..geometry.skinning import forward_kinematics
 from ..settings import SolveSettings
 from ..take.take import Take
-from ..types import CameraPath, Estimates, Float, Floor, Motion, PersonCheck, PersonMotion, PersonTake
+from ..types import CameraPath, Float, Floor, Motion, PersonMotion, PersonTake
+from .body_size import heights_of
 from .bone_source import bones_of, locked_bones
 from .chosen_alternatives import ChosenPose, read_chosen, with_chosen
-from .contacts import ContactRanges, read_contacts, with_given
-from .feet import AT_ORIGIN, MOST_M, find_contacts, foot_points, planted
+from .contacts import FEET, ContactRanges, read_contacts, with_given
+from .edge_of_picture import kept_size
+from .feet import AT_ORIGIN, find_contacts, foot_points
+from .feet_in_picture import InPicture, planted_in_picture
 from .front_back_flips import without_flips
 from .gaps import is_inside, long_gaps, without_gaps
 from .mesh_fit import continuous_quaternions
@@ -53,11 +56,13 @@ from .moving_camera import (
     to_world,
     turned_to_camera,
     turned_to_world,
+    upright_of,
 )
 from .one_by_one import OneByOne
 from .picture_fit import Seen, refine
 from .plausibility import plausibility_mm
 from .pose_vocabulary import PoseVocabulary, vocabulary_of
+from .root_in_picture import root_in_picture
 from .self_check import check_person
 from .sightings import has_depth, sightings_at, usable
 from .smoothing import smoothed_pose, smoothed_root
@@ -66,13 +71,6 @@ from .trajectory import LockedBody, Posed, Trajectory, every_frame, interpolated
 from .world_scale import FeetSeen, camera_scale
 
 logger = logging.getLogger(__name__)
-DRAWN_WEIGHT = 0.15
-"""Of a joint as mesh and camera place it, against one that the picture shows with full confidence."""
-TRUSTED_SHARE = 0.06
-"""Distance, against the crop's side, at which a joint of the picture counts a quarter."""
-ROOT_ROUNDS = 4
-ANKLES, HEAD = (7, 8), 15
-"""SMPL's joints."""
 
 
 def solve(take: Take | Path, settings: SolveSettings | None = None) -> Motion:
@@ -106,8 +104,10 @@ def solve_rows(take: Take | Path, settings: SolveSettings | None = None) -> Moti
         )
     given = read_contacts(settings.contacts, take.people, header.footage.fps) if settings.contacts else {}
     chosen = read_chosen(settings.readings, take.people) if settings.readings else {}
+    heights = heights_of(settings.heights, take.header.heights, take.people)
     people = OneByOne(take.path)
-    locked = people.each({name: name for name in take.people}, lambda name: _locked(take, name, body, settings))
+    names = {name: name for name in take.people}
+    locked = people.each(names, lambda name: _locked(take, name, body, settings, heights))
     step = int(header.settings.get("step", 1))
     view = _view_of(take, list(locked.values()), settings, step)
     walking = people.each(locked, lambda one: _with_readings(_as_seen(one, view, step, settings), chosen, settings))
@@ -137,10 +137,11 @@ class _Walking:
     path: Trajectory
 
 
-def _locked(take: Take, person_id: str, body: Body, settings: SolveSettings) -> _Locked:
+def _locked(take: Take, person_id: str, body: Body, settings: SolveSettings, heights: dict[str, float]) -> _Locked:
     """The person's body and poses, another pose where they were read the wrong way round."""
     seen = usable(take.person(person_id), take.header, take.next_frame)
-    shape, rotations = locked_bones(seen, body, take.header.learned_sampler, bones_of(take, settings.bones))
+    bones, height_m = bones_of(take, settings.bones), heights.get(person_id)
+    shape, rotations = locked_bones(seen, body, take.header.learned_sampler, bones, height_m)
     return _Locked(*without_flips(seen, rotations), shape)
 
 
@@ -207,17 +208,11 @@ def _view_of(take: Take, people: list[_Locked], settings: SolveSettings, step: i
     if note:
         logger.warning("%s: %s", settings.camera, note)
     upright = [
-        _upright(turned_to_world(one.rotations, sampled(camera, one.person.time_s).camera_to_world), one.shape)
+        upright_of(turned_to_world(one.rotations, sampled(camera, one.person.time_s).camera_to_world), one.shape)
         for one in people
     ]
     centre = (2 * float(camera.centre_px[0]), 2 * float(camera.centre_px[1]))
     return _View(float(np.median(camera.focal_px)), centre, level(camera, upright))
-
-
-def _upright(rotations: Float, shape: LockedBody) -> Float:
-    """(T, 3) from the ankles to the head."""
-    bones = forward_kinematics(matrices_of(rotations), shape.rest_joints[None], shape.body.parents)[1]
-    return np.asarray(bones[:, HEAD] - bones[:, list(ANKLES)].mean(1))
 
 
 def _as_seen(one: _Locked, view: _View, step: int, settings: SolveSettings) -> _Walking:
@@ -288,7 +283,10 @@ def _solve_person(
         bones, walked = to_world(bones, matrices), person_in_world(solved, matrices, shape.rest_joints[0])
     focal_px = view.focal_at(person.time_s)
     stood_on: Floor | Literal["found"] | None = "found" if settings.floor == "found" else floor
-    return solved, check_person(walked, bones, person, shape, focal_px, view.size_px, solved, stood_on)
+    check = check_person(
+        walked, bones, person, shape, focal_px, view.size_px, solved, stood_on, path.is_held, path.let_go
+    )
+    return solved, check
 
 
 def _steady_root(one: _Walking, settings: SolveSettings, view: _View) -> _Walking:
@@ -308,7 +306,9 @@ def _seen_root(path: Trajectory, person: PersonTake, shape: LockedBody, view: _V
     is_seen = ~path.is_filled
     rotations = _before_camera(path.rotations[is_seen], path.time_s[is_seen], view)
     focal_px = view.focal_at(path.time_s[is_seen])
-    return _root(posed(rotations, shape).joints, person.estimates, focal_px, view.size_px)
+    joints, seen = posed(rotations, shape).joints, person.estimates
+    root = root_in_picture(joints, seen, focal_px, view.size_px)
+    return kept_size(root, joints, seen, person.time_s, focal_px, view.size_px)
 
 
 def _refined(path: Trajectory, person: PersonTake, shape: LockedBody, view: _View) -> tuple[Trajectory, Float]:
@@ -344,38 +344,32 @@ def _before_camera(rotations: Float, time_s: Float, view: _View) -> Float:
     return rotations if view.camera is None else turned_to_camera(rotations, view.at(time_s))
 
 
-def _root(joints: Float, seen: Estimates, focal_px: float | Float, size_px: Size) -> Float:
-    """(T, 3) the translation with which the locked joints (T, 14, 3) land where the network saw them.
-
-    It saw them twice: by its mesh and camera, which are always whole, and joint by joint in the picture,
-    which is nearer to the pixel but may take a wall for a hand. The second reading counts by its confidence
-    and less the further it is from the body (Geman-McClure weights, reweighted a few times).
-    """
-    centre = seen.box_px[:, :2] + seen.box_px[:, 2:] / 2
-    drawn_px = weak_project(seen.joints, seen.weak_camera, centre, seen.crop_side_px)
-    seen_px = np.asarray(seen.joints_px, np.float64)
-    points, pixels = np.concatenate([joints, joints], axis=1), np.concatenate([drawn_px, seen_px], axis=1)
-    steady, sure = np.full(drawn_px.shape[:2], DRAWN_WEIGHT), np.asarray(seen.joint_confidence, np.float64)
-    weights = np.concatenate([steady, sure], axis=1)
-    for _ in range(ROOT_ROUNDS):
-        root = translation_to_pixels(points, pixels, weights, focal_px, size_px)
-        off_px = np.linalg.norm(project(joints + root[:, None], focal_px, size_px) - seen_px, axis=2)
-        far = off_px / (TRUSTED_SHARE * seen.crop_side_px[:, None])
-        weights = np.concatenate([steady, sure / (1 + far**2) ** 2], axis=1)
-    return root
-
-
 def _on_its_feet(one: _Walking, settings: SolveSettings, given: dict[str, ContactRanges], view: _View) -> _Walking:
     """The path with its contacts, none in gaps that stay empty, and with legs that hold the standing feet."""
     path, shape = one.path, one.shape
     bones = posed(path.rotations, shape).bones + path.root[:, None]
     eye = AT_ORIGIN if view.camera is None else view.at(path.time_s)[:, :3, 3]
-    contacts = with_given(find_contacts(bones, path.time_s, eye), path.frame_index, given.get(one.person.person_id, {}))
+    own = given.get(one.person.person_id, {})
+    contacts = with_given(find_contacts(bones, path.time_s, eye), path.frame_index, own)
     contacts &= ~is_inside(path.time_s, long_gaps(path, settings.gaps))[:, None]
     path = replace(path, contacts=contacts)
     if settings.feet != "off" and contacts.any():
-        path = planted(path, shape, MOST_M[settings.feet])
+        is_given = np.array([foot in own for foot in FEET])
+        path = planted_in_picture(path, shape, settings.feet, _in_picture(one, view), is_given)
     return replace(one, path=path)
+
+
+def _in_picture(one: _Walking, view: _View) -> InPicture:
+    """What the picture shows of a person, for a path in the axes that they walk in."""
+    seen = one.person.estimates
+    return InPicture(
+        joints_px=seen.joints_px,
+        weights=np.asarray(seen.joint_confidence, np.float64),
+        size_px=np.asarray(seen.crop_side_px, np.float64) / BOX_FACTOR,
+        focal_px=view.focal_at(one.person.time_s),
+        centre_px=np.array(view.size_px) / 2,
+        to_camera=np.linalg.inv(view.at(one.person.time_s)),
+    )
 
 
 def _floor(people: list[_Walking]) -> Floor | None:

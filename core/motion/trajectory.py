@@ -25,6 +25,8 @@ class Trajectory:
         confidence: (T, 14).
         is_filled: (T,) nothing was seen.
         contacts: (T, 2) whether the left and the right foot stand.
+        is_held: (T, 2) whether a foot that stands is held wholly where it does; None for nowhere.
+        let_go: (T, 2) whether a foot was found to stand, but is no contact, for the picture's sake; None for nowhere.
     """
 
     frame_index: Int
@@ -34,6 +36,8 @@ class Trajectory:
     confidence: Float
     is_filled: Bool
     contacts: Bool
+    is_held: Bool | None = None
+    let_go: Bool | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,12 +50,14 @@ class LockedBody:
         body: the body model.
         surface_mm: mean distance of its skin, in the bones as they were found, to the network's mesh; None where nobody
             looked.
+        is_height_told: whether somebody has told how tall the person is; else it is the network's estimate.
     """
 
     betas: Float
     rest_joints: Float
     body: Body
     surface_mm: float | None = None
+    is_height_told: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -140,6 +146,8 @@ def _at(path: Trajectory, time_s: Float, is_in_world: bool) -> Trajectory:
         confidence=interpolated(path.confidence, path.time_s, time_s),
         is_filled=path.is_filled[nearest],
         contacts=path.contacts[nearest],
+        is_held=None if path.is_held is None else path.is_held[nearest],
+        let_go=None if path.let_go is None else path.let_go[nearest],
     )
 
 

@@ -23,6 +23,8 @@ NOT_IN_THE_QUESTION = ("weights", "device", "runtime", "threads", "focal_px", "b
 """Settings that don't change the result, or that are kept in another form."""
 
 
+HEIGHTS = "heights"
+"""Among a take's settings, where its boxes told how tall somebody is: metres by person."""
 SMALLEST, LARGEST = 1e-3, 1e7
 """Of frames a second and of a focal length in pixels: beyond them are no cameras."""
 
@@ -53,6 +55,12 @@ class TakeHeader:
     rotation_tokens: RotationTokens | None = None
     weights_folder: Path | None = None
 
+    @property
+    def heights(self) -> dict[str, float]:
+        """Metres by person, as the boxes of the run told them."""
+        told = self.settings.get(HEIGHTS, {})
+        return {str(name): float(metres) for name, metres in told.items()}
+
     def question(self) -> dict[str, Any]:
         """All that must be the same for a rerun to resume, by the name that the person knows it by."""
         clip = self.footage
@@ -62,13 +70,19 @@ class TakeHeader:
 
 
 def header_for(
-    footage: FootageInfo, settings: ReconstructSettings, bundle: WeightsBundle, focal_px: float
+    footage: FootageInfo,
+    settings: ReconstructSettings,
+    bundle: WeightsBundle,
+    focal_px: float,
+    heights: dict[str, float] | None = None,
 ) -> TakeHeader:
     """The header of a run's take; a boxes file counts by its content, not by its name."""
     plain = {k: v for k, v in asdict(settings).items() if k not in NOT_IN_THE_QUESTION}
     plain |= asdict(settings.track)
     boxes = settings.boxes
     plain["boxes"] = None if boxes is None else hashlib.sha256(boxes.read_bytes()).hexdigest()
+    if heights:
+        plain[HEIGHTS] = heights
     return TakeHeader(
         footage=footage,
         footage_bytes=bytes_of(footage.path),
@@ -139,6 +153,8 @@ def header_from_json(document: dict[str, Any], learned_sampler: LearnedSampler |
     footage_bytes = int(footage.pop("bytes"))
     weights, body, settings = document["weights"], document["body"], dict(document["settings"])
     _check_whole("step", settings.get("step", 1), 1)
+    for name, metres in settings.get(HEIGHTS, {}).items():
+        _positive(f"height of {name}", metres)
     return TakeHeader(
         footage=_footage_from_json(footage),
         footage_bytes=footage_bytes,

@@ -3,7 +3,8 @@
     {"file.jpg": [{"id": "a", "box_xywh": [x, y, width, height]}]}      frame pixels, from the picture's edge
 
 A box may have `"frames": [first, last]`: the person is followed from it in these frames only, from 0, both included;
-null is no end. So a track that jumps from one person to another is cut in two.
+null is no end. So a track that jumps from one person to another is cut in two. And it may have `"height_m": 1.82`, how
+tall the person is, where that is known.
 
 For a folder of pictures the key is the picture's name; for a video it is the frame's number from 0, or the
 video's own name for its first frame. A number also works for pictures.
@@ -20,6 +21,7 @@ from ..errors import BoxesError
 from ..files.untrusted import MALFORMED, read_json, shortened, told
 from ..footage.pictures import PictureSequence
 from ..footage.reader import Footage
+from ..settings import HEIGHT_M
 from ..types import PersonBox
 
 LARGEST_PX = 1e6
@@ -70,6 +72,12 @@ def boxes_by_frame(path: Path, footage: Footage) -> dict[int, list[PersonBox]]:
     return found
 
 
+def heights_in(given: dict[int, list[PersonBox]]) -> dict[str, float]:
+    """Metres by person, of the boxes that tell how tall somebody is; the last one counts."""
+    boxes = [box for index in sorted(given) for box in given[index]]
+    return {box.person_id: box.height_m for box in boxes if box.height_m is not None}
+
+
 def over_by(given: dict[int, list[PersonBox]], frame_index: int) -> set[str]:
     """Who is not to be followed in a frame, since the frames of their latest box until then are over."""
     latest = {box.person_id: box.frames[1] for index in sorted(given) if index <= frame_index for box in given[index]}
@@ -103,7 +111,18 @@ def _person_box(path: Path, key: str, entry: Any) -> PersonBox:
     is_right = box.shape == (4,) and bool((np.abs(box) <= LARGEST_PX).all())  # NaN is not
     if not is_right or not (box[2:] > 0).all():
         raise BoxesError(f"{path}: the box of {told(person_id)} in {told(key)} has no size; give x, y, width, height")
-    return PersonBox(person_id, box, _frames(path, key, entry.get("frames", [None, None])))
+    height_m = _height(path, key, entry.get("height_m"))
+    return PersonBox(person_id, box, _frames(path, key, entry.get("frames", [None, None])), height_m)
+
+
+def _height(path: Path, key: str, value: Any) -> float | None:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if value is not None and not (is_number and HEIGHT_M[0] <= value <= HEIGHT_M[1]):
+        raise BoxesError(
+            f'{path}: expected "height_m" in {told(key)} to be metres from {HEIGHT_M[0]:g} to {HEIGHT_M[1]:g}, '
+            f"got {told(value)}"
+        )
+    return None if value is None else float(value)
 
 
 def _frames(path: Path, key: str, value: Any) -> tuple[int | None, int | None]:

@@ -73,6 +73,9 @@ def test_report_tells_each_clips_fate(made) -> None:
     ]  # fmt: skip
     person = report["clips"][1]["people"][0]
     assert person["frames"] >= 20 and report["clips"][1]["footage_facts"]["frames_decoded"] == 24
+    (told,) = report["clips"][1]["self_check"]
+    assert {"picture", "foot slide", "jitter", "jumps", "flips"} <= {check["name"] for check in told["checks"]}
+    assert all(check["grade"] in made[1].stdout for check in told["checks"])
 
 
 def test_blend_holds_the_take_and_nothing_of_the_sheet(made, tmp_path) -> None:

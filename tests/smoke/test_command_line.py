@@ -63,7 +63,7 @@ def test_solve_writes_a_motion_that_moves_as_the_person_did(clip: Path, blob_wei
     report = tmp_path / "r é.json"
     done = run_core("solve", short, "-o", tmp_path / "m é.npz", "--report", report, "--progress", "json")
     assert done.returncode == 0, done.stderr
-    names = ("foot slide", "jitter", "floor", "limb length", "reprojection", "surface")
+    names = ("foot slide", "jitter", "floor", "picture", "jumps", "flips", "surface")
     assert all(name in done.stdout for name in names)
     again = run_core("solve", short, "-o", tmp_path / "again.npz", "--feet", "lock", "--contacts", report)
     assert again.returncode == 0, "the report's contacts are an answer that solve takes back"

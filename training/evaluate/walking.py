@@ -30,6 +30,8 @@ from training.pictures.clip import MOTION_FPS, ClipSettings, write_clip
 SECONDS = 3.3
 STANDS_M_S = 0.25
 """Of the ball of a foot in the truth: below it the foot stands. Recorded feet roll at 0.05 to 0.15."""
+MM_FRAME2 = 1e3 / 30**2
+"""The self-check's m/s^2 in mm/frame^2, frames of a thirtieth of a second as the walks have them."""
 GOALS = (
     "Goals: slide <= 4 cm/s with lock, drift <= 3 %, Accel of smooth <= half of raw, MPJPE of smooth <= 1.05 of raw."
 )
@@ -121,7 +123,7 @@ def scores(motion: Motion, truth_file: Path, body: Body) -> tuple[float, ...]:
     return (
         1e3 * float(metrics.mpjpe(person.joints, true).mean()),
         1e3 * float(metrics.acceleration_error(person.joints, true).mean()),
-        next(check.value or 0.0 for check in motion.self_check[0].checks if check.name == "jitter"),
+        MM_FRAME2 * next(check.value or 0.0 for check in motion.self_check[0].checks if check.name == "jitter"),
         100 * drift(person.transl, truth.joints[:, [2, 3]].mean(1)),
         float(slide[found].mean()) if found.any() else float("nan"),
         float(slide[stands].mean()),

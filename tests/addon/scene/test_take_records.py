@@ -167,6 +167,9 @@ def test_buttons_of_takes_say_that_there_is_none(addon, scene) -> None:
 def test_self_check_is_shown_with_the_result(built) -> None:
     layout = draw_all(panel_takes.SECTIONS, bpy.context)
     assert "foot slide: 3.21 cm/s jitter: nothing to measure" in layout.texts()
+    for sentence in ("left forearm, frames 4 to 15: 41 px off", "left shin, frames 3 to 9: 31 px off"):
+        assert sentence in layout.texts()
+    assert "1 frame was mended" in layout.texts()
 
 
 def test_found_contacts_are_edited_and_given_to_the_next_solve(built) -> None:

@@ -116,8 +116,8 @@ def test_feet_stand_in_the_world(moving: Shot, solved: dict[str, Motion]) -> Non
     person = in_world(solved["given"]).persons[0]
     assert (person.contacts == moving.walk.stands).mean() > 0.75
     assert slide(person) <= SLIDE_CM_S
-    told = {check.name: check.value for check in solved["given"].self_check[0].checks}
-    assert told["foot slide"] == pytest.approx(slide(person), abs=0.3)
+    told = next(check for check in solved["given"].self_check[0].checks if check.name == "foot slide")
+    assert told.grade in ("none", "green"), "held feet are no merit, and none of the others slides"
 
 
 def test_solid_floor_is_the_world_s(moving: Shot) -> None:
@@ -138,7 +138,7 @@ def test_people_still_lie_on_the_footage(moving: Shot, solved: dict[str, Motion]
     raw = project(true + 0.04, FOCAL_PX, (WIDTH, HEIGHT))
     assert np.linalg.norm(seen - there, axis=2).mean() < np.linalg.norm(raw - there, axis=2).mean()
     told = {check.name: check.grade for check in solved["given"].self_check[0].checks}
-    assert told["reprojection"] == "green" and told["limb length"] == "green"
+    assert told["picture"] == "green"
 
 
 def test_world_is_the_frames_turned_and_carried(solved: dict[str, Motion]) -> None:

@@ -99,5 +99,6 @@ def test_legs_keep_their_lengths(solved: dict[str, Motion]) -> None:
 def test_self_check_tells_raw_from_clean(solved: dict[str, Motion]) -> None:
     raw, clean = ({check.name: check for check in solved[name].self_check[0].checks} for name in ("raw", "lock"))
     assert {raw[name].grade for name in ("jitter", "foot slide")} == {"red"}
-    assert {clean[name].grade for name in ("foot slide", "limb length", "floor")} == {"green"}
+    assert clean["floor"].grade == "green"
+    assert clean["foot slide"].grade in ("none", "green"), "held feet are no merit, and none of the others slides"
     assert "red" not in {check.grade for check in clean.values()}
