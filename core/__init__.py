@@ -11,7 +11,7 @@
     body, footage          the body model, 431 vertices -> 6890; a video or pictures -> frames
     geometry, files        boxes, crops, camera, rotations; files within bounds and written whole
     settings, errors       what can be chosen; what can go wrong
-    types, checks          what crosses the borders of modules; what the self-check says
+    types                  what crosses the borders of modules
 
 A room imports only rooms below its line, and its `__init__` says what comes in and goes out (contracts in
 pyproject.toml). Public names are loaded when they are first used, so that `import core` costs nothing.

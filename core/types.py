@@ -13,12 +13,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from .checks import Check, PersonCheck  # noqa: F401 both are asked for here, too
+if TYPE_CHECKING:
+    from .motion.checks import PersonCheck
 
 Float: TypeAlias = npt.NDArray[np.floating[Any]]
 Int: TypeAlias = npt.NDArray[np.integer[Any]]

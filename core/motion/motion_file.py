@@ -21,12 +21,12 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import PersonCheck
 from ..errors import MocapError
 from ..files.untrusted import MALFORMED, parsed_json, read_arrays, shortened, uncompressed
 from ..files.windows import MadeRows, StoredRows
 from ..files.written_whole import write_arrays
 from ..types import CameraPath, Floor, Motion, PersonMotion
+from .checks import PersonCheck
 from .report import checks_to_json, from_json
 
 FORMAT_VERSION = 1

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..checks import Check
 from ..geometry.camera import Size, project
 from ..geometry.crops import BOX_FACTOR
 from ..types import Float, Int, PersonMotion, PersonTake
+from .checks import Check
 from .contacts import runs
 
 LIMBS: dict[str, tuple[int, ...]] = {

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import Check, PersonCheck
 from ..files.written_whole import written_whole
 from ..types import Motion, PersonMotion
+from .checks import Check, PersonCheck
 from .contacts import ranges_of, runs
 
 

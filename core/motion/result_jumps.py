@@ -11,9 +11,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..checks import Check
 from ..geometry.rotations import angle
 from ..types import Bool, Float, PersonMotion
+from .checks import Check
 from .contacts import runs
 from .gaps import stretches
 

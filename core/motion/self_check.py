@@ -23,11 +23,11 @@ from typing import Literal
 import numpy as np
 
 from ..body.model import Body
-from ..checks import Check, PersonCheck
 from ..geometry.camera import Size
 from ..geometry.savitzky_golay import savitzky_golay
 from ..types import Bool, Float, Floor, PersonMotion, PersonTake
 from .body_size import height_of
+from .checks import Check, PersonCheck
 from .contacts import FEET, runs
 from .feet import foot_points
 from .floor_plane import fitted_floor, lowest_under, soles_of

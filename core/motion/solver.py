@@ -26,7 +26,6 @@ from typing import Literal, cast
 import numpy as np
 
 from ..body.model import Body, load_body
-from ..checks import PersonCheck
 from ..errors import BodyError, MocapError, TakeError
 from ..geometry.camera import Size
 from ..geometry.crops import BOX_FACTOR
@@ -36,6 +35,7 @@ from ..take.take import Take
 from ..types import CameraPath, Float, Floor, Motion, PersonMotion, PersonTake
 from .body_size import heights_of
 from .bone_source import bones_of, locked_bones
+from .checks import PersonCheck
 from .chosen_alternatives import ChosenPose, read_chosen, with_chosen
 from .contacts import FEET, ContactRanges, read_contacts, with_given
 from .edge_of_picture import kept_size

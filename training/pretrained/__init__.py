@@ -2,7 +2,7 @@
 
 In:    a graph model of TensorFlow.js, a .json and the .bin beside it.
 Out:   a detector's bundle that ships, with its maker's name and licence; the numbers of the trunk of preset base.
-Read:  `nanodet_bundle.py` (what is written), `nanodet.py` and `movenet.py`, `tfjs_graph.py` (how it is read).
+Read:  `nanodet_bundle.py` first (what is written), `nanodet.py` and `movenet.py`, `tfjs_graph.py` (how it is read).
 Uses:  export.
 
 Called by `python -m training.import_checkpoint`.

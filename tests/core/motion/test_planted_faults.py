@@ -8,9 +8,9 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from core.body.model import load_body
-from core.checks import Check
 from core.geometry.camera import project
 from core.geometry.rotations import matrices_of
+from core.motion.checks import Check
 from core.motion.self_check import check_person
 from core.motion.solver import solve
 from core.motion.trajectory import LockedBody

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from core.body.model import load_body
-from core.checks import Check, PersonCheck
+from core.motion.checks import Check, PersonCheck
 from core.motion.motion_file import read_checks, read_motion, write_motion
 from core.motion.report import check_table, write_report
 from core.motion.self_check import check_person
