@@ -20,8 +20,8 @@ from .trajectory import LockedBody, Trajectory, posed
 
 MOST_SHARE = {"auto": (0.03, 0.045), "lock": (0.04, 0.06)}
 """Of the person's size in the picture, by which hips, shoulders and head together, and the ankle of a foot, may be
-further off the picture for the hold. On six rendered walks, where every hold is right, `auto` costs 0.027 and 0.037 at
-most, `lock` 0.039 and 0.053."""
+further off the picture for the hold. On six rendered walks `auto` costs 0.027 and 0.037 at most; on five of them `lock`
+costs 0.039 and 0.053, on the sixth (new-4, away from the camera) 0.064, where holds are let go."""
 STEADY_S = 0.1
 """Width of the mean that is compared: single misread frames let nothing go."""
 BODY, ANKLES = (2, 3, 8, 9, 12, 13), (5, 0)

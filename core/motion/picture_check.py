@@ -25,8 +25,8 @@ LIMBS: dict[str, tuple[int, ...]] = {
 }  # fmt: skip
 """The LSP joints that tell where each limb ends."""
 OFF_SHARE = (0.04, 0.06)
-"""Of the person's longer side in the picture: green to the first, amber to the second. On five rendered walks whose
-truth is known the worst limb of each has 0.02 to 0.06; a man's arm that does not follow his drinking has 0.063."""
+"""Of the person's longer side in the picture: green to the first, amber to the second. On five of six rendered walks
+the worst limb has 0.02 to 0.06, on the sixth (crouched) 0.20; a drinking man's arm that stays down has 0.063."""
 WINDOW_S, FEWEST = 0.4, 3
 """Of the mean that is judged, and its fewest frames."""
 SURE = 0.35
