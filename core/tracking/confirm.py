@@ -33,6 +33,9 @@ of them, then costs more than somebody found later."""
 BOX_WEIGHT = 4.0
 """Log odds of a detector's score against those of the pose network, which spread more widely. With either pose network
 that was tried 3 to 5 serve everyday photographs alike, and 2 costs recall."""
+APART = 0.5
+"""IoU of two of the detector's boxes below which they are of two people, whatever the pose network reads: in the crop
+of somebody half hidden it may read the one in front. On everyday photographs this found 8 of 100 people more."""
 NEARLY = 1e-5
 """A score as near to 0 or 1 counts as this far from it."""
 IS_MISSED = 0.3
@@ -106,7 +109,7 @@ def confirmed_in(image: Image, detector: Detector, estimate: Estimate, settings:
         return None
     boxes, scores = detections.boxes_xywh[rows], detections.scores[rows]
     seen = _centred(image, boxes, estimate)
-    chosen = _nobody_twice(seen, is_confirmed(scores, seen, detector.threshold, settings))
+    chosen = _nobody_twice(seen, is_confirmed(scores, seen, detector.threshold, settings), boxes)
     return Confirmed(seen[chosen], boxes[chosen], scores[chosen]) if len(chosen) else None
 
 
@@ -139,10 +142,17 @@ def _centred(image: Image, boxes: Float, estimate: Estimate) -> Estimates:
     return looked_again(image, seen, again, estimate)
 
 
-def _nobody_twice(seen: Estimates, is_wanted: Bool) -> Int:
-    """Rows of the wanted readings, the surest first, of which no two are of one person."""
+def _nobody_twice(seen: Estimates, is_wanted: Bool, boxes: Float | None = None) -> Int:
+    """Rows of the wanted readings, the surest first, of which no two are of one person.
+
+    Args:
+        seen: B readings.
+        is_wanted: (B,) whether a reading may be chosen.
+        boxes: (B, 4) xywh of the detector, where those that are `APART` are two people; None asks the joints alone.
+    """
     chosen: list[int] = []
     for row in np.argsort(-quality(seen), kind="stable"):
-        if is_wanted[row] and not any(are_one_person(seen[[int(row)]], seen[[other]]) for other in chosen):
+        near = [other for other in chosen if boxes is None or box_overlap(boxes[row], boxes[other]) >= APART]
+        if is_wanted[row] and not any(are_one_person(seen[[int(row)]], seen[[other]]) for other in near):
             chosen.append(int(row))
     return np.array(chosen, np.int64)
