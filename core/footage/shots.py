@@ -68,9 +68,12 @@ class _Shots:
 
     def _flash(self, count: int) -> Iterator[Frame]:
         """The first waiting frames, blind; seen where the shot has only begun and they show more: its light was out."""
-        first, last = self.waiting[0], self._last
-        has_only_begun = last is not None and last.time_s - self._began_s <= FLASH_S
-        is_clearer = has_only_begun and last is not None and _contrast(first) > CLEARER * _contrast(last)
+        last = self._last
+        is_clearer = (
+            last is not None
+            and last.time_s - self._began_s <= FLASH_S
+            and _contrast(self.waiting[0]) > CLEARER * _contrast(last)
+        )
         for _ in range(count):
             frame = self.waiting.popleft()
             if is_clearer:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pytest
@@ -91,21 +91,15 @@ def test_single_flash_at_one_frame_a_second_is_no_cut() -> None:
 
 def test_large_pictures_do_not_wait_beyond_their_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shots, "HELD_BYTES", 3 * 48 * 48 * 3)
-    waiting = 0
-    most = 0
+    waiting = most = 0
 
-    def counted() -> list[Frame]:
-        return frames_of(["a"] * 10 + ["b"] * 30)
-
-    given = iter(counted())
-
-    def pulled() -> object:
+    def pulled() -> Iterator[Frame]:
         nonlocal waiting, most
-        for frame in given:
+        for frame in frames_of(["a"] * 10 + ["b"] * 30):
             waiting += 1
             most = max(most, waiting)
             yield frame
 
-    for _ in with_cuts(pulled(), THRESHOLD):  # type: ignore[arg-type]
+    for _ in with_cuts(pulled(), THRESHOLD):
         waiting -= 1
     assert most <= 5
